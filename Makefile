@@ -1,0 +1,35 @@
+# PG_CONFIG chooses the PostgreSQL installation, 15 to 18: make test PG_CONFIG=/path/to/pg_config
+PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
+export PG_CONFIG
+
+.PHONY: help demo test build install installcheck lint bench clean setup
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+demo: setup ## search 110,308 real codes on a private server
+	@scripts/demo
+
+test: setup ## unit tests, SQL regression tests, whole-cluster tests; all on private servers
+	@scripts/test
+
+build: setup ## build the library
+	@scripts/build
+
+install: setup ## install into the PostgreSQL that PG_CONFIG names
+	@scripts/install $(DESTDIR)
+
+installcheck: ## SQL regression tests on a running server (PGHOST, PGPORT, PGUSER)
+	@scripts/pg-regress
+
+lint: setup ## rustfmt, clippy, shellcheck
+	@scripts/lint
+
+bench: setup ## measure speed and recall, beside pgvector
+	@scripts/bench
+
+clean: ## remove what was built
+	@cargo clean
+
+setup:
+	@scripts/setup

@@ -1,0 +1,112 @@
+//! Distances between binary codes of any length, and their fixed-point keys.
+//!
+//! Both metrics look at the common prefix only: `m` is the smaller of the two lengths in bytes. Over codes of mixed
+//! lengths neither is a metric in the mathematical sense (a short code is at distance 0 from every code that it is a
+//! prefix of), so nothing here or in the graph prunes by the triangle inequality.
+
+use crate::kernels::{Kernel, jaccard_key, nphd_key};
+
+/// Longest code in bytes.
+pub const MAX_CODE_BYTES: usize = 4096;
+
+/// 2^31: the scale of a key, see [`Query::key`].
+const KEY_SCALE: f64 = 2_147_483_648.0;
+
+/// How two codes are compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Metric {
+    /// Normalized prefix Hamming distance: differing bits over the common prefix, divided by its bits.
+    Nphd,
+    /// Jaccard distance of the sets of one bits, over the common prefix.
+    Jaccard,
+}
+
+impl Metric {
+    /// Distance of two codes, 0.0 to 1.0; 0.0 if either is empty (or, for Jaccard, no bit is set in either).
+    pub fn distance(self, a: &[u8], b: &[u8]) -> f64 {
+        match self {
+            Self::Nphd => {
+                let m = a.len().min(b.len());
+                if m == 0 { 0.0 } else { f64::from(hamming(a, b)) / (8 * m) as f64 }
+            }
+            Self::Jaccard => {
+                let (both, either) = jaccard_counts(a, b);
+                if either == 0 { 0.0 } else { f64::from(either - both) / f64::from(either) }
+            }
+        }
+    }
+}
+
+/// Number of differing bits over the common prefix.
+pub fn hamming(a: &[u8], b: &[u8]) -> u32 {
+    Kernel::active().hamming(a, b)
+}
+
+/// Number of bits set in both, and in either, over the common prefix.
+pub fn jaccard_counts(a: &[u8], b: &[u8]) -> (u32, u32) {
+    Kernel::active().jaccard_counts(a, b)
+}
+
+/// The distance that `key` was made from, rounded down to a multiple of 2^-31.
+pub fn key_to_distance(key: u32) -> f64 {
+    f64::from(key) / KEY_SCALE
+}
+
+/// An upper bound of the keys within `radius`: no code at a distance of at most `radius` has a larger key, while one
+/// with exactly this key may lie just outside. `None` if no distance is within it (a negative radius or NaN).
+pub fn radius_to_key(radius: f64) -> Option<u32> {
+    // A radius above 1 includes every key of a code; u32::MAX is left to NULLs.
+    (radius >= 0.0).then_some((radius.min(1.0) * KEY_SCALE) as u32)
+}
+
+/// A code to search for, prepared once.
+#[derive(Clone, Debug)]
+pub struct Query {
+    metric: Metric,
+    code: Box<[u8]>,
+    kernel: Kernel,
+}
+
+impl Query {
+    /// Copies the code, of at most [`MAX_CODE_BYTES`].
+    pub fn new(metric: Metric, code: &[u8]) -> Query {
+        Query { metric, code: code.into(), kernel: Kernel::active() }
+    }
+
+    /// The code.
+    pub fn code(&self) -> &[u8] {
+        &self.code
+    }
+
+    /// The metric.
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// [`Metric::distance`] to another code: the very same value, bit for bit.
+    pub fn distance(&self, code: &[u8]) -> f64 {
+        self.metric.distance(&self.code, code)
+    }
+
+    /// The distance in fixed point: `(distance * 2^31) as u32`, at most 2^31.
+    ///
+    /// Keys are ordered as the exact fractions are, and equal only for equal ones: denominators are at most 32,768, so
+    /// distinct fractions differ by more than 2^-30.
+    pub fn key(&self, code: &[u8]) -> u32 {
+        match self.metric {
+            Metric::Nphd => nphd_key(self.kernel.hamming(&self.code, code), self.code.len().min(code.len())),
+            Metric::Jaccard => {
+                let (both, either) = self.kernel.jaccard_counts(&self.code, code);
+                jaccard_key(both, either)
+            }
+        }
+    }
+
+    /// Keys of a contiguous column: code `i` is `codes[i * stride..][..lengths[i]]`, its key goes to `out[i]`.
+    ///
+    /// A length of 0 (a NULL) gives `u32::MAX`, and so does every `out[i]` without a code; a length above the stride is
+    /// cut to the stride. Never panics.
+    pub fn keys(&self, codes: &[u8], stride: usize, lengths: &[u16], out: &mut [u32]) {
+        self.kernel.keys(self.metric, &self.code, codes, stride, lengths, out);
+    }
+}

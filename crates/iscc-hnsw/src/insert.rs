@@ -1,0 +1,173 @@
+//! Insertion of one node into the graph: search, select, connect.
+
+use crate::distance::Metric;
+use crate::graph::Graph;
+use crate::kernels::{Kernel, Rows};
+use crate::pool::{Pool, key_of, node_of, pack};
+use crate::visited::Visited;
+
+/// A worker's view of the graph and its reusable buffers.
+pub(crate) struct Inserter<'a> {
+    pub(crate) graph: &'a Graph,
+    rows: Rows<'a>,
+    metric: Metric,
+    kernel: Kernel,
+    ef_construction: usize,
+    visited: Visited,
+    pool: Pool,
+    ids: Vec<u32>,
+    keys: Vec<u32>,
+    /// Entries of a search, then what it found; or what to select from; nearest first.
+    found: Vec<u64>,
+    selected: Vec<u32>,
+}
+
+impl<'a> Inserter<'a> {
+    pub(crate) fn new(graph: &'a Graph, rows: Rows<'a>, metric: Metric, ef_construction: usize) -> Self {
+        Self {
+            graph,
+            rows,
+            metric,
+            kernel: Kernel::active(),
+            ef_construction,
+            visited: Visited::default(),
+            pool: Pool::default(),
+            ids: Vec::new(),
+            keys: Vec::new(),
+            found: Vec::new(),
+            selected: Vec::new(),
+        }
+    }
+
+    /// Links a node, which is not node 0, with the nodes inserted so far.
+    pub(crate) fn insert(&mut self, node: u32) {
+        let level = self.graph.levels().level_of(node);
+        let entry = self.descend(node, level);
+        self.found.clear();
+        self.found.push(entry);
+        // All lists of the node are written before any other node points to it: who finds it can always go on from it.
+        let mut links = Vec::with_capacity(level + 1);
+        for level in (0..=level).rev() {
+            self.search_level(node, level, self.ef_construction);
+            self.select(self.graph.capacity(1));
+            self.graph.set_neighbors(node, level, &self.selected);
+            links.push((level, self.selected.clone()));
+        }
+        for (level, neighbors) in links {
+            for neighbor in neighbors {
+                self.connect(neighbor, node, level);
+            }
+        }
+    }
+
+    /// Nodes near `node` on the base level, nearest first, from a search of the given effort.
+    pub(crate) fn nearest(&mut self, node: u32, effort: usize) -> &[u64] {
+        let entry = self.descend(node, 0);
+        self.found.clear();
+        // Node 0 is an entry too: all that it reaches, and nothing else, is found with enough effort.
+        let origin = self.key_between(node, 0);
+        self.found.extend([entry, pack(origin, 0)]);
+        self.found.dedup();
+        self.search_level(node, 0, effort);
+        &self.found
+    }
+
+    fn code(&self, node: u32) -> &'a [u8] {
+        self.rows.code(node).unwrap_or_default()
+    }
+
+    fn key_between(&self, a: u32, b: u32) -> u32 {
+        let mut key = [u32::MAX];
+        self.kernel.row_keys(self.metric, self.code(a), self.rows, &[b], &mut key);
+        key[0]
+    }
+
+    /// Greedy walk from node 0 down to the level above `level`; the nearest node found.
+    fn descend(&mut self, node: u32, level: usize) -> u64 {
+        let mut best = pack(self.key_between(node, 0), 0);
+        for level in (level + 1..=self.graph.levels().max_level()).rev() {
+            loop {
+                self.ids.clear();
+                self.ids.extend(self.graph.neighbors(node_of(best), level));
+                self.compute_keys(node);
+                let Some(next) = self.keys.iter().zip(&self.ids).map(|(&key, &id)| pack(key, id)).min() else { break };
+                if next >= best {
+                    break;
+                }
+                best = next;
+            }
+        }
+        best
+    }
+
+    /// Keys of `self.ids` for the code of `node`, into `self.keys`.
+    fn compute_keys(&mut self, node: u32) {
+        self.keys.resize(self.ids.len(), 0);
+        self.kernel.row_keys(self.metric, self.code(node), self.rows, &self.ids, &mut self.keys);
+    }
+
+    /// Best-first search on a level, from what `self.found` has to the `ef` nearest nodes, in place.
+    fn search_level(&mut self, node: u32, level: usize, ef: usize) {
+        let code = self.code(node);
+        self.visited.reset(self.graph.levels().nodes());
+        self.visited.insert(node);
+        self.pool.reset(ef);
+        for &entry in &self.found {
+            if self.visited.insert(node_of(entry)) && entry < self.pool.bound() {
+                self.pool.push(entry & !1);
+            }
+        }
+        while let Some(nearest) = self.pool.expand_next() {
+            if level == 0 && let Some(next) = self.pool.peek_next() {
+                self.graph.prefetch_base(node_of(next));
+            }
+            let new = self.visited.insert_all(self.graph.neighbors(node_of(nearest), level));
+            new.iter().for_each(|&id| self.rows.prefetch(id));
+            self.keys.resize(new.len(), 0);
+            self.kernel.row_keys(self.metric, code, self.rows, new, &mut self.keys);
+            for (&key, &id) in self.keys.iter().zip(new) {
+                let packed = pack(key, id);
+                if packed < self.pool.bound() {
+                    self.pool.push(packed);
+                }
+            }
+        }
+        self.found.clear();
+        self.found.extend_from_slice(self.pool.items());
+    }
+
+    /// Picks up to `limit` diverse neighbours from the sorted `self.found` into `self.selected`.
+    ///
+    /// A node is left out only if one already picked is strictly nearer to it than the centre is: among codes a bit or
+    /// two apart most distances tie, and a tie is no reason to drop the link.
+    fn select(&mut self, limit: usize) {
+        self.selected.clear();
+        for &packed in &self.found {
+            if self.selected.len() >= limit {
+                break;
+            }
+            let (code, key) = (self.rows.code(node_of(packed)).unwrap_or_default(), key_of(packed));
+            if !self.kernel.any_below(self.metric, code, self.rows, &self.selected, key) {
+                self.selected.push(node_of(packed));
+            }
+        }
+    }
+
+    /// Adds the link `from` → `to`, choosing anew among the links of `from` if it has no room.
+    fn connect(&mut self, from: u32, to: u32, level: usize) {
+        let graph = self.graph;
+        let _guard = graph.lock(from);
+        if graph.push_neighbor(from, level, to) {
+            return;
+        }
+        self.ids.clear();
+        self.ids.extend(graph.neighbors(from, level));
+        self.ids.push(to);
+        self.compute_keys(from);
+        self.found.clear();
+        self.found.extend(self.keys.iter().zip(&self.ids).map(|(&key, &id)| pack(key, id)));
+        self.found.sort_unstable();
+        self.select(graph.capacity(level));
+        graph.set_neighbors(from, level, &self.selected);
+    }
+}

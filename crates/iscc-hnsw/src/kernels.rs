@@ -1,0 +1,184 @@
+//! Popcount kernels: one set of loops, compiled once per instruction set and chosen once per process.
+//!
+//! The loops (`column`, `rows`, `any_below`) are generic over [`Popcount`], the two primitives that differ between
+//! instruction sets. Each set wraps them in functions with the matching `#[target_feature]`, so that the primitives are
+//! inlined and a whole column or neighbour list costs one indirect call. No kernel reads a byte outside the given codes.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod loops;
+mod portable;
+
+use std::sync::OnceLock;
+
+use crate::distance::Metric;
+pub(crate) use loops::{Rows, jaccard_key, length_bytes, nphd_key, prefetch};
+
+/// The primitives of one instruction set.
+pub(crate) trait Popcount {
+    /// Number of differing bits in the first `m` bytes.
+    ///
+    /// # Safety
+    /// `a` and `b` are readable for `m` bytes, and the processor has the instruction set.
+    unsafe fn xor(a: *const u8, b: *const u8, m: usize) -> u32;
+
+    /// Numbers of bits set in both and in either of the first `m` bytes.
+    ///
+    /// # Safety
+    /// As for [`Popcount::xor`].
+    unsafe fn and_or(a: *const u8, b: *const u8, m: usize) -> (u32, u32);
+}
+
+type PairFn<T> = unsafe fn(*const u8, *const u8, usize) -> T;
+type ColumnFn = unsafe fn(&[u8], &[u8], usize, &[u16], &mut [u32]);
+type RowsFn = unsafe fn(&[u8], Rows<'_>, &[u32], &mut [u32]);
+type AnyBelowFn = unsafe fn(&[u8], Rows<'_>, &[u32], u32) -> bool;
+
+/// The entry points of one instruction set; arrays are indexed by metric (NPHD, Jaccard).
+struct Table {
+    name: &'static str,
+    xor: PairFn<u32>,
+    and_or: PairFn<(u32, u32)>,
+    column: [ColumnFn; 2],
+    rows: [RowsFn; 2],
+    any_below: [AnyBelowFn; 2],
+}
+
+/// Compiles the generic loops for one instruction set into a `TABLE`.
+macro_rules! kernel_table {
+    ($name:literal, $ops:ty $(, $feature:literal)?) => {
+        mod entry {
+            use super::*;
+            use $crate::kernels::loops;
+
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn xor(a: *const u8, b: *const u8, m: usize) -> u32 {
+                // SAFETY: the caller vouches for both ranges and the instruction set.
+                unsafe { <$ops>::xor(a, b, m) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn and_or(a: *const u8, b: *const u8, m: usize) -> (u32, u32) {
+                // SAFETY: the caller vouches for both ranges and the instruction set.
+                unsafe { <$ops>::and_or(a, b, m) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn column<const JACCARD: bool>(
+                query: &[u8],
+                codes: &[u8],
+                stride: usize,
+                lengths: &[u16],
+                out: &mut [u32],
+            ) {
+                // SAFETY: the caller vouches for the instruction set.
+                unsafe { loops::column::<$ops, JACCARD>(query, codes, stride, lengths, out) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn rows<const JACCARD: bool>(
+                query: &[u8],
+                rows: loops::Rows<'_>,
+                ids: &[u32],
+                out: &mut [u32],
+            ) {
+                // SAFETY: the caller vouches for the instruction set.
+                unsafe { loops::rows::<$ops, JACCARD>(query, rows, ids, out) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn any_below<const JACCARD: bool>(
+                query: &[u8],
+                rows: loops::Rows<'_>,
+                ids: &[u32],
+                limit: u32,
+            ) -> bool {
+                // SAFETY: the caller vouches for the instruction set.
+                unsafe { loops::any_below::<$ops, JACCARD>(query, rows, ids, limit) }
+            }
+        }
+
+        pub(super) static TABLE: super::Table = super::Table {
+            name: $name,
+            xor: entry::xor,
+            and_or: entry::and_or,
+            column: [entry::column::<false>, entry::column::<true>],
+            rows: [entry::rows::<false>, entry::rows::<true>],
+            any_below: [entry::any_below::<false>, entry::any_below::<true>],
+        };
+    };
+}
+pub(crate) use kernel_table;
+
+/// One compiled set of distance loops that this processor can run.
+///
+/// A value exists only for an instruction set that was detected, so its methods are safe to call.
+#[derive(Clone, Copy)]
+pub struct Kernel(&'static Table);
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.name)
+    }
+}
+
+impl Kernel {
+    /// Every kernel that this processor can run, slowest first; never empty.
+    pub fn available() -> Vec<Kernel> {
+        #[allow(unused_mut)] // grows on x86-64 only
+        let mut kernels = vec![Kernel(&portable::TABLE)];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if avx2::is_available() {
+                kernels.push(Kernel(&avx2::TABLE));
+            }
+            if avx512::is_available() {
+                kernels.push(Kernel(&avx512::TABLE));
+            }
+        }
+        kernels
+    }
+
+    /// The fastest kernel, detected at the first call.
+    pub fn active() -> Kernel {
+        static ACTIVE: OnceLock<Kernel> = OnceLock::new();
+        *ACTIVE.get_or_init(|| Self::available().last().copied().unwrap_or(Kernel(&portable::TABLE)))
+    }
+
+    /// `portable`, `avx2` or `avx512`.
+    pub fn name(self) -> &'static str {
+        self.0.name
+    }
+
+    /// Number of differing bits over the common prefix of `a` and `b`.
+    pub fn hamming(self, a: &[u8], b: &[u8]) -> u32 {
+        // SAFETY: both slices hold the common prefix; a `Kernel` exists only for a detected instruction set.
+        unsafe { (self.0.xor)(a.as_ptr(), b.as_ptr(), a.len().min(b.len())) }
+    }
+
+    /// Bits set in both and in either code, over the common prefix.
+    pub fn jaccard_counts(self, a: &[u8], b: &[u8]) -> (u32, u32) {
+        // SAFETY: both slices hold the common prefix; a `Kernel` exists only for a detected instruction set.
+        unsafe { (self.0.and_or)(a.as_ptr(), b.as_ptr(), a.len().min(b.len())) }
+    }
+
+    /// What [`Query::keys`](crate::distance::Query::keys) does, with this kernel.
+    pub fn keys(self, metric: Metric, query: &[u8], codes: &[u8], stride: usize, lengths: &[u16], out: &mut [u32]) {
+        // SAFETY: `column` checks all bounds itself; a `Kernel` exists only for a detected instruction set.
+        unsafe { (self.0.column[metric as usize])(query, codes, stride, lengths, out) }
+    }
+
+    /// Keys of the rows `ids`; `u32::MAX` for an id out of range.
+    pub(crate) fn row_keys(self, metric: Metric, query: &[u8], rows: Rows<'_>, ids: &[u32], out: &mut [u32]) {
+        // SAFETY: `rows` checks all bounds itself; a `Kernel` exists only for a detected instruction set.
+        unsafe { (self.0.rows[metric as usize])(query, rows, ids, out) }
+    }
+
+    /// Whether the key of any of the rows `ids` is below `limit`.
+    pub(crate) fn any_below(self, metric: Metric, query: &[u8], rows: Rows<'_>, ids: &[u32], limit: u32) -> bool {
+        // SAFETY: `any_below` checks all bounds itself; a `Kernel` exists only for a detected instruction set.
+        unsafe { (self.0.any_below[metric as usize])(query, rows, ids, limit) }
+    }
+}

@@ -1,0 +1,124 @@
+//! The bounded list of nearest nodes that drives a best-first search.
+
+/// A key and a node in one word: ordered by key, then by node. The lowest bit marks an expanded node.
+///
+/// Keys take 31 bits: the largest, that of distance 1.0, shares a word with the value below it, which no two codes of at
+/// most 4,096 bytes have.
+#[inline]
+pub(crate) fn pack(key: u32, node: u32) -> u64 {
+    u64::from(key.min(MAX_KEY)) << 33 | u64::from(node) << 1
+}
+
+const MAX_KEY: u32 = (1 << 31) - 1;
+
+/// The node of a packed word.
+#[inline]
+pub(crate) fn node_of(packed: u64) -> u32 {
+    (packed >> 1) as u32
+}
+
+/// The key of a packed word.
+#[inline]
+pub(crate) fn key_of(packed: u64) -> u32 {
+    let key = (packed >> 33) as u32;
+    if key == MAX_KEY { key + 1 } else { key }
+}
+
+/// Whether a packed word is marked as expanded.
+#[inline]
+pub(crate) fn is_expanded(packed: u64) -> bool {
+    packed & 1 != 0
+}
+
+/// Up to `limit` nearest nodes, sorted, some of them expanded.
+///
+/// A sorted array beats a pair of heaps at the usual limits: an insertion moves a few hundred bytes at most, and the same
+/// array is the queue of nodes to expand, because a node that fell out of it is not to be expanded any more.
+#[derive(Default)]
+pub(crate) struct Pool {
+    items: Vec<u64>,
+    limit: usize,
+    /// All items before this one are expanded.
+    next: usize,
+}
+
+impl Pool {
+    /// Empties the pool.
+    pub(crate) fn reset(&mut self, limit: usize) {
+        self.items.clear();
+        self.limit = limit.max(1);
+        self.next = 0;
+    }
+
+    /// The items, nearest first.
+    pub(crate) fn items(&self) -> &[u64] {
+        &self.items
+    }
+
+    /// Whether the pool holds as many items as it may.
+    pub(crate) fn is_full(&self) -> bool {
+        self.items.len() >= self.limit
+    }
+
+    /// Items from this word on do not enter the pool.
+    #[inline]
+    pub(crate) fn bound(&self) -> u64 {
+        if self.is_full() { self.items.last().copied().unwrap_or(0) } else { u64::MAX }
+    }
+
+    /// Adds an item below [`Pool::bound`]; returns the one that fell out.
+    #[inline]
+    pub(crate) fn push(&mut self, item: u64) -> Option<u64> {
+        let evicted = if self.is_full() { self.items.pop() } else { None };
+        let position = self.items.partition_point(|&other| other < item);
+        self.items.insert(position, item);
+        self.next = self.next.min(position);
+        evicted
+    }
+
+    /// Marks the nearest item that is not expanded, and returns it.
+    #[inline]
+    pub(crate) fn expand_next(&mut self) -> Option<u64> {
+        let item = self.peek_next()?;
+        self.items[self.next] |= 1;
+        self.next += 1;
+        Some(item)
+    }
+
+    /// The nearest item that is not expanded.
+    #[inline]
+    pub(crate) fn peek_next(&mut self) -> Option<u64> {
+        while self.items.get(self.next).is_some_and(|&item| is_expanded(item)) {
+            self.next += 1;
+        }
+        self.items.get(self.next).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packing_keeps_order_and_values() {
+        let words: Vec<u64> = [(0, 0), (0, u32::MAX), (1, 3), (1 << 31, 0), (1 << 31, 9)].map(|(k, n)| pack(k, n)).into();
+        assert!(words.is_sorted_by(|a, b| a < b));
+        assert_eq!((key_of(words[4]), node_of(words[4])), (1 << 31, 9));
+        assert_eq!((key_of(words[1]), node_of(words[1])), (0, u32::MAX));
+    }
+
+    #[test]
+    fn keeps_the_nearest_and_expands_in_order() {
+        let mut pool = Pool::default();
+        pool.reset(3);
+        assert!([5, 3, 9].iter().all(|&key| pool.push(pack(key, key)).is_none()));
+        assert_eq!(pool.expand_next().map(node_of), Some(3));
+        assert_eq!(pool.push(pack(1, 1)).map(node_of), Some(9));
+        assert_eq!(pool.bound(), pack(5, 5));
+        assert_eq!(pool.expand_next().map(node_of), Some(1));
+        assert_eq!(pool.expand_next().map(node_of), Some(5));
+        assert_eq!(pool.expand_next(), None);
+        let evicted = pool.push(pack(0, 0)).unwrap();
+        assert!(is_expanded(evicted) && node_of(evicted) == 5);
+    }
+}

@@ -1,0 +1,164 @@
+//! Every kernel against a bit-by-bit oracle, and keys against exact fractions.
+
+mod common;
+
+use common::Random;
+use iscc_hnsw::distance::{MAX_CODE_BYTES, Metric, Query, hamming, key_to_distance, radius_to_key};
+use iscc_hnsw::kernels::Kernel;
+use proptest::prelude::*;
+
+fn oracle(a: &[u8], b: &[u8], combine: impl Fn(u8, u8) -> u8) -> u32 {
+    a.iter().zip(b).map(|(&x, &y)| (0..8).filter(|bit| combine(x, y) >> bit & 1 == 1).count() as u32).sum()
+}
+
+fn check_pair(a: &[u8], b: &[u8]) {
+    for kernel in Kernel::available() {
+        assert_eq!(kernel.hamming(a, b), oracle(a, b, |x, y| x ^ y), "{kernel:?}");
+        let counts = (oracle(a, b, |x, y| x & y), oracle(a, b, |x, y| x | y));
+        assert_eq!(kernel.jaccard_counts(a, b), counts, "{kernel:?}");
+    }
+}
+
+/// Numerator and denominator of a distance.
+fn fraction(metric: Metric, a: &[u8], b: &[u8]) -> (u64, u64) {
+    match metric {
+        Metric::Nphd => (u64::from(oracle(a, b, |x, y| x ^ y)), 8 * a.len().min(b.len()).max(1) as u64),
+        Metric::Jaccard => {
+            let either = u64::from(oracle(a, b, |x, y| x | y));
+            (either - u64::from(oracle(a, b, |x, y| x & y)), either.max(1))
+        }
+    }
+}
+
+#[test]
+fn all_lengths_and_alignments() {
+    let mut random = Random(1);
+    let (left, right) = (random.bytes(MAX_CODE_BYTES + 8), random.bytes(MAX_CODE_BYTES + 8));
+    for length in (1..=300).chain([511, 512, 513, 1023, 2048, 4095, 4096]) {
+        for (i, j) in [(0, 0), (1, 0), (3, 5), (7, 2)] {
+            check_pair(&left[i..i + length], &right[j..j + length]);
+        }
+    }
+    check_pair(&[], &[]);
+    check_pair(&[1], &[]);
+}
+
+/// A code that ends where its allocation ends: an over-read would be found under a sanitizer, and a wrong mask here.
+#[test]
+fn bytes_beyond_the_code_do_not_count() {
+    let (zeros, ones) = ([0u8; 100], [255u8; 100]);
+    for length in 0..=100 {
+        for kernel in Kernel::available() {
+            assert_eq!(kernel.hamming(&zeros[..length], &ones), 8 * length as u32, "{kernel:?}");
+        }
+    }
+}
+
+fn code() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![4 => proptest::collection::vec(any::<u8>(), 1..=40), 1 => proptest::collection::vec(any::<u8>(), 1..=300)]
+}
+
+proptest! {
+    #[test]
+    fn kernels_agree_with_the_oracle(a in code(), b in code()) {
+        check_pair(&a, &b);
+    }
+
+    #[test]
+    fn keys_order_as_fractions_do(query in code(), a in code(), b in code()) {
+        for metric in [Metric::Nphd, Metric::Jaccard] {
+            let prepared = Query::new(metric, &query);
+            let ((p, q), (r, s)) = (fraction(metric, &query, &a), fraction(metric, &query, &b));
+            prop_assert_eq!(prepared.key(&a).cmp(&prepared.key(&b)), (p * s).cmp(&(r * q)));
+            prop_assert_eq!(u64::from(prepared.key(&a)), (p << 31) / q);
+            prop_assert_eq!(prepared.key(&a), (prepared.distance(&a) * f64::from(1u32 << 31)) as u32);
+            prop_assert_eq!(prepared.distance(&a), metric.distance(&a, &query));
+            prop_assert!(prepared.key(&a) <= radius_to_key(prepared.distance(&a)).unwrap());
+            prop_assert!(key_to_distance(prepared.key(&a)) <= prepared.distance(&a));
+        }
+    }
+
+    #[test]
+    fn columns_agree_with_single_keys(
+        query in code(),
+        stride in 1usize..70,
+        lengths in proptest::collection::vec(0u16..80, 0..40),
+        seed: u64,
+    ) {
+        let codes = Random(seed).bytes(stride * lengths.len());
+        for metric in [Metric::Nphd, Metric::Jaccard] {
+            let prepared = Query::new(metric, &query);
+            let expected: Vec<u32> = lengths.iter().zip(codes.chunks(stride)).map(|(&length, code)| {
+                if length == 0 { u32::MAX } else { prepared.key(&code[..stride.min(length.into())]) }
+            }).collect();
+            for kernel in Kernel::available() {
+                let mut out = vec![1; lengths.len()];
+                kernel.keys(metric, &query, &codes, stride, &lengths, &mut out);
+                prop_assert_eq!(&out, &expected, "{:?}", kernel);
+            }
+        }
+    }
+}
+
+/// The closest pairs of fractions that occur: neighbours with the largest denominators.
+#[test]
+fn keys_of_long_codes_are_exact() {
+    for m in [4096usize, 4095, 4093, 3001] {
+        let zeros = vec![0u8; m];
+        for bits in [1usize, 2, 7, m, 8 * m - 1, 8 * m] {
+            let mut code = vec![0u8; m];
+            (0..bits).for_each(|bit| code[bit / 8] |= 1 << (bit % 8));
+            let key = Query::new(Metric::Nphd, &zeros).key(&code);
+            assert_eq!(u64::from(key), ((bits as u64) << 31) / (8 * m as u64));
+        }
+    }
+}
+
+#[test]
+fn columns_with_odd_bounds_do_not_panic() {
+    let query = Query::new(Metric::Nphd, &[1, 2, 3]);
+    let mut out = [0; 4];
+    query.keys(&[], 0, &[1, 2, 3, 4], &mut out);
+    assert_eq!(out, [u32::MAX; 4]);
+    query.keys(&[1, 2, 3, 4, 5], 3, &[3, 3, 3], &mut out);
+    assert_eq!(out, [0, u32::MAX, u32::MAX, u32::MAX]);
+    query.keys(&[1, 2, 3], 3, &[u16::MAX], &mut out);
+    assert_eq!(out[0], 0);
+}
+
+#[test]
+fn nphd_golden_values() {
+    let nphd = |a: &[u8], b: &[u8]| Metric::Nphd.distance(a, b);
+    let long: Vec<u8> = (0..32).collect();
+    assert_eq!(nphd(&long, &long), 0.0);
+    assert_eq!(nphd(&long[..8], &long), 0.0);
+    assert_eq!(nphd(&[0; 8], &[0, 0, 0, 0, 0, 0, 0, 1]), 0.015625);
+    assert_eq!(nphd(&[0; 8], &[255; 8]), 1.0);
+    assert_eq!(nphd(&[0xff, 0x80, 0x40], &[0xff, 0x81]), 0.0625);
+    let mut twenty = [0; 20];
+    twenty[11] = 1;
+    assert_eq!(nphd(&[0; 12], &twenty), 1.0 / 96.0);
+    assert_eq!(nphd(&[0xf0], &[0x0f, 0xf0, 0xf0]), 1.0);
+    assert_eq!(nphd(&[], &[1; 8]), 0.0);
+    // No triangle inequality: the short code is a prefix of both.
+    assert_eq!((nphd(&[7; 2], &[7]), nphd(&[7], &[7, 0xf8]), nphd(&[7; 2], &[7, 0xf8])), (0.0, 0.0, 0.5));
+    assert_eq!(hamming(&[0b1010], &[0b0110, 9]), 2);
+}
+
+#[test]
+fn jaccard_golden_values() {
+    let jaccard = |a: &[u8], b: &[u8]| Metric::Jaccard.distance(a, b);
+    assert_eq!(jaccard(&[0b1100], &[0b0110]), 2.0 / 3.0);
+    assert_eq!(jaccard(&[0], &[0, 255]), 0.0);
+    assert_eq!(jaccard(&[0b1], &[0b10]), 1.0);
+    assert_eq!(jaccard(&[9, 255], &[9]), 0.0);
+}
+
+#[test]
+fn radius_bounds() {
+    assert_eq!(radius_to_key(-0.1), None);
+    assert_eq!(radius_to_key(f64::NAN), None);
+    assert_eq!(radius_to_key(0.0), Some(0));
+    assert_eq!(radius_to_key(1.0), Some(1 << 31));
+    assert_eq!(radius_to_key(f64::INFINITY), Some(1 << 31));
+}

@@ -1,0 +1,42 @@
+# Shared by the scripts beside it: where the project is, which PostgreSQL is meant, who runs the server.
+# shellcheck shell=bash
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
+PG_CONFIG=$(command -v "$PG_CONFIG" || echo "$PG_CONFIG")
+export PG_CONFIG
+
+die() {
+  printf '%s: %s\n' "$(basename "$0")" "$1" >&2
+  exit 1
+}
+
+say() { printf '\033[1m== %s\033[0m\n' "$1" >&2; }
+
+# The major version that PG_CONFIG belongs to: 15, 16, ...
+pg_major() { "$PG_CONFIG" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/'; }
+
+# Where cargo puts the library: a directory for each major version, so that switching rebuilds nothing.
+target_dir() { echo "${CARGO_TARGET_DIR:-$ROOT/target}/pg$(pg_major)"; }
+
+# PostgreSQL refuses to run as root; then the server is this user's.
+server_user() {
+  if [ "$(id -u)" != 0 ]; then
+    id -un
+  elif id -u postgres >/dev/null 2>&1; then
+    echo postgres
+  else
+    echo nobody
+  fi
+}
+
+# Runs a program as the server's user, in a directory that this user can enter.
+as_server() (
+  cd /
+  if [ "$(id -u)" = 0 ]; then
+    user=$(server_user)
+    exec setpriv --reuid="$user" --regid="$(id -g "$user")" --init-groups "$@"
+  fi
+  exec "$@"
+)

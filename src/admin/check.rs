@@ -1,0 +1,246 @@
+//! Structural check: log, directory, shard files, and the table if asked.
+
+use std::collections::HashMap;
+use std::ffi::c_void;
+
+use iscc_hnsw::directory::Segment;
+use iscc_hnsw::log_page::{Tid, is_alive};
+use iscc_hnsw::ranges::locate;
+use pgrx::pg_sys;
+use pgrx::pg_sys::Datum;
+use pgrx::prelude::*;
+
+use super::OpenIndex;
+use crate::compat::locator;
+use crate::seal::{self, NO_SHARD};
+use crate::storage::buffer::{Lock, LockedBuffer, block_count, relation_name};
+use crate::storage::directory::{self, Directory};
+use crate::storage::log::{self, tid_bytes};
+use crate::storage::shard_cache::{self, MappedShard, Unusable};
+use crate::storage::shard_file::{self, ShardId};
+use crate::types::bitvec::varlena_bytes;
+
+/// Problems found, each with the part of the index that has it.
+#[derive(Default)]
+struct Problems(Vec<(String, String)>);
+
+impl Problems {
+    fn add(&mut self, part: impl Into<String>, problem: impl Into<String>) {
+        self.0.push((part.into(), problem.into()));
+    }
+}
+
+/// Checks an index; no rows: no problems. With `heap`, also that the log has every row of the
+/// table: that locks out writers meanwhile.
+#[pg_extern(sql = false)]
+fn usearch_check(
+    index: pg_sys::Oid,
+    heap: bool,
+) -> TableIterator<'static, (name!(part, String), name!(problem, String))> {
+    let mut problems = Problems::default();
+    let table = heap.then(|| lock_table(index));
+    let index = OpenIndex::open(index, pg_sys::AccessShareLock);
+    seal::require_owner(index.0);
+    let directory = directory::read(index.0);
+    check_directory(index.0, &directory, &mut problems);
+    check_log(index.0, &directory, &mut problems);
+    for (id, segments) in seal::shards(&directory) {
+        if segments.iter().all(directory::is_sealed) && id != NO_SHARD {
+            check_shard(index.0, &id, &segments, &mut problems);
+        }
+    }
+    if let Some(table) = table {
+        check_heap(table, index.0, &directory, &mut problems);
+        // SAFETY: opened by lock_table; the lock stays to the end of the transaction.
+        unsafe { pg_sys::relation_close(table, pg_sys::NoLock as i32) };
+    }
+    TableIterator::new(problems.0)
+}
+
+/// Opens the index's table, against writers. (Table before index, as everybody locks.)
+fn lock_table(index: pg_sys::Oid) -> pg_sys::Relation {
+    // SAFETY: raises an error for an OID that is no index.
+    unsafe {
+        let table = pg_sys::IndexGetRelation(index, false);
+        pg_sys::relation_open(table, pg_sys::ShareLock as i32)
+    }
+}
+
+fn check_directory(index: pg_sys::Relation, directory: &Directory, problems: &mut Problems) {
+    let used = directory.header.used_blocks.get();
+    if used > block_count(index) {
+        problems.add("directory", format!("{used} blocks are in use, but {} exist", block_count(index)));
+    }
+    let mut ranges: Vec<(u32, u32)> =
+        directory.segments().map(|s| (s.blocks().start, s.blocks().end)).collect();
+    ranges.sort_unstable();
+    for pair in ranges.windows(2) {
+        if pair[0].1 > pair[1].0 {
+            problems.add("directory", format!("segments at blocks {} and {} overlap", pair[0].0, pair[1].0));
+        }
+    }
+    if ranges.last().is_some_and(|last| last.1 > used) {
+        problems.add("directory", "a segment ends beyond the blocks in use");
+    }
+}
+
+fn check_log(index: pg_sys::Relation, directory: &Directory, problems: &mut Problems) {
+    for segment in directory.segments() {
+        let mut entries = 0;
+        for block in segment.blocks() {
+            pgrx::check_for_interrupts!();
+            let buffer = LockedBuffer::read(index, block, Lock::Share);
+            let page = log::parse(index, segment, &buffer);
+            entries += page.len() as u32;
+            for problem in page.problems() {
+                problems.add(format!("block {block}"), problem);
+            }
+        }
+        if directory::is_sealed(segment) && entries != segment.entries.get() {
+            problems.add(
+                format!("segment at block {}", segment.start_block),
+                format!("has {entries} entries, the directory says {}", segment.entries),
+            );
+        }
+    }
+}
+
+fn check_shard(
+    index: pg_sys::Relation,
+    id: &ShardId,
+    segments: &[Segment],
+    problems: &mut Problems,
+) {
+    let path = shard_file::path(locator(index), id);
+    let part = format!("shard {}", shard_file::hex(id));
+    let shard = match shard_cache::open(&path, id, segments) {
+        Ok(shard) => shard,
+        Err(Unusable::Missing) => return problems.add(part, "file is missing"),
+        Err(Unusable::Damaged(why)) => return problems.add(part, format!("file is damaged: {why}")),
+    };
+    for problem in shard.verify() {
+        problems.add(part.clone(), problem);
+    }
+    check_postings(index, &shard, segments, &part, problems);
+}
+
+/// Every posting must point to an entry with the node's code, and every entry alive must be posted.
+fn check_postings(
+    index: pg_sys::Relation,
+    shard: &MappedShard,
+    segments: &[Segment],
+    part: &str,
+    problems: &mut Problems,
+) {
+    let ranges = shard.ranges();
+    let mut posted: HashMap<(u32, u16), u32> = HashMap::new();
+    for node in 0..shard.nodes() {
+        for ordinal in shard.postings(node) {
+            match locate(&ranges, ordinal) {
+                None => problems.add(part, format!("node {node} posts ordinal {ordinal} outside its segments")),
+                Some(at) if posted.insert(at, node).is_some() => {
+                    problems.add(part, format!("block {} slot {} is posted twice", at.0, at.1));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    for segment in segments {
+        log::for_each_page(index, segment, |block, page| {
+            for slot in 0..page.len() {
+                let alive = page.tid(slot).is_some_and(|tid| is_alive(&tid));
+                let Some(code) = page.code(slot) else { continue };
+                match posted.remove(&(block, slot as u16)) {
+                    Some(node) if shard.code(node) != Some(code) => {
+                        problems.add(part, format!("node {node} has another code than block {block} slot {slot}"));
+                    }
+                    None if alive => {
+                        problems.add(part, format!("block {block} slot {slot} is alive but not posted"));
+                    }
+                    _ => {}
+                }
+            }
+        });
+    }
+    for ((block, slot), node) in posted {
+        problems.add(part, format!("node {node} posts block {block} slot {slot}, which has no code"));
+    }
+}
+
+struct HeapCheck<'a> {
+    log: HashMap<Tid, Vec<u8>>,
+    problems: &'a mut Problems,
+}
+
+fn check_heap(
+    table: pg_sys::Relation,
+    index: pg_sys::Relation,
+    directory: &Directory,
+    problems: &mut Problems,
+) {
+    let mut log_entries: HashMap<Tid, Vec<u8>> = HashMap::new();
+    let mut twice = Vec::new();
+    for segment in directory.segments() {
+        log::for_each_page(index, segment, |_, page| {
+            for slot in 0..page.len() {
+                let Some(tid) = page.tid(slot).filter(is_alive) else { continue };
+                let code = page.code(slot).unwrap_or_default().to_vec();
+                if log_entries.insert(tid, code).is_some() {
+                    twice.push(tid);
+                }
+            }
+        });
+    }
+    for tid in twice {
+        problems.add("log", format!("row {} has two entries", show(&tid)));
+    }
+    let mut check = HeapCheck { log: log_entries, problems };
+    // SAFETY: both relations are open and the table is locked against writers; the callback gets
+    // `check` back.
+    unsafe {
+        let info = pg_sys::BuildIndexInfo(index);
+        pg_sys::table_index_build_scan(
+            table,
+            index,
+            info,
+            false,
+            false,
+            Some(check_row),
+            std::ptr::from_mut(&mut check).cast(),
+            std::ptr::null_mut(),
+        );
+    }
+    let name = relation_name(table);
+    if check.problems.0.len() > 1000 {
+        check.problems.add(format!("table {name}"), "there are more problems than are listed");
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn check_row(
+    _index: pg_sys::Relation,
+    tid: pg_sys::ItemPointer,
+    values: *mut Datum,
+    isnull: *mut bool,
+    _tuple_is_alive: bool,
+    state: *mut c_void,
+) {
+    // SAFETY: table_index_build_scan passes what check_heap gave it and one value of our type.
+    unsafe {
+        let check = &mut *state.cast::<HeapCheck<'_>>();
+        let code = if *isnull { &[][..] } else { varlena_bytes(*values) };
+        let tid = tid_bytes(&*tid);
+        let problem = match check.log.get(&tid) {
+            None => "is not in the log",
+            Some(logged) if logged != code => "has another code in the log",
+            Some(_) => return,
+        };
+        check.problems.add("log", format!("row {} {problem}", show(&tid)));
+    }
+}
+
+fn show(tid: &Tid) -> String {
+    let pointer = log::item_pointer(tid);
+    let block = u32::from(pointer.ip_blkid.bi_hi) << 16 | u32::from(pointer.ip_blkid.bi_lo);
+    format!("({block},{})", pointer.ip_posid)
+}

@@ -1,0 +1,121 @@
+//! CREATE INDEX and REINDEX: scan the table into the log, then build the shards.
+
+use std::ffi::c_char;
+
+use pgrx::pg_sys;
+use pgrx::pg_sys::Datum;
+use pgrx::prelude::*;
+
+use super::options::IndexOptions;
+use crate::seal;
+use crate::storage::buffer::block_count;
+use crate::storage::directory;
+use crate::storage::log::{Appender, tid_bytes};
+use crate::storage::update::{Logging, needs_wal};
+use crate::types::bitvec::varlena_bytes;
+
+const PHASE_LOG: i64 = 2;
+const PHASE_SHARDS: i64 = 3;
+
+/// Names of the phases in pg_stat_progress_create_index.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn ambuildphasename(phase: i64) -> *mut c_char {
+    let name = match phase {
+        1 => c"initializing",
+        PHASE_LOG => c"scanning table",
+        PHASE_SHARDS => c"building shards",
+        _ => return std::ptr::null_mut(),
+    };
+    name.as_ptr().cast_mut()
+}
+
+fn progress(parameter: u32, value: i64) {
+    // SAFETY: writes this backend's own progress entry.
+    unsafe { pg_sys::pgstat_progress_update_param(parameter as i32, value) };
+}
+
+struct BuildState {
+    appender: Appender,
+    rows: f64,
+}
+
+/// Builds a new index. Nothing is logged on the way; all pages are at the end.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn ambuild(
+    heap: pg_sys::Relation,
+    index: pg_sys::Relation,
+    index_info: *mut pg_sys::IndexInfo,
+) -> *mut pg_sys::IndexBuildResult {
+    let options = IndexOptions::of(index);
+    let logging = Logging::AtEndOfBuild;
+    let main = pg_sys::ForkNumber::MAIN_FORKNUM;
+    directory::create(index, main, options.metric_code(), options.max_code_bytes, logging);
+
+    progress(pg_sys::PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOG);
+    let blocks = options.segment_blocks(options.usual_stride());
+    let mut state = BuildState { appender: Appender::new(index, blocks, logging), rows: 0.0 };
+    // SAFETY: the executor's arguments; the callback gets `state` back.
+    let heap_tuples = unsafe {
+        pg_sys::table_index_build_scan(
+            heap,
+            index,
+            index_info,
+            true,
+            true,
+            Some(add_row),
+            std::ptr::from_mut(&mut state).cast(),
+            std::ptr::null_mut(),
+        )
+    };
+
+    progress(pg_sys::PROGRESS_CREATEIDX_SUBPHASE, PHASE_SHARDS);
+    let mut on_progress = |done: u64, total: u64| {
+        progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_TOTAL, total as i64);
+        progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, done as i64);
+    };
+    if let Err(why) = seal::seal_all(index, &options, logging, &mut on_progress) {
+        seal::raise_io(index, &why);
+    }
+    if needs_wal(index) {
+        // SAFETY: logs all pages of the new index; they follow the standard page layout.
+        unsafe { pg_sys::log_newpage_range(index, main, 0, block_count(index), true) };
+    }
+    // SAFETY: allocated in the caller's memory context.
+    unsafe {
+        let result = pg_sys::palloc0(size_of::<pg_sys::IndexBuildResult>())
+            .cast::<pg_sys::IndexBuildResult>();
+        (*result).heap_tuples = heap_tuples;
+        (*result).index_tuples = state.rows;
+        result
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn add_row(
+    index: pg_sys::Relation,
+    tid: pg_sys::ItemPointer,
+    values: *mut Datum,
+    isnull: *mut bool,
+    _tuple_is_alive: bool,
+    state: *mut std::ffi::c_void,
+) {
+    // SAFETY: table_index_build_scan passes what ambuild gave it and one value of our type.
+    unsafe {
+        let state = &mut *state.cast::<BuildState>();
+        let code = if *isnull { &[][..] } else { varlena_bytes(*values) };
+        state.appender.append(index, code, &tid_bytes(&*tid));
+        state.rows += 1.0;
+    }
+}
+
+/// Writes the init fork of an unlogged index: an empty metapage, to which a crash resets it.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn ambuildempty(index: pg_sys::Relation) {
+    let options = IndexOptions::of(index);
+    let fork = pg_sys::ForkNumber::INIT_FORKNUM;
+    let logging = Logging::AtEndOfBuild;
+    directory::create(index, fork, options.metric_code(), options.max_code_bytes, logging);
+    // The init fork is logged even though the index is not: replay must recreate it.
+    // SAFETY: logs the one page of the init fork.
+    unsafe { pg_sys::log_newpage_range(index, fork, 0, 1, true) };
+}

@@ -1,0 +1,184 @@
+//! Exact search: every code of some segments, from the log, nearest first.
+
+use std::collections::{BinaryHeap, HashSet};
+
+use iscc_hnsw::directory::Segment;
+use iscc_hnsw::distance::Query;
+use iscc_hnsw::log_page::{LogPage, Tid, is_alive};
+use pgrx::pg_sys;
+
+use crate::storage::log;
+
+/// Where an entry is: block and slot in one number, in log order.
+pub type Position = u64;
+
+/// The position of an entry.
+pub fn position(block: u32, slot: usize) -> Position {
+    Position::from(block) << 16 | slot as Position
+}
+
+/// An entry to return.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Found {
+    /// Distance to the query as an integer, see [`Query::key`].
+    pub key: u32,
+    /// Breaks ties.
+    pub position: Position,
+    /// Heap TID.
+    pub tid: Tid,
+}
+
+/// Rows of the first pass.
+const FIRST_BATCH: usize = 128;
+/// Each pass finds so many times more rows than the one before.
+const GROWTH: usize = 8;
+/// Rows of one pass at most: bounds the memory of a scan (24 bytes each).
+const MAX_BATCH: usize = 1 << 18;
+
+/// A stream of entries, nearest first. Each pass over the log keeps the nearest ones that come
+/// after the last one returned; a reader that wants few rows pays for one pass.
+pub struct ExactStream {
+    segments: Vec<Segment>,
+    /// Farthest first, so that the next one is popped from the end.
+    found: Vec<Found>,
+    after: Option<(u32, Position)>,
+    batch: usize,
+    complete: bool,
+}
+
+impl ExactStream {
+    /// Scans these segments, nothing read yet. `expected` rows are probably wanted.
+    pub fn new(segments: Vec<Segment>, expected: usize) -> Self {
+        let complete = segments.is_empty();
+        let batch = expected.clamp(FIRST_BATCH, MAX_BATCH);
+        ExactStream { segments, found: Vec::new(), after: None, batch, complete }
+    }
+
+    /// Key of the next entry, after running a pass if need be. Entries in `skip` are left out.
+    pub fn head(
+        &mut self,
+        index: pg_sys::Relation,
+        query: &Query,
+        skip: &HashSet<Position>,
+    ) -> Option<u32> {
+        if self.found.is_empty() && !self.complete {
+            self.pass(index, query, skip);
+        }
+        self.found.last().map(|found| found.key)
+    }
+
+    /// The entry whose key [`ExactStream::head`] gave.
+    pub fn take(&mut self) -> Option<Found> {
+        let found = self.found.pop()?;
+        self.after = Some((found.key, found.position));
+        Some(found)
+    }
+
+    fn pass(&mut self, index: pg_sys::Relation, query: &Query, skip: &HashSet<Position>) {
+        let mut pass = Pass {
+            query,
+            skip,
+            after: self.after,
+            limit: self.batch,
+            // One less than the key of a NULL, which is no distance.
+            worst: u32::MAX - 1,
+            nearest: BinaryHeap::new(),
+            lengths: Vec::new(),
+            keys: Vec::new(),
+        };
+        for segment in &self.segments {
+            log::for_each_page(index, segment, |block, page| pass.page(block, page));
+        }
+        self.complete = pass.nearest.len() < self.batch;
+        self.found = pass.nearest.into_sorted_vec();
+        self.found.reverse();
+        self.batch = (self.batch * GROWTH).min(MAX_BATCH);
+    }
+}
+
+struct Pass<'a> {
+    query: &'a Query,
+    skip: &'a HashSet<Position>,
+    after: Option<(u32, Position)>,
+    limit: usize,
+    /// Keys above this one need not be looked at.
+    worst: u32,
+    /// The nearest so far, farthest on top.
+    nearest: BinaryHeap<Found>,
+    lengths: Vec<u16>,
+    keys: Vec<u32>,
+}
+
+impl Pass<'_> {
+    fn page(&mut self, block: u32, page: &LogPage<'_>) {
+        page.lengths(&mut self.lengths);
+        self.keys.resize(self.lengths.len(), 0);
+        self.query.keys(page.codes(), page.stride(), &self.lengths, &mut self.keys);
+        for slot in 0..self.keys.len() {
+            if self.keys[slot] <= self.worst {
+                self.offer(self.keys[slot], position(block, slot), page.tid(slot));
+            }
+        }
+    }
+
+    fn offer(&mut self, key: u32, position: Position, tid: Option<Tid>) {
+        let Some(tid) = tid.filter(is_alive) else { return };
+        if self.after.is_some_and(|after| (key, position) <= after) || self.skip.contains(&position) {
+            return;
+        }
+        self.nearest.push(Found { key, position, tid });
+        if self.nearest.len() > self.limit {
+            self.nearest.pop();
+        }
+        if self.nearest.len() == self.limit {
+            self.worst = self.nearest.peek().map_or(self.worst, |farthest| farthest.key);
+        }
+    }
+}
+
+/// Which entries a walk over the log wants.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// Entries without a code.
+    Nulls,
+    /// All entries.
+    All,
+}
+
+/// Entries in log order, a page at a time.
+pub struct LogWalk {
+    segments: Vec<Segment>,
+    want: Want,
+    at: usize,
+    next_block: u32,
+    tids: Vec<Tid>,
+}
+
+impl LogWalk {
+    /// Walks over these segments.
+    pub fn new(segments: Vec<Segment>, want: Want) -> Self {
+        LogWalk { segments, want, at: 0, next_block: 0, tids: Vec::new() }
+    }
+
+    /// The next entry's heap TID.
+    pub fn next(&mut self, index: pg_sys::Relation) -> Option<Tid> {
+        while self.tids.is_empty() {
+            let segment = *self.segments.get(self.at)?;
+            let blocks = segment.blocks();
+            let block = self.next_block.max(blocks.start);
+            if block >= blocks.end {
+                self.at += 1;
+                self.next_block = 0;
+                continue;
+            }
+            pgrx::check_for_interrupts!();
+            self.next_block = block + 1;
+            log::with_page(index, &segment, block, |page| {
+                let wanted = |&slot: &usize| self.want == Want::All || page.code_len(slot) == 0;
+                let slots = (0..page.len()).rev().filter(wanted);
+                self.tids.extend(slots.filter_map(|slot| page.tid(slot)).filter(is_alive));
+            });
+        }
+        self.tids.pop()
+    }
+}

@@ -1,0 +1,117 @@
+//! Graph search of one shard, resolved in the log.
+
+use std::rc::Rc;
+
+use iscc_hnsw::cost;
+use iscc_hnsw::directory::Segment;
+use iscc_hnsw::distance::Query;
+use iscc_hnsw::log_page::is_alive;
+use iscc_hnsw::ranges::{EntryRange, locate};
+use iscc_hnsw::search::{Candidate, GraphSearch};
+use pgrx::pg_sys;
+
+use super::exact::{Found, position};
+use crate::guc::SearchMode;
+use crate::storage::log;
+use crate::storage::shard_cache::MappedShard;
+
+/// A stream of a shard's entries, nearest first as far as the graph knows.
+pub struct GraphStream {
+    shard: Rc<MappedShard>,
+    segments: Vec<Segment>,
+    ranges: Vec<EntryRange>,
+    search: GraphSearch,
+    effort: usize,
+    started: bool,
+    batch: Vec<Candidate>,
+    next: usize,
+    /// Ordinals of the current node not yet returned, last one first.
+    ordinals: Vec<u32>,
+    key: u32,
+}
+
+impl GraphStream {
+    /// Searches this shard; `search` lends its buffers.
+    pub fn new(
+        shard: Rc<MappedShard>,
+        segments: Vec<Segment>,
+        search: GraphSearch,
+        effort: usize,
+    ) -> Self {
+        let ranges = shard.ranges();
+        GraphStream {
+            shard,
+            segments,
+            ranges,
+            search,
+            effort,
+            started: false,
+            batch: Vec::new(),
+            next: 0,
+            ordinals: Vec::new(),
+            key: 0,
+        }
+    }
+
+    /// Key of the next entry as the shard has it. None when the graph gives no more, or when in
+    /// mode `auto` scanning the rest exactly has become cheaper than searching on.
+    pub fn head(&mut self, query: &Query, mode: SearchMode) -> Option<u32> {
+        while self.ordinals.is_empty() {
+            if self.next == self.batch.len() && !self.search_on(query, mode) {
+                return None;
+            }
+            let candidate = self.batch[self.next];
+            self.next += 1;
+            self.key = candidate.key;
+            self.ordinals.extend(self.shard.postings(candidate.node));
+            self.ordinals.reverse();
+        }
+        Some(self.key)
+    }
+
+    /// Fetches the next candidates; false when there are none.
+    fn search_on(&mut self, query: &Query, mode: SearchMode) -> bool {
+        pgrx::check_for_interrupts!();
+        self.batch.clear();
+        self.next = 0;
+        if !self.started {
+            self.started = true;
+            self.search.start(&*self.shard, query, self.effort, &mut self.batch);
+        } else {
+            self.effort *= 2;
+            if mode == SearchMode::Auto && self.exact_is_cheaper() {
+                return false;
+            }
+            self.search.resume(&*self.shard, query, self.effort, &mut self.batch);
+        }
+        !self.batch.is_empty()
+    }
+
+    fn exact_is_cheaper(&self) -> bool {
+        let nodes = f64::from(self.shard.nodes());
+        cost::prefers_exact(self.entries() as f64, nodes, self.effort as f64)
+    }
+
+    fn entries(&self) -> u64 {
+        self.segments.iter().map(|s| u64::from(s.entries.get())).sum()
+    }
+
+    /// Takes the entry whose key [`GraphStream::head`] gave and looks it up in the log: its own
+    /// distance counts, not the shard's. None when it is dead, or the shard points nowhere.
+    pub fn take(&mut self, index: pg_sys::Relation, query: &Query) -> Option<Found> {
+        let ordinal = self.ordinals.pop()?;
+        let (block, slot) = locate(&self.ranges, ordinal)?;
+        let segment = self.segments.iter().find(|s| s.blocks().contains(&block))?;
+        let slot = usize::from(slot);
+        log::with_page(index, segment, block, |page| {
+            let tid = page.tid(slot).filter(is_alive)?;
+            let key = query.key(page.code(slot)?);
+            Some(Found { key, position: position(block, slot), tid })
+        })
+    }
+
+    /// Ends the search: the segments for the exact scan of the rest, and the buffers.
+    pub fn finish(self) -> (Vec<Segment>, GraphSearch) {
+        (self.segments, self.search)
+    }
+}

@@ -1,0 +1,52 @@
+//! INSERT: one entry at the end of the log.
+
+use pgrx::pg_sys;
+use pgrx::pg_sys::Datum;
+use pgrx::memcxt::PgMemoryContexts;
+use pgrx::prelude::*;
+
+use super::options::IndexOptions;
+use crate::storage::log::{Appender, tid_bytes};
+use crate::storage::update::Logging;
+use crate::types::bitvec::varlena_bytes;
+
+/// Adds a row to the index. Never waits for a build; takes a page lock for the time of a memcpy.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn aminsert(
+    index: pg_sys::Relation,
+    values: *mut Datum,
+    isnull: *mut bool,
+    heap_tid: pg_sys::ItemPointer,
+    _heap: pg_sys::Relation,
+    _check_unique: pg_sys::IndexUniqueCheck::Type,
+    _index_unchanged: bool,
+    index_info: *mut pg_sys::IndexInfo,
+) -> bool {
+    // SAFETY: PostgreSQL passes one value of the indexed type and a valid TID.
+    unsafe {
+        let code = if *isnull { &[][..] } else { varlena_bytes(*values) };
+        appender(index, index_info).append(index, code, &tid_bytes(&*heap_tid));
+    }
+    // Whether the row is unique is not ours to say.
+    false
+}
+
+/// The appender of this statement, which knows where the last row went.
+unsafe fn appender<'a>(
+    index: pg_sys::Relation,
+    index_info: *mut pg_sys::IndexInfo,
+) -> &'a mut Appender {
+    // SAFETY: ii_AmCache is ours alone; the context lives as long as index_info and drops the
+    // appender with it.
+    unsafe {
+        let cache = &mut (*index_info).ii_AmCache;
+        if cache.is_null() {
+            let options = IndexOptions::of(index);
+            let blocks = options.segment_blocks(options.usual_stride());
+            let appender = Appender::new(index, blocks, Logging::EachChange);
+            let mut context = PgMemoryContexts::For((*index_info).ii_Context);
+            *cache = context.leak_and_drop_on_delete(appender).cast();
+        }
+        &mut *cache.cast::<Appender>()
+    }
+}

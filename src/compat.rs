@@ -1,0 +1,175 @@
+//! Differences between PostgreSQL major versions; no other file asks for the version.
+
+use pgrx::pg_sys;
+use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
+
+/// Where a relation's files are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Locator {
+    /// Tablespace.
+    pub tablespace: u32,
+    /// Database.
+    pub database: u32,
+    /// Number of the relation's files.
+    pub number: u32,
+}
+
+/// The locator of an open relation.
+pub fn locator(relation: pg_sys::Relation) -> Locator {
+    // SAFETY: the caller holds the relation open.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        {
+            let node = (*relation).rd_node;
+            Locator {
+                tablespace: node.spcNode.to_u32(),
+                database: node.dbNode.to_u32(),
+                number: node.relNode.to_u32(),
+            }
+        }
+        #[cfg(not(feature = "pg15"))]
+        {
+            let node = (*relation).rd_locator;
+            Locator {
+                tablespace: node.spcOid.to_u32(),
+                database: node.dbOid.to_u32(),
+                number: node.relNumber.to_u32(),
+            }
+        }
+    }
+}
+
+unsafe extern "C-unwind" {
+    #[cfg(feature = "pg15")]
+    fn RelidByRelfilenode(tablespace: pg_sys::Oid, number: pg_sys::Oid) -> pg_sys::Oid;
+    #[cfg(not(feature = "pg15"))]
+    fn RelidByRelfilenumber(tablespace: pg_sys::Oid, number: pg_sys::Oid) -> pg_sys::Oid;
+}
+
+/// The relation of this database that has these files, as far as this transaction sees;
+/// InvalidOid without one.
+pub fn relation_of(locator: Locator) -> pg_sys::Oid {
+    // The catalog stores 0 for the database's default tablespace.
+    let tablespace = pg_sys::Oid::from(locator.tablespace);
+    // SAFETY: reads catalogs inside a transaction.
+    unsafe {
+        let default = pg_sys::MyDatabaseTableSpace;
+        let wanted = if tablespace == default { pg_sys::InvalidOid } else { tablespace };
+        let number = pg_sys::Oid::from(locator.number);
+        #[cfg(feature = "pg15")]
+        return pg_guard_ffi_boundary(|| RelidByRelfilenode(wanted, number));
+        #[cfg(not(feature = "pg15"))]
+        return pg_guard_ffi_boundary(|| RelidByRelfilenumber(wanted, number));
+    }
+}
+
+/// True when the current user owns the relation.
+pub fn owns_relation(relation: pg_sys::Oid) -> bool {
+    // SAFETY: reads catalogs inside a transaction.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        return pg_sys::pg_class_ownercheck(relation, pg_sys::GetUserId());
+        #[cfg(not(feature = "pg15"))]
+        return pg_sys::object_ownercheck(
+            pg_sys::RelationRelationId,
+            relation,
+            pg_sys::GetUserId(),
+        );
+    }
+}
+
+/// Fields of the access method's description that not every version has.
+pub fn adjust_routine(_routine: &mut pg_sys::IndexAmRoutine) {
+    #[cfg(any(feature = "pg16", feature = "pg17", feature = "pg18"))]
+    {
+        _routine.amsummarizing = false;
+    }
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    {
+        _routine.amcanbuildparallel = false;
+    }
+}
+
+/// Makes the planner avoid a path altogether.
+pub fn disable_path(path: *mut pg_sys::IndexPath) {
+    let _ = path;
+    #[cfg(feature = "pg18")]
+    // SAFETY: the planner passes a valid path.
+    unsafe {
+        (*path).path.disabled_nodes = 2;
+    }
+}
+
+/// Counts an index search for EXPLAIN ANALYZE.
+pub fn count_search(scan: pg_sys::IndexScanDesc) {
+    let _ = scan;
+    #[cfg(feature = "pg18")]
+    // SAFETY: the executor passes a valid scan; instrument may be NULL.
+    unsafe {
+        if let Some(instrument) = (*scan).instrument.as_mut() {
+            instrument.nsearches += 1;
+        }
+    }
+}
+
+/// Reserves the prefix of our settings, so that a misspelt one is an error.
+pub fn reserve_guc_prefix() {
+    // SAFETY: called from _PG_init.
+    unsafe { pg_sys::MarkGUCPrefixReserved(c"iscc_usearch".as_ptr()) };
+}
+
+/// Path of the first file of a relation's main fork, relative to the data directory.
+pub fn main_fork_path(at: Locator) -> String {
+    // SAFETY: GetRelationPath returns a palloc'd C string.
+    unsafe {
+        let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
+        let no_backend = -1;
+        #[cfg(feature = "pg15")]
+        let path = pg_sys::GetRelationPath(
+            pg_sys::Oid::from(at.database),
+            pg_sys::Oid::from(at.tablespace),
+            pg_sys::Oid::from(at.number),
+            no_backend,
+            fork,
+        );
+        #[cfg(any(feature = "pg16", feature = "pg17"))]
+        let path = pg_sys::GetRelationPath(
+            pg_sys::Oid::from(at.database),
+            pg_sys::Oid::from(at.tablespace),
+            pg_sys::RelFileNumber::from(at.number),
+            no_backend,
+            fork,
+        );
+        #[cfg(feature = "pg18")]
+        let path = {
+            let path = pg_sys::GetRelationPath(
+                pg_sys::Oid::from(at.database),
+                pg_sys::Oid::from(at.tablespace),
+                pg_sys::RelFileNumber::from(at.number),
+                no_backend,
+                fork,
+            );
+            return std::ffi::CStr::from_ptr(path.str_.as_ptr()).to_string_lossy().into_owned();
+        };
+        #[cfg(not(feature = "pg18"))]
+        {
+            let text = std::ffi::CStr::from_ptr(path).to_string_lossy().into_owned();
+            pg_sys::pfree(path.cast());
+            text
+        }
+    }
+}
+
+/// VACUUM's cost-based delay; checks for interrupts.
+///
+/// # Safety
+/// Only inside VACUUM.
+pub unsafe fn vacuum_delay_point() {
+    // SAFETY: as the caller says.
+    unsafe {
+        #[cfg(feature = "pg18")]
+        pg_sys::vacuum_delay_point(false);
+        #[cfg(not(feature = "pg18"))]
+        pg_sys::vacuum_delay_point();
+    }
+}

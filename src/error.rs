@@ -1,0 +1,46 @@
+//! One place that turns a cause into a PostgreSQL error report.
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+
+/// An error report under construction: SQLSTATE and message, then detail and hint if they help.
+pub struct Report(ErrorReport);
+
+/// Starts a report. `message` is one line, lower-case, without a final period.
+#[track_caller]
+pub fn report(code: PgSqlErrorCode, message: impl Into<String>) -> Report {
+    Report(ErrorReport::new(code, message.into(), ""))
+}
+
+impl Report {
+    /// Adds a DETAIL: full sentences.
+    pub fn detail(self, detail: impl Into<String>) -> Self {
+        Report(self.0.set_detail(detail))
+    }
+
+    /// Adds a HINT: full sentences.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Report(self.0.set_hint(hint))
+    }
+
+    /// Raises it as an ERROR: ends the current (sub)transaction.
+    pub fn raise(self) -> ! {
+        self.0.report(PgLogLevel::ERROR);
+        unreachable!("an ERROR does not return")
+    }
+
+    /// Reports it as a WARNING and goes on.
+    pub fn warn(self) {
+        self.0.report(PgLogLevel::WARNING);
+    }
+}
+
+/// Raises the error for a page whose contents cannot be used.
+pub fn corrupt_page(index: &str, block: u32, why: impl std::fmt::Display) -> ! {
+    report(
+        PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED,
+        format!("block {block} of index \"{index}\" cannot be used: {why}"),
+    )
+    .hint(format!("Rebuild the index: REINDEX INDEX {index};"))
+    .raise()
+}

@@ -1,0 +1,25 @@
+//! iscc_usearch: variable-length binary codes, the Normalized Prefix Hamming Distance and a sharded
+//! HNSW index access method for PostgreSQL. How it works: `src/README.md`.
+
+// Every export is reached through SQL, where it is documented; PostgreSQL's callbacks have the
+// contracts of its manual.
+#![allow(clippy::missing_safety_doc)]
+
+mod admin;
+mod am;
+mod compat;
+mod error;
+mod guc;
+mod seal;
+mod storage;
+mod types;
+
+use pgrx::prelude::*;
+
+pgrx::pg_module_magic!();
+
+/// Called when the library is loaded into a backend.
+#[pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    guc::register();
+}

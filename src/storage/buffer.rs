@@ -1,0 +1,125 @@
+//! Pinned and locked buffers that release themselves.
+
+use iscc_hnsw::page::PAGE_BYTES;
+use pgrx::pg_sys;
+
+/// A whole page.
+pub type Page = [u8; PAGE_BYTES];
+
+const _: () = assert!(pg_sys::BLCKSZ as usize == PAGE_BYTES);
+
+/// How a buffer is locked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// Others may read.
+    Share,
+    /// Nobody else may read or write.
+    Exclusive,
+}
+
+/// A pinned, locked buffer. Unlocked and unpinned when dropped.
+pub struct LockedBuffer {
+    buffer: pg_sys::Buffer,
+}
+
+impl LockedBuffer {
+    /// Pins and locks a block of the main fork.
+    pub fn read(relation: pg_sys::Relation, block: u32, lock: Lock) -> Self {
+        Self::read_with(relation, block, lock, std::ptr::null_mut())
+    }
+
+    /// Pins and locks a block of the main fork that comes through a buffer ring.
+    pub fn read_with(
+        relation: pg_sys::Relation,
+        block: u32,
+        lock: Lock,
+        strategy: pg_sys::BufferAccessStrategy,
+    ) -> Self {
+        // SAFETY: the caller holds the relation open; reading a bad block raises an error.
+        unsafe {
+            let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
+            let normal = pg_sys::ReadBufferMode::RBM_NORMAL;
+            let buffer = pg_sys::ReadBufferExtended(relation, fork, block, normal, strategy);
+            let mode = match lock {
+                Lock::Share => pg_sys::BUFFER_LOCK_SHARE,
+                Lock::Exclusive => pg_sys::BUFFER_LOCK_EXCLUSIVE,
+            };
+            pg_sys::LockBuffer(buffer, mode as i32);
+            LockedBuffer { buffer }
+        }
+    }
+
+    /// The block after the last one in use, zeroed, pinned and locked. The relation grows unless
+    /// the block exists already (left by a crash after it had grown).
+    ///
+    /// The caller holds the metapage exclusively: that is what keeps two backends from growing the
+    /// relation at once.
+    pub fn new_block(relation: pg_sys::Relation, fork: pg_sys::ForkNumber::Type, block: u32) -> Self {
+        // SAFETY: the caller holds the relation open.
+        unsafe {
+            let existing = pg_sys::RelationGetNumberOfBlocksInFork(relation, fork);
+            let wanted = if block < existing { block } else { pg_sys::InvalidBlockNumber };
+            let mode = pg_sys::ReadBufferMode::RBM_ZERO_AND_LOCK;
+            let buffer = if wanted == block {
+                pg_sys::ReadBufferExtended(relation, fork, block, mode, std::ptr::null_mut())
+            } else {
+                // InvalidBlockNumber is P_NEW: grow by one block.
+                let normal = pg_sys::ReadBufferMode::RBM_NORMAL;
+                let buffer =
+                    pg_sys::ReadBufferExtended(relation, fork, wanted, normal, std::ptr::null_mut());
+                pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_EXCLUSIVE as i32);
+                buffer
+            };
+            LockedBuffer { buffer }
+        }
+    }
+
+    /// PostgreSQL's handle.
+    pub fn raw(&self) -> pg_sys::Buffer {
+        self.buffer
+    }
+
+    /// The block's number in its relation.
+    pub fn block(&self) -> u32 {
+        // SAFETY: the buffer is pinned.
+        unsafe { pg_sys::BufferGetBlockNumber(self.buffer) }
+    }
+
+    /// The page, valid while the lock is held.
+    pub fn page(&self) -> &Page {
+        // SAFETY: a pinned buffer holds a whole page, and we hold its lock.
+        unsafe { &*pg_sys::BufferGetPage(self.buffer).cast::<Page>() }
+    }
+
+    /// The page for writing in place. The caller holds the lock exclusively and logs the change.
+    pub fn page_mut(&mut self) -> &mut Page {
+        // SAFETY: as above; the exclusive lock makes the reference unique.
+        unsafe { &mut *pg_sys::BufferGetPage(self.buffer).cast::<Page>() }
+    }
+}
+
+impl Drop for LockedBuffer {
+    fn drop(&mut self) {
+        // While an error unwinds, PostgreSQL's abort releases locks and pins; doing it here as well
+        // would upset its interrupt hold-off count, which the error has already reset.
+        if !std::thread::panicking() {
+            // SAFETY: pinned and locked by us.
+            unsafe { pg_sys::UnlockReleaseBuffer(self.buffer) };
+        }
+    }
+}
+
+/// The main fork's length in blocks.
+pub fn block_count(relation: pg_sys::Relation) -> u32 {
+    // SAFETY: the caller holds the relation open.
+    unsafe { pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM) }
+}
+
+/// The relation's name, for messages.
+pub fn relation_name(relation: pg_sys::Relation) -> String {
+    // SAFETY: the caller holds the relation open.
+    unsafe {
+        let name = &raw const (*(*relation).rd_rel).relname.data;
+        std::ffi::CStr::from_ptr(name.cast()).to_string_lossy().into_owned()
+    }
+}

@@ -1,0 +1,139 @@
+//! Shards mapped by this backend.
+//!
+//! A mapping is shared with all other backends, so it costs address space, not memory. Before each
+//! scan the file's length is compared with what was mapped: a file that somebody truncated would
+//! otherwise kill the backend with SIGBUS.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::rc::Rc;
+
+use iscc_hnsw::directory::Segment;
+use iscc_hnsw::shard::Shard;
+use memmap2::Mmap;
+use pgrx::prelude::*;
+
+use super::shard_file::{self, ShardId};
+use crate::compat::Locator;
+use crate::error::report;
+
+/// A shard in mapped memory.
+pub type MappedShard = Shard<Mmap>;
+
+/// Which version of a file was looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Stamp {
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}
+
+struct Cached {
+    stamp: Option<Stamp>,
+    shard: Option<Rc<MappedShard>>,
+}
+
+thread_local! {
+    // A backend has one thread; thread_local is how Rust spells a mutable static without unsafe.
+    static CACHE: RefCell<HashMap<(Locator, ShardId), Cached>> = RefCell::default();
+}
+
+/// Why a shard cannot be used.
+pub enum Unusable {
+    /// There is no file.
+    Missing,
+    /// There is one, but it is not what the directory says.
+    Damaged(String),
+}
+
+/// The shard with this id, mapped; None when it is missing or damaged, with a WARNING the first
+/// time that this backend sees it so. `segments` are those that the directory gives to the shard.
+pub fn get(at: Locator, id: &ShardId, segments: &[Segment]) -> Option<Rc<MappedShard>> {
+    let path = shard_file::path(at, id);
+    let stamp = std::fs::metadata(&path).ok().as_ref().map(Stamp::of);
+    let known = CACHE.with_borrow(|cache| {
+        cache.get(&(at, *id)).filter(|c| c.stamp == stamp).map(|c| c.shard.clone())
+    });
+    if let Some(shard) = known {
+        return shard;
+    }
+    let shard = match open(&path, id, segments) {
+        Ok(shard) => Some(Rc::new(shard)),
+        Err(why) => {
+            warn(&path, &why);
+            None
+        }
+    };
+    let cached = Cached { stamp, shard: shard.clone() };
+    CACHE.with_borrow_mut(|cache| cache.insert((at, *id), cached));
+    shard
+}
+
+/// Lets go of this relation's shards that the directory no longer lists.
+pub fn retain(at: Locator, is_listed: impl Fn(&ShardId) -> bool) {
+    CACHE.with_borrow_mut(|cache| cache.retain(|(of, id), _| *of != at || is_listed(id)));
+}
+
+/// Maps a shard file and checks that it is the one that the directory means.
+pub fn open(path: &Path, id: &ShardId, segments: &[Segment]) -> Result<MappedShard, Unusable> {
+    let file = File::open(path).map_err(|why| match why.kind() {
+        std::io::ErrorKind::NotFound => Unusable::Missing,
+        _ => Unusable::Damaged(why.to_string()),
+    })?;
+    let damaged = |why: &dyn std::fmt::Display| Unusable::Damaged(why.to_string());
+    // SAFETY: published files are never changed in place; should somebody else do so, every value
+    // read from the mapping is checked before it is used as an offset.
+    let map = unsafe { Mmap::map(&file) }.map_err(|why| damaged(&why))?;
+    // Search jumps about: read-ahead would only evict other pages.
+    let _ = map.advise(memmap2::Advice::Random);
+    let shard = Shard::open(map).map_err(|why| damaged(&why))?;
+    if shard.id() != *id {
+        return Err(damaged(&"it has another id than its name"));
+    }
+    let mut covered: Vec<(u32, u32, u16)> = segments
+        .iter()
+        .map(|s| (s.start_block.get(), s.block_count.get(), s.slots_per_block()))
+        .collect();
+    covered.sort_unstable();
+    let mut ranges: Vec<(u32, u32, u16)> = shard
+        .ranges()
+        .iter()
+        .map(|r| (r.start_block, r.block_count, r.slots_per_block))
+        .collect();
+    ranges.sort_unstable();
+    if covered != ranges {
+        return Err(damaged(&"it covers other blocks than the directory says"));
+    }
+    Ok(shard)
+}
+
+fn warn(path: &Path, why: &Unusable) {
+    let path = path.display();
+    let (code, message) = match why {
+        Unusable::Missing => (
+            PgSqlErrorCode::ERRCODE_UNDEFINED_FILE,
+            format!("shard file \"{path}\" does not exist"),
+        ),
+        Unusable::Damaged(why) => (
+            PgSqlErrorCode::ERRCODE_DATA_CORRUPTED,
+            format!("shard file \"{path}\" cannot be used: {why}"),
+        ),
+    };
+    report(code, message)
+        .detail("Its codes are scanned exactly: answers are complete, but slower.")
+        .hint("Rebuild it with usearch_seal(index).")
+        .warn();
+}

@@ -1,0 +1,177 @@
+//! Names of shard files, and writing one so that it is there whole or not at all.
+//!
+//! A file is `iscc_usearch/<tablespace>_<database>_<relation>_<id>.usearch` below the data directory.
+//! The name says which relation's metapage has to list the id: another process can tell an orphan
+//! without opening the file. The id, not the relation's number, is the identity: numbers are reused.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use pgrx::pg_sys;
+
+use crate::compat::Locator;
+
+/// Directory of all shard files, below the data directory, which is a backend's working directory.
+pub const DIRECTORY: &str = "iscc_usearch";
+/// Files being written; base backups leave out what has this name.
+const TEMPORARY_PREFIX: &str = "pgsql_tmp_";
+const SUFFIX: &str = ".usearch";
+
+/// Identity of a shard.
+pub type ShardId = [u8; 16];
+
+/// What a file name says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FileName {
+    /// A published shard.
+    Shard(Locator, ShardId),
+    /// A file being written, or left by a writer that died.
+    Temporary,
+}
+
+/// A new random id.
+pub fn new_id() -> ShardId {
+    let mut id = [0; 16];
+    // SAFETY: fills the 16 bytes given.
+    let ok = unsafe { pg_sys::pg_strong_random(id.as_mut_ptr().cast(), id.len()) };
+    if !ok {
+        crate::error::report(
+            pgrx::PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+            "could not generate a shard id",
+        )
+        .raise();
+    }
+    id
+}
+
+/// The id in hexadecimal.
+pub fn hex(id: &ShardId) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Path of a published shard, relative to the data directory.
+pub fn path(at: Locator, id: &ShardId) -> PathBuf {
+    let name = format!("{}_{}_{}_{}{SUFFIX}", at.tablespace, at.database, at.number, hex(id));
+    Path::new(DIRECTORY).join(name)
+}
+
+/// Understands a file name; None for one that is not ours.
+pub fn parse_name(name: &str) -> Option<FileName> {
+    if name.starts_with(TEMPORARY_PREFIX) {
+        return Some(FileName::Temporary);
+    }
+    let mut parts = name.strip_suffix(SUFFIX)?.split('_');
+    let mut number = || parts.next()?.parse::<u32>().ok();
+    let locator = Locator { tablespace: number()?, database: number()?, number: number()? };
+    let id = u128::from_str_radix(parts.next()?, 16).ok()?.to_be_bytes();
+    let whole = parts.next().is_none() && path(locator, &id).file_name()?.to_str()? == name;
+    whole.then_some(FileName::Shard(locator, id))
+}
+
+/// A shard file under its final name, not yet known to be listed. While this lives, the sweep
+/// leaves the file alone; if the writer dies, the lock dies with it.
+pub struct Published {
+    _locked: File,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// Writes a file under a temporary name, makes it durable and gives it its final name.
+///
+/// `write` gets the file; it is removed again when anything fails.
+pub fn publish(
+    at: Locator,
+    id: &ShardId,
+    write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<u64>,
+) -> io::Result<Published> {
+    create_directory()?;
+    let temporary = Path::new(DIRECTORY).join(format!("{TEMPORARY_PREFIX}{}", hex(id)));
+    let result = write_and_rename(&temporary, &path(at, id), write);
+    if result.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    result
+}
+
+fn write_and_rename(
+    temporary: &Path,
+    target: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<u64>,
+) -> io::Result<Published> {
+    let file = create_locked(temporary)?;
+    let mut out = BufWriter::with_capacity(1 << 20, &file);
+    let bytes = write(&mut out)?;
+    out.flush()?;
+    drop(out);
+    if fsync_enabled() {
+        file.sync_all()?;
+    }
+    std::fs::rename(temporary, target)?;
+    sync_directory(Path::new(DIRECTORY))?;
+    Ok(Published { _locked: file, bytes })
+}
+
+unsafe extern "C" {
+    static pg_file_create_mode: std::ffi::c_int;
+}
+
+/// Creates a file and locks it; the sweep takes what is not locked, so it may have to be done again.
+fn create_locked(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+    // SAFETY: set once at server start, from the data directory's permissions.
+    let mode = unsafe { pg_file_create_mode } as u32;
+    loop {
+        let file = File::options().read(true).write(true).create_new(true).mode(mode).open(path)?;
+        file.lock()?;
+        if file.metadata()?.nlink() > 0 {
+            return Ok(file);
+        }
+    }
+}
+
+fn create_directory() -> io::Result<()> {
+    if Path::new(DIRECTORY).is_dir() {
+        return Ok(());
+    }
+    const NAME: &CStr = c"iscc_usearch";
+    debug_assert_eq!(NAME.to_str(), Ok(DIRECTORY));
+    // SAFETY: a C string; creates it with the permissions of the data directory.
+    if unsafe { pg_sys::MakePGDirectory(NAME.as_ptr()) } != 0 {
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::AlreadyExists {
+            return Err(error);
+        }
+    }
+    sync_directory(Path::new("."))
+}
+
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    if fsync_enabled() { File::open(directory)?.sync_all() } else { Ok(()) }
+}
+
+fn fsync_enabled() -> bool {
+    // SAFETY: the value of the server's `fsync` setting.
+    unsafe { pg_sys::enableFsync }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        let at = Locator { tablespace: 1663, database: 5, number: u32::MAX };
+        let id = [0xab; 16];
+        let path = path(at, &id);
+        assert!(path.as_os_str().len() < 99);
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert_eq!(parse_name(name), Some(FileName::Shard(at, id)));
+        assert_eq!(parse_name("pgsql_tmp_00"), Some(FileName::Temporary));
+        for foreign in ["", "x", "1_2_3_4.usearch", "1_2_3.usearch", &name[1..], &format!("{name}~")] {
+            let parsed = parse_name(foreign);
+            assert!(!matches!(parsed, Some(FileName::Shard(a, i)) if a == at && i == id), "{foreign}");
+        }
+    }
+}

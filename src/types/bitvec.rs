@@ -1,0 +1,97 @@
+//! The value: a varlena whose payload is the code, most significant bit first.
+
+use iscc_hnsw::log_page::MAX_CODE_BYTES;
+use pgrx::pg_sys;
+use pgrx::pg_sys::Datum;
+use pgrx::prelude::*;
+
+use crate::error::report;
+
+/// The longest code in bits.
+pub const MAX_BITS: usize = MAX_CODE_BYTES * 8;
+
+/// Arguments of a version-1 call.
+#[derive(Clone, Copy)]
+pub struct Args(pg_sys::FunctionCallInfo);
+
+impl Args {
+    /// Wraps the call information that PostgreSQL passes.
+    pub fn new(fcinfo: pg_sys::FunctionCallInfo) -> Self {
+        Args(fcinfo)
+    }
+
+    /// The raw value of an argument.
+    pub fn datum(self, n: usize) -> Datum {
+        // SAFETY: the function manager passes as many arguments as the SQL declaration has, and
+        // every caller asks only for those.
+        unsafe { (*(*self.0).args.as_ptr().add(n)).value }
+    }
+
+    /// An argument of type int4.
+    pub fn int(self, n: usize) -> i32 {
+        self.datum(n).value() as i32
+    }
+
+    /// An argument of type int8.
+    pub fn bigint(self, n: usize) -> i64 {
+        self.datum(n).value() as i64
+    }
+
+    /// The bytes of an argument of type bitvec or bytea; lives as long as the call.
+    pub fn bytes(self, n: usize) -> &'static [u8] {
+        // SAFETY: SQL declares this argument as a varlena type; the callers do not keep the slice.
+        unsafe { varlena_bytes(self.datum(n)) }
+    }
+}
+
+/// The payload of a varlena, decompressed and fetched from TOAST if need be.
+///
+/// # Safety
+/// `datum` must point to a varlena; the slice must not outlive it (or the current memory context,
+/// when a copy had to be made).
+pub unsafe fn varlena_bytes(datum: Datum) -> &'static [u8] {
+    let mut value = datum.cast_mut_ptr::<pg_sys::varlena>();
+    // SAFETY: the caller vouches for the pointer; detoasting gives a plain varlena.
+    unsafe {
+        if pgrx::varlena::varatt_is_1b_e(value) || pgrx::varlena::varatt_is_4b_c(value) {
+            value = pg_sys::pg_detoast_datum_packed(value);
+        }
+        let len = pgrx::varlena::varsize_any_exhdr(value);
+        std::slice::from_raw_parts(pgrx::varlena::vardata_any(value).cast(), len)
+    }
+}
+
+/// A new bitvec in the current memory context; `fill` writes its payload of `len` bytes.
+pub fn build(len: usize, fill: impl FnOnce(&mut [u8])) -> Datum {
+    // SAFETY: the allocation holds the 4-byte header and `len` bytes of payload.
+    unsafe {
+        let value = pg_sys::palloc0(len + pg_sys::VARHDRSZ).cast::<pg_sys::varlena>();
+        pgrx::varlena::set_varsize_4b(value, (len + pg_sys::VARHDRSZ) as i32);
+        let payload = value.cast::<u8>().add(pg_sys::VARHDRSZ);
+        fill(std::slice::from_raw_parts_mut(payload, len));
+        Datum::from(value)
+    }
+}
+
+/// A new bitvec with these bytes; raises an error when there are none or too many.
+pub fn checked(bytes: &[u8]) -> Datum {
+    check_len(bytes.len());
+    build(bytes.len(), |payload| payload.copy_from_slice(bytes))
+}
+
+/// Raises an error unless a bitvec can have this many bytes.
+pub fn check_len(bytes: usize) {
+    if bytes == 0 {
+        report(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, "bitvec cannot be empty")
+            .hint("A bitvec has 8 bits at least; use NULL for a missing code.")
+            .raise();
+    }
+    if bytes > MAX_CODE_BYTES {
+        report(
+            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            format!("bitvec cannot have {} bits", bytes * 8),
+        )
+        .detail(format!("The maximum is {MAX_BITS} bits."))
+        .raise();
+    }
+}

@@ -1,0 +1,79 @@
+//! Casts from and to bytea, bit varying and uuid.
+
+use pgrx::pg_sys;
+use pgrx::pg_sys::Datum;
+use pgrx::prelude::*;
+
+use super::bitvec::{build, check_len, checked};
+use super::sql_function;
+use crate::error::report;
+
+const UUID_BYTES: usize = 16;
+
+sql_function!(
+    /// bytea to bitvec. (bitvec to bytea needs no function: the representations are the same.)
+    bitvec_from_bytea, |args| checked(args.bytes(0))
+);
+
+sql_function!(
+    /// bit varying to bitvec; the number of bits must be a multiple of 8.
+    bitvec_from_varbit, |args| {
+        let payload = args.bytes(0);
+        // A bit string's payload is its length in bits and then the bits, zero-padded.
+        let (bits, data) = payload.split_at(size_of::<i32>());
+        let bits = i32::from_ne_bytes([bits[0], bits[1], bits[2], bits[3]]);
+        if bits % 8 != 0 {
+            report(
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("cannot cast a bit string of {bits} bits to bitvec"),
+            )
+            .detail("A bitvec has whole bytes.")
+            .hint("Pad the bit string to a multiple of 8 bits.")
+            .raise();
+        }
+        checked(data)
+    }
+);
+
+sql_function!(
+    /// bitvec to bit varying.
+    bitvec_to_varbit, |args| {
+        let bytes = args.bytes(0);
+        build(size_of::<i32>() + bytes.len(), |payload| {
+            let (bits, data) = payload.split_at_mut(size_of::<i32>());
+            bits.copy_from_slice(&(bytes.len() as i32 * 8).to_ne_bytes());
+            data.copy_from_slice(bytes);
+        })
+    }
+);
+
+sql_function!(
+    /// uuid to a bitvec of 128 bits.
+    bitvec_from_uuid, |args| {
+        check_len(UUID_BYTES);
+        // SAFETY: a uuid Datum points to 16 bytes.
+        checked(unsafe { std::slice::from_raw_parts(args.datum(0).cast_mut_ptr(), UUID_BYTES) })
+    }
+);
+
+sql_function!(
+    /// A bitvec of 128 bits to uuid.
+    bitvec_to_uuid, |args| {
+        let bytes = args.bytes(0);
+        if bytes.len() != UUID_BYTES {
+            report(
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("cannot cast a code of {} bits to uuid", bytes.len() * 8),
+            )
+            .detail("A uuid has 128 bits.")
+            .hint("Take the first 128 bits of a longer code with prefix(code, 128).")
+            .raise();
+        }
+        // SAFETY: the allocation holds a uuid.
+        unsafe {
+            let uuid = pg_sys::palloc(UUID_BYTES).cast::<u8>();
+            uuid.copy_from_nonoverlapping(bytes.as_ptr(), UUID_BYTES);
+            Datum::from(uuid)
+        }
+    }
+);

@@ -1,0 +1,108 @@
+//! Bytewise order, equality, hashing, starts-with, lengths and prefixes.
+
+use std::cmp::Ordering;
+
+use pgrx::pg_sys::Datum;
+use pgrx::prelude::*;
+
+use super::bitvec::{Args, build, checked};
+use super::sql_function;
+use crate::error::report;
+
+/// Bytewise order; a prefix comes before what it is a prefix of.
+fn compare(args: Args) -> Ordering {
+    args.bytes(0).cmp(args.bytes(1))
+}
+
+sql_function!(
+    /// `a < b`.
+    bitvec_lt, |args| Datum::from(compare(args).is_lt())
+);
+sql_function!(
+    /// `a <= b`.
+    bitvec_le, |args| Datum::from(compare(args).is_le())
+);
+sql_function!(
+    /// `a = b`: same length and same bits.
+    bitvec_eq, |args| Datum::from(args.bytes(0) == args.bytes(1))
+);
+sql_function!(
+    /// `a <> b`.
+    bitvec_ne, |args| Datum::from(args.bytes(0) != args.bytes(1))
+);
+sql_function!(
+    /// `a >= b`.
+    bitvec_ge, |args| Datum::from(compare(args).is_ge())
+);
+sql_function!(
+    /// `a > b`.
+    bitvec_gt, |args| Datum::from(compare(args).is_gt())
+);
+sql_function!(
+    /// Three-way comparison for btree: -1, 0 or 1.
+    bitvec_cmp, |args| Datum::from(compare(args) as i32)
+);
+
+unsafe extern "C-unwind" {
+    fn hash_bytes(key: *const u8, len: i32) -> u32;
+    fn hash_bytes_extended(key: *const u8, len: i32, seed: u64) -> u64;
+}
+
+sql_function!(
+    /// Hash for hash joins, hash aggregates and hash indexes.
+    bitvec_hash, |args| {
+        let bytes = args.bytes(0);
+        // SAFETY: reads `len` bytes and raises no error.
+        Datum::from(unsafe { hash_bytes(bytes.as_ptr(), bytes.len() as i32) } as i32)
+    }
+);
+sql_function!(
+    /// Seeded 64-bit hash, for hash partitioning.
+    bitvec_hash_extended, |args| {
+        let (bytes, seed) = (args.bytes(0), args.bigint(1) as u64);
+        // SAFETY: reads `len` bytes and raises no error.
+        Datum::from(unsafe { hash_bytes_extended(bytes.as_ptr(), bytes.len() as i32, seed) })
+    }
+);
+
+sql_function!(
+    /// `code ^@ start`: true when `start` is a prefix of `code`.
+    bitvec_starts_with, |args| Datum::from(args.bytes(0).starts_with(args.bytes(1)))
+);
+
+sql_function!(
+    /// Length in bits.
+    bitvec_bit_length, |args| Datum::from(args.bytes(0).len() as i32 * 8)
+);
+sql_function!(
+    /// Length in bytes.
+    bitvec_octet_length, |args| Datum::from(args.bytes(0).len() as i32)
+);
+
+sql_function!(
+    /// The first `bits` bits of a code; the whole code when it is not longer.
+    bitvec_prefix, |args| {
+        let (bytes, bits) = (args.bytes(0), args.int(1));
+        if bits < 8 || bits % 8 != 0 {
+            report(
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("prefix length of {bits} bits is not possible"),
+            )
+            .detail("The length of a prefix is a positive multiple of 8 bits.")
+            .raise();
+        }
+        checked(&bytes[..bytes.len().min(bits as usize / 8)])
+    }
+);
+
+sql_function!(
+    /// The codes one after the other.
+    bitvec_concat, |args| {
+        let (a, b) = (args.bytes(0), args.bytes(1));
+        super::bitvec::check_len(a.len() + b.len());
+        build(a.len() + b.len(), |payload| {
+            payload[..a.len()].copy_from_slice(a);
+            payload[a.len()..].copy_from_slice(b);
+        })
+    }
+);

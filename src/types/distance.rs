@@ -1,0 +1,51 @@
+//! Distances as SQL functions; the operators `<~>` and `<%>` call them.
+
+use iscc_hnsw::distance::{Metric, hamming};
+use pgrx::pg_sys::Datum;
+use pgrx::prelude::*;
+
+use super::sql_function;
+use crate::error::report;
+
+fn float8(value: f64) -> Datum {
+    // float8 is passed by value on every platform that pgrx supports.
+    Datum::from(value.to_bits())
+}
+
+sql_function!(
+    /// Normalized Prefix Hamming Distance: the share of different bits in the common prefix, 0 to 1.
+    nphd_distance, |args| float8(Metric::Nphd.distance(args.bytes(0), args.bytes(1)))
+);
+
+sql_function!(
+    /// Jaccard distance of the bits set in the common prefix, 0 to 1; 0 when none is set.
+    jaccard_distance, |args| float8(Metric::Jaccard.distance(args.bytes(0), args.bytes(1)))
+);
+
+sql_function!(
+    /// Number of different bits of two codes of equal length.
+    hamming_distance, |args| {
+        let (a, b) = (args.bytes(0), args.bytes(1));
+        if a.len() != b.len() {
+            report(
+                PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+                format!("different code lengths: {} and {} bits", a.len() * 8, b.len() * 8),
+            )
+            .hint("Compare codes of different lengths with nphd_distance, or cut them with prefix(code, bits).")
+            .raise();
+        }
+        Datum::from(hamming(a, b) as i32)
+    }
+);
+
+/// Which distance an operator class's support function computes; None for one that is not ours.
+pub fn metric_of_function(address: pgrx::pg_sys::PGFunction) -> Option<Metric> {
+    let address = address? as *const ();
+    if std::ptr::eq(address, nphd_distance as *const ()) {
+        Some(Metric::Nphd)
+    } else if std::ptr::eq(address, jaccard_distance as *const ()) {
+        Some(Metric::Jaccard)
+    } else {
+        None
+    }
+}

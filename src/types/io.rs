@@ -1,0 +1,152 @@
+//! Text and binary form, and the type modifier.
+
+use std::ffi::CStr;
+
+use pgrx::pg_sys;
+use pgrx::pg_sys::Datum;
+use pgrx::prelude::*;
+
+use super::bitvec::{MAX_BITS, build, check_len, checked};
+use super::sql_function;
+use crate::error::report;
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+/// The value of a hexadecimal digit.
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).map(|d| d as u8)
+}
+
+/// Parses the text form; raises an error that quotes the input.
+fn parse(text: &[u8]) -> Datum {
+    let digits = text.strip_prefix(b"\\x").unwrap_or(text);
+    let quoted = || {
+        let shown: String = String::from_utf8_lossy(text).chars().take(80).collect();
+        report(
+            PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION,
+            format!("invalid input syntax for type bitvec: \"{shown}\""),
+        )
+    };
+    if let Some(at) = digits.iter().position(|&b| digit(b).is_none()) {
+        let rest = String::from_utf8_lossy(&digits[at..]);
+        let bad = rest.chars().next().unwrap_or('?');
+        quoted()
+            .detail(format!("\"{bad}\" is not a hexadecimal digit."))
+            .hint("Write the code in hexadecimal: \\xff80 or ff80.")
+            .raise();
+    }
+    if digits.is_empty() || digits.len() % 2 != 0 {
+        quoted()
+            .detail(format!("There are {} hexadecimal digits.", digits.len()))
+            .hint("A bitvec has whole bytes, two digits each, and one byte at least.")
+            .raise();
+    }
+    check_len(digits.len() / 2);
+    build(digits.len() / 2, |payload| {
+        for (byte, pair) in payload.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = digit(pair[0]).unwrap_or(0) << 4 | digit(pair[1]).unwrap_or(0);
+        }
+    })
+}
+
+/// Raises an error when a code is longer than the type modifier allows.
+fn check_typmod(bytes: usize, typmod: i32) {
+    if typmod >= 0 && bytes * 8 > typmod as usize {
+        report(
+            PgSqlErrorCode::ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
+            format!("code of {} bits is too long for type bitvec({typmod})", bytes * 8),
+        )
+        .hint("Codes are never cut silently; use prefix(code, bits) to shorten one.")
+        .raise();
+    }
+}
+
+sql_function!(
+    /// Text input: hexadecimal, with or without `\x` in front.
+    bitvec_in, |args| {
+        // SAFETY: an input function's first argument is a C string.
+        let text = unsafe { CStr::from_ptr(args.datum(0).cast_mut_ptr()) }.to_bytes();
+        let value = parse(text);
+        // SAFETY: `parse` has just built the value.
+        check_typmod(unsafe { super::bitvec::varlena_bytes(value) }.len(), args.int(2));
+        value
+    }
+);
+
+sql_function!(
+    /// Text output: `\x` and lower-case hexadecimal.
+    bitvec_out, |args| {
+        let bytes = args.bytes(0);
+        // SAFETY: the allocation holds `\x`, two digits a byte, and the final NUL of palloc0.
+        unsafe {
+            let text = pg_sys::palloc0(bytes.len() * 2 + 3).cast::<u8>();
+            let out = std::slice::from_raw_parts_mut(text, bytes.len() * 2 + 2);
+            out[..2].copy_from_slice(b"\\x");
+            for (pair, byte) in out[2..].chunks_exact_mut(2).zip(bytes) {
+                pair[0] = HEX[usize::from(byte >> 4)];
+                pair[1] = HEX[usize::from(byte & 15)];
+            }
+            Datum::from(text)
+        }
+    }
+);
+
+sql_function!(
+    /// Binary input: the bytes of the code.
+    bitvec_recv, |args| {
+        let buffer = args.datum(0).cast_mut_ptr::<pg_sys::StringInfoData>();
+        // SAFETY: a receive function's first argument is a StringInfo whose unread part is the
+        // value; pq_getmsgbytes checks the bounds.
+        let bytes: &[u8] = unsafe {
+            let len = (*buffer).len - (*buffer).cursor;
+            std::slice::from_raw_parts(pg_sys::pq_getmsgbytes(buffer, len).cast(), len as usize)
+        };
+        check_typmod(bytes.len(), args.int(2));
+        checked(bytes)
+    }
+);
+
+sql_function!(
+    /// Binary output: the bytes of the code, as a bytea.
+    bitvec_send, |args| {
+        let bytes = args.bytes(0);
+        build(bytes.len(), |payload| payload.copy_from_slice(bytes))
+    }
+);
+
+sql_function!(
+    /// Type modifier input: `bitvec(bits)`.
+    bitvec_typmod_in, |args| {
+        let mut n = 0;
+        // SAFETY: the argument is a cstring array; the result has `n` elements.
+        let modifiers = unsafe {
+            let array = pg_sys::pg_detoast_datum(args.datum(0).cast_mut_ptr());
+            let values = pg_sys::ArrayGetIntegerTypmods(array.cast(), &mut n);
+            std::slice::from_raw_parts(values, n as usize)
+        };
+        match *modifiers {
+            [bits] if bits >= 8 && bits as usize <= MAX_BITS && bits % 8 == 0 => {
+                Datum::from(bits)
+            }
+            [bits] => report(
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("invalid length for type bitvec: {bits} bits"),
+            )
+            .detail(format!("The length is a multiple of 8 between 8 and {MAX_BITS} bits."))
+            .raise(),
+            _ => report(
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                "type bitvec takes one modifier, the longest length in bits",
+            )
+            .raise(),
+        }
+    }
+);
+
+sql_function!(
+    /// Length coercion: refuses what is longer than the type modifier.
+    bitvec_enforce_typmod, |args| {
+        check_typmod(args.bytes(0).len(), args.int(1));
+        args.datum(0)
+    }
+);

@@ -1,0 +1,420 @@
+//! A private server: start, stop, kill, and read its log.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use postgres::{Client, Config, NoTls};
+
+use crate::{PATIENCE, wait_until};
+
+/// The settings of every server; a test's own come after these and win.
+const SETTINGS: &[(&str, &str)] = &[
+    ("listen_addresses", ""),
+    ("fsync", "off"),
+    ("autovacuum", "off"),
+    ("max_connections", "40"),
+    ("max_wal_size", "4GB"),
+    ("log_line_prefix", "%m [%p] %b "),
+];
+
+/// The messages that a connection has received, each as `SEVERITY: text`.
+pub type Notices = Arc<Mutex<Vec<String>>>;
+
+/// How a server is asked to stop.
+#[derive(Clone, Copy)]
+pub enum Shutdown {
+    /// Ends the sessions, writes a checkpoint.
+    Fast,
+    /// Ends at once; the next start recovers from WAL.
+    Immediate,
+}
+
+/// A running server with a data directory of its own. Dropping it removes both.
+pub struct Cluster {
+    dir: PathBuf,
+    settings: Vec<(String, String)>,
+    server: Option<Child>,
+    kills_backends: bool,
+}
+
+/// Where to connect: the part of a [`Cluster`] that other threads may have.
+#[derive(Clone)]
+pub struct Connector {
+    socket_dir: PathBuf,
+}
+
+impl Connector {
+    /// Connects to a database as the superuser.
+    pub fn try_client(&self, database: &str) -> Result<Client, postgres::Error> {
+        self.config(database).connect(NoTls)
+    }
+
+    /// Connects to the database `postgres` as the superuser.
+    pub fn client(&self) -> Client {
+        self.client_of("postgres")
+    }
+
+    /// Connects to a database as the superuser.
+    pub fn client_of(&self, database: &str) -> Client {
+        self.try_client(database)
+            .unwrap_or_else(|e| panic!("cannot connect to {database}: {e}"))
+    }
+
+    /// A connection, and the messages that it receives.
+    pub fn client_with_notices(&self) -> (Client, Notices) {
+        let notices = Notices::default();
+        let seen = notices.clone();
+        let mut config = self.config("postgres");
+        config.notice_callback(move |notice| {
+            let line = format!("{}: {}", notice.severity(), notice.message());
+            seen.lock().unwrap().push(line);
+        });
+        (config.connect(NoTls).expect("connect"), notices)
+    }
+
+    fn config(&self, database: &str) -> Config {
+        let mut config = Config::new();
+        config.host_path(&self.socket_dir).user("postgres").dbname(database);
+        config
+    }
+}
+
+impl Cluster {
+    /// A new server with the extension created in the database `postgres`.
+    pub fn start() -> Cluster {
+        Cluster::with(&[])
+    }
+
+    /// The same with settings of its own.
+    pub fn with(settings: &[(&str, &str)]) -> Cluster {
+        let dir = new_directory();
+        copy_directory(template(), &dir.join("data"));
+        let mut cluster = Cluster::at(dir, settings);
+        cluster.start_server();
+        cluster
+            .client()
+            .batch_execute("CREATE EXTENSION iscc_usearch")
+            .expect("CREATE EXTENSION");
+        cluster
+    }
+
+    /// A hot standby that streams from this server.
+    pub fn standby(&self, settings: &[(&str, &str)]) -> Cluster {
+        self.copy(&["--write-recovery-conf"], settings)
+    }
+
+    /// A server started from a base backup of this one.
+    pub fn restored_basebackup(&self, settings: &[(&str, &str)]) -> Cluster {
+        self.copy(&[], settings)
+    }
+
+    fn copy(&self, options: &[&str], settings: &[(&str, &str)]) -> Cluster {
+        let dir = new_directory();
+        let mut backup = server_command("pg_basebackup");
+        backup
+            .args(["--checkpoint=fast", "--no-sync", "--username=postgres"])
+            .arg("--host")
+            .arg(&self.dir)
+            .arg("--pgdata")
+            .arg(dir.join("data"))
+            .args(options);
+        run(backup);
+        let mut settings: Vec<_> = settings.to_vec();
+        settings.extend(self.settings.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+        let mut copy = Cluster::at(dir, &settings);
+        copy.start_server();
+        copy
+    }
+
+    fn at(dir: PathBuf, settings: &[(&str, &str)]) -> Cluster {
+        let settings = settings.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        Cluster {
+            dir,
+            settings,
+            server: None,
+            kills_backends: false,
+        }
+    }
+
+    /// Where to connect, for another thread.
+    pub fn connector(&self) -> Connector {
+        Connector {
+            socket_dir: self.dir.clone(),
+        }
+    }
+
+    /// A connection to the database `postgres` as the superuser.
+    pub fn client(&self) -> Client {
+        self.connector().client()
+    }
+
+    /// What psql prints for a statement: unaligned rows, without headers.
+    pub fn psql(&self, sql: &str) -> String {
+        let mut psql = Command::new(program("psql"));
+        psql.args([
+            "-XAtq",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            "postgres",
+            "-d",
+            "postgres",
+            "-c",
+            sql,
+        ])
+        .arg("-h")
+        .arg(&self.dir);
+        String::from_utf8(run(psql).stdout)
+            .expect("UTF-8")
+            .trim_end()
+            .to_string()
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    /// The files in the extension's directory, temporary ones too, sorted by name.
+    pub fn shard_files(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.data_dir().join("iscc_usearch")) else {
+            return Vec::new();
+        };
+        let mut files: Vec<_> = entries.map(|e| e.expect("directory entry").path()).collect();
+        files.sort();
+        files
+    }
+
+    /// Gives a file that a test has written to the server's user.
+    pub fn give_to_server(&self, file: &Path) {
+        let owner = fs::metadata(self.data_dir()).expect("data directory");
+        chown(file, Some(owner.uid()), Some(owner.gid())).expect("chown");
+    }
+
+    /// Starts the server again after it was stopped or killed, and waits until it accepts connections.
+    pub fn start_server(&mut self) {
+        assert!(self.server.is_none(), "the server runs already");
+        let deadline = Instant::now() + PATIENCE;
+        while !self.try_start() {
+            // What a killed server leaves behind (a child that has not noticed yet) goes away by itself.
+            let transient = self.log().contains("pre-existing shared memory block");
+            assert!(
+                transient && Instant::now() < deadline,
+                "the server did not start:\n{}",
+                self.log_tail()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn try_start(&mut self) -> bool {
+        let log = File::options()
+            .append(true)
+            .create(true)
+            .open(self.dir.join("log"))
+            .expect("log file");
+        let mut command = server_command("postgres");
+        command
+            .arg("-D")
+            .arg(self.data_dir())
+            .args(["-c", &format!("unix_socket_directories={}", self.dir.display())])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("log file"))
+            .stderr(log);
+        let own = self.settings.iter().map(|(k, v)| (k.as_str(), v.as_str()));
+        for (key, value) in SETTINGS.iter().copied().chain(own) {
+            command.args(["-c", &format!("{key}={value}")]);
+        }
+        let mut server = command.spawn().expect("start postgres");
+        let deadline = Instant::now() + PATIENCE;
+        while self.connector().try_client("postgres").is_err() {
+            if server.try_wait().expect("wait for postgres").is_some() {
+                return false;
+            }
+            assert!(Instant::now() < deadline, "no connection:\n{}", self.log_tail());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.server = Some(server);
+        true
+    }
+
+    /// Stops the server and waits for its end.
+    pub fn stop(&mut self, how: Shutdown) {
+        if let Some(mut server) = self.server.take() {
+            let signal = match how {
+                Shutdown::Fast => "INT",
+                Shutdown::Immediate => "QUIT",
+            };
+            kill(signal, &[server.id()]);
+            server.wait().expect("wait for postgres");
+        }
+    }
+
+    /// Stops the server in an orderly way and starts it again.
+    pub fn restart(&mut self) {
+        self.stop(Shutdown::Fast);
+        self.start_server();
+    }
+
+    /// What a power failure does to the processes: all of them end at once, by SIGKILL, with nothing written any more.
+    pub fn kill9_postmaster(&mut self) {
+        let mut server = self.server.take().expect("the server runs");
+        kill("STOP", &[server.id()]);
+        let mut all = children_of(server.id());
+        all.push(server.id());
+        kill("KILL", &all);
+        server.wait().expect("wait for postgres");
+    }
+
+    /// Kills one backend, upon which the postmaster ends all others and recovers; waits for that.
+    pub fn kill9_backend(&mut self, pid: i32) {
+        self.kills_backends = true;
+        let recoveries = || self.log().matches("all server processes terminated").count();
+        let before = recoveries();
+        kill("KILL", &[pid as u32]);
+        wait_until("the postmaster has seen the crash", || recoveries() > before);
+        wait_until("the server has recovered", || {
+            self.connector().try_client("postgres").is_ok()
+        });
+    }
+
+    /// The server's log.
+    pub fn log(&self) -> String {
+        let bytes = fs::read(self.dir.join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Panics when the log tells of a crash other than a kill by the test itself.
+    pub fn assert_no_crash(&self) {
+        let log = self.log();
+        for line in log.lines() {
+            let by_the_test = self.kills_backends && line.contains("was terminated by signal 9");
+            let crash = line.contains("was terminated by signal") || line.contains("PANIC:") || line.contains("TRAP:");
+            assert!(!crash || by_the_test, "the server crashed: {line}\n{}", self.log_tail());
+        }
+    }
+
+    fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let failed = std::thread::panicking();
+        if failed {
+            eprintln!("the end of the server's log:\n{}", self.log_tail());
+        } else {
+            self.assert_no_crash();
+        }
+        self.stop(Shutdown::Immediate);
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// A program of the private installation.
+fn program(name: &str) -> PathBuf {
+    let bindir = std::env::var_os("ISCC_PG_BINDIR").expect(
+        "ISCC_PG_BINDIR is not set: run the tests by `make test` or `scripts/with-prefix cargo test -p cluster-tests`",
+    );
+    Path::new(&bindir).join(name)
+}
+
+/// The same, to be run as the user that runs the server, which PostgreSQL does not allow root to be.
+fn server_command(name: &str) -> Command {
+    let mut command = Command::new(program(name));
+    command.current_dir("/");
+    if let Some((uid, gid)) = server_ids() {
+        command.uid(uid).gid(gid);
+    }
+    command
+}
+
+/// User and group of the server; None when they are our own.
+fn server_ids() -> Option<(u32, u32)> {
+    let root = fs::metadata("/proc/self").expect("/proc").uid() == 0;
+    root.then(|| {
+        let user = std::env::var("ISCC_SERVER_USER").unwrap_or_else(|_| "postgres".into());
+        let id = |option: &str| {
+            let mut command = Command::new("id");
+            command.args([option, &user]);
+            String::from_utf8_lossy(&run(command).stdout)
+                .trim()
+                .parse()
+                .expect("a numeric id")
+        };
+        (id("-u"), id("-g"))
+    })
+}
+
+/// A data directory fresh from initdb, made once in a process.
+fn template() -> &'static Path {
+    static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
+    TEMPLATE.get_or_init(|| {
+        let data = new_directory().join("data");
+        let mut initdb = server_command("initdb");
+        initdb
+            .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"])
+            .args(["--data-checksums", "--no-sync", "--pgdata"])
+            .arg(&data);
+        run(initdb);
+        data
+    })
+}
+
+/// A directory that belongs to the server's user; short, because a socket's path has at most 107 bytes.
+fn new_directory() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let base = std::env::var_os("ISCC_TMP").map_or_else(std::env::temp_dir, PathBuf::from);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let dir = base.join(format!("t{}.{number}", std::process::id()));
+    fs::create_dir(&dir).expect("create a directory for the cluster");
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).expect("chmod");
+    if let Some((uid, gid)) = server_ids() {
+        chown(&dir, Some(uid), Some(gid)).expect("chown");
+    }
+    dir
+}
+
+fn copy_directory(from: &Path, to: &Path) {
+    let mut cp = Command::new("cp");
+    cp.args(["--archive", "--reflink=auto"]).arg(from).arg(to);
+    run(cp);
+}
+
+fn run(mut command: Command) -> Output {
+    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed:\n{stderr}");
+    output
+}
+
+/// Sends a signal; a process that is gone already is no error.
+fn kill(signal: &str, pids: &[u32]) {
+    let mut command = Command::new("kill");
+    command
+        .arg(format!("-{signal}"))
+        .args(pids.iter().map(u32::to_string))
+        .stderr(Stdio::null());
+    command.status().expect("run kill");
+}
+
+fn children_of(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").expect("/proc");
+    let pids = processes.filter_map(|e| e.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|pid: &u32| {
+        // pid (name) state parent …, where the name may contain anything
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        fields.split_whitespace().nth(1) == Some(&parent.to_string())
+    })
+    .collect()
+}

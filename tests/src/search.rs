@@ -1,0 +1,176 @@
+//! Nearest-neighbour queries, through the index and without it, and how well the answers agree.
+
+use std::collections::HashSet;
+
+use postgres::{Client, SimpleQueryMessage};
+
+use crate::Cluster;
+use crate::codes::{Row, literal};
+
+/// Distances are float8 and the answers of both plans come from the same function; this only forgives the printing.
+const EPSILON: f64 = 1e-9;
+
+/// One row of an answer; a NULL code has no distance.
+pub type Hit = (i64, Option<f64>);
+
+/// A connection whose plans use the index where they can.
+pub fn index_client(cluster: &Cluster, mode: &str) -> Client {
+    let mut client = cluster.client();
+    use_index(&mut client, mode);
+    client
+}
+
+/// Makes a connection's plans use the index where they can.
+pub fn use_index(client: &mut Client, mode: &str) {
+    let sql = format!(
+        "SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off;
+         SET iscc_usearch.search_mode = '{mode}'"
+    );
+    client.batch_execute(&sql).expect("SET");
+}
+
+/// A connection that never uses an index: its answers are the truth.
+pub fn truth_client(cluster: &Cluster) -> Client {
+    let mut client = cluster.client();
+    let sql = "SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off";
+    client.batch_execute(sql).expect("SET");
+    client
+}
+
+/// Runs a query for (id, distance).
+pub fn hits(client: &mut Client, sql: &str) -> Vec<Hit> {
+    let rows = client.query(sql, &[]).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// The rows nearest to `code`: `rest` is what follows the ORDER BY clause.
+pub fn nearest(client: &mut Client, table: &str, code: &[u8], rest: &str) -> Vec<Hit> {
+    nearest_where(client, table, code, "true", rest)
+}
+
+/// The same among the rows that match a condition.
+pub fn nearest_where(client: &mut Client, table: &str, code: &[u8], condition: &str, rest: &str) -> Vec<Hit> {
+    let code = literal(code);
+    let sql = format!("SELECT id, code <~> {code} FROM {table} WHERE {condition} ORDER BY code <~> {code} {rest}");
+    hits(client, &sql)
+}
+
+/// Panics unless the answer has each row once, in ascending order with NULLs last.
+pub fn assert_well_formed(answer: &[Hit]) {
+    let ids: HashSet<_> = answer.iter().map(|hit| hit.0).collect();
+    assert_eq!(ids.len(), answer.len(), "a row came twice");
+    for pair in answer.windows(2) {
+        let (a, b) = (pair[0].1.unwrap_or(f64::INFINITY), pair[1].1.unwrap_or(f64::INFINITY));
+        assert!(a <= b + EPSILON, "distances do not ascend: {a} before {b}");
+    }
+}
+
+/// Panics unless both answers have the same distances; rows of equal distance may be in any order.
+pub fn assert_same_distances(got: &[Hit], truth: &[Hit]) {
+    assert_well_formed(got);
+    let distances = |hits: &[Hit]| -> Vec<_> { hits.iter().map(|hit| hit.1).collect() };
+    assert_eq!(distances(got), distances(truth));
+}
+
+/// Panics unless the index answers exactly for these codes, with LIMIT 20.
+pub fn assert_exact(index: &mut Client, truth: &mut Client, table: &str, queries: &[Row]) {
+    for query in queries {
+        let got = nearest(index, table, &query.code, "LIMIT 20");
+        assert_same_distances(&got, &nearest(truth, table, &query.code, "LIMIT 20"));
+    }
+}
+
+/// How much of the truth an answer has. A row counts when it is no farther than the last row of the truth.
+pub fn recall(got: &[Hit], truth: &[Hit]) -> f64 {
+    assert_well_formed(got);
+    assert_eq!(got.len(), truth.len(), "too few rows");
+    let farthest = truth.last().and_then(|hit| hit.1).expect("a distance") + EPSILON;
+    got.iter().filter(|hit| hit.1.is_some_and(|d| d <= farthest)).count() as f64 / truth.len() as f64
+}
+
+/// Mean recall over queries of `LIMIT k`, among the rows that match a condition.
+pub fn mean_recall(
+    index: &mut Client,
+    truth: &mut Client,
+    table: &str,
+    queries: &[Row],
+    condition: &str,
+    k: usize,
+) -> f64 {
+    let limit = format!("LIMIT {k}");
+    let sum: f64 = queries
+        .iter()
+        .map(|query| {
+            let got = nearest_where(index, table, &query.code, condition, &limit);
+            recall(&got, &nearest_where(truth, table, &query.code, condition, &limit))
+        })
+        .sum();
+    sum / queries.len() as f64
+}
+
+/// Panics unless a scan of the whole index yields exactly the table's rows, each once.
+pub fn assert_complete(index: &mut Client, truth: &mut Client, table: &str, query: &[u8]) {
+    let plan = explain(
+        index,
+        &format!("SELECT id FROM {table} ORDER BY code <~> {}", literal(query)),
+    );
+    assert!(plan.contains("Index Scan"), "not by the index:\n{plan}");
+    let answer = nearest(index, table, query, "");
+    assert_well_formed(&answer);
+    let mut got: Vec<_> = answer.iter().map(|hit| hit.0).collect();
+    got.sort_unstable();
+    let rows = truth
+        .query(&format!("SELECT id FROM {table} ORDER BY id"), &[])
+        .expect("ids");
+    let expected: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    let missing = expected.iter().filter(|id| got.binary_search(id).is_err()).count();
+    assert!(
+        got == expected,
+        "{} rows of {}, {missing} missing",
+        got.len(),
+        expected.len()
+    );
+}
+
+/// Panics when the structural check of an index finds a problem.
+pub fn assert_sound(client: &mut Client, index: &str) {
+    let sql = format!("SELECT part, problem FROM usearch_check('{index}'::regclass, true)");
+    let rows = client.query(&sql, &[]).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+    let problems: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{}: {}", row.get::<_, String>(0), row.get::<_, String>(1)))
+        .collect();
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+/// The plan of a statement.
+pub fn explain(client: &mut Client, sql: &str) -> String {
+    let messages = client
+        .simple_query(&format!("EXPLAIN (COSTS OFF) {sql}"))
+        .unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+    let lines = messages.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// One value of the first row.
+pub fn value<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: &str) -> T {
+    client
+        .query_one(sql, &[])
+        .unwrap_or_else(|e| panic!("{sql}: {e:?}"))
+        .get(0)
+}
+
+/// Seals the tail of an index; how many entries that moved.
+pub fn seal(client: &mut Client, index: &str) -> i64 {
+    value(client, &format!("SELECT usearch_seal('{index}'::regclass)"))
+}
+
+/// Runs statements one by one, each in a transaction of its own, as VACUUM demands.
+pub fn each(client: &mut Client, statements: &str) {
+    for sql in statements.split(';').map(str::trim).filter(|sql| !sql.is_empty()) {
+        client.batch_execute(sql).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+    }
+}

@@ -1,0 +1,436 @@
+//! Indexes come and go in all the ways that PostgreSQL knows, and leave no file behind.
+
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cluster_tests::codes::{self, Row, create_table, insert_sql, literal, load};
+use cluster_tests::search::{
+    assert_complete, assert_exact, assert_sound, each, explain, hits, index_client, nearest, seal, truth_client,
+    use_index, value,
+};
+use cluster_tests::{Cluster, Connector, wait_until};
+use postgres::Client;
+
+const CREATE: &str = "CREATE INDEX t_code ON t USING usearch (code) WITH (shard_size = '2MB')";
+
+fn indexed(client: &mut Client, rows: &[Row]) {
+    create_table(client, "t");
+    load(client, "t", rows);
+    client.batch_execute(CREATE).expect("CREATE INDEX");
+}
+
+/// The number of files after orphans are gone. A dropped relation's own file lives until the next checkpoint.
+fn files(cluster: &Cluster) -> usize {
+    let mut client = cluster.client();
+    client.batch_execute("CHECKPOINT").expect("CHECKPOINT");
+    value::<i32>(&mut client, "SELECT usearch_sweep()");
+    cluster.shard_files().len()
+}
+
+/// Connections of one database for both plans.
+fn clients_of(connector: &Connector, database: &str) -> (Client, Client) {
+    let (mut index, mut truth) = (connector.client_of(database), connector.client_of(database));
+    use_index(&mut index, "exact");
+    truth.batch_execute("SET enable_indexscan = off").expect("SET");
+    (index, truth)
+}
+
+/// Every way to get rid of an index gets rid of its files.
+#[test]
+fn no_files_left() {
+    let rows = codes::text(12_000);
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let other = |sql: &str| cluster.psql(sql);
+
+    indexed(&mut client, &rows);
+    let built = files(&cluster);
+    assert!(built > 1, "{built} files");
+
+    for sql in [
+        "REINDEX INDEX t_code",
+        "REINDEX TABLE CONCURRENTLY t",
+        "VACUUM FULL t",
+        "CLUSTER t USING t_pkey",
+    ] {
+        other(sql);
+        assert_eq!(files(&cluster), built, "after {sql}");
+    }
+    assert_complete(
+        &mut index_client(&cluster, "graph"),
+        &mut truth_client(&cluster),
+        "t",
+        &rows[0].code,
+    );
+
+    client.batch_execute("BEGIN; TRUNCATE t; ROLLBACK").expect("TRUNCATE");
+    assert_eq!(files(&cluster), built, "after ROLLBACK of TRUNCATE");
+    assert_complete(
+        &mut index_client(&cluster, "graph"),
+        &mut truth_client(&cluster),
+        "t",
+        &rows[0].code,
+    );
+
+    client.batch_execute("TRUNCATE t").expect("TRUNCATE");
+    assert_eq!(files(&cluster), 0, "after TRUNCATE");
+
+    load(&mut client, "t", &rows);
+    seal(&mut client, "t_code");
+    assert!(files(&cluster) > 0, "a seal builds shards");
+    client.batch_execute("DROP INDEX t_code").expect("DROP INDEX");
+    assert_eq!(files(&cluster), 0, "after DROP INDEX");
+
+    client
+        .batch_execute(&format!("BEGIN; {CREATE}; ROLLBACK"))
+        .expect("ROLLBACK");
+    assert_eq!(files(&cluster), 0, "after ROLLBACK of CREATE INDEX");
+
+    client
+        .batch_execute(&format!("{CREATE}; DROP TABLE t"))
+        .expect("DROP TABLE");
+    assert_eq!(files(&cluster), 0, "after DROP TABLE");
+
+    // The same relation file number and other content: only the shard's own identity tells them apart.
+    let mut transaction = client.transaction().expect("BEGIN");
+    transaction
+        .batch_execute("CREATE TABLE t (id bigint PRIMARY KEY, code bitvec(256))")
+        .expect("CREATE TABLE");
+    transaction.batch_execute(CREATE).expect("CREATE INDEX");
+    load(&mut transaction, "t", &rows[..6_000]);
+    transaction
+        .batch_execute("SELECT usearch_seal('t_code'); TRUNCATE t")
+        .expect("TRUNCATE");
+    load(&mut transaction, "t", &rows[6_000..]);
+    transaction.commit().expect("COMMIT");
+    assert_complete(
+        &mut index_client(&cluster, "graph"),
+        &mut truth_client(&cluster),
+        "t",
+        &rows[0].code,
+    );
+    client.batch_execute("DROP TABLE t").expect("DROP TABLE");
+    assert_eq!(
+        files(&cluster),
+        0,
+        "after TRUNCATE in the creating transaction and DROP TABLE"
+    );
+}
+
+/// DROP DATABASE runs no code of ours, and the files of other databases stay.
+#[test]
+fn drop_database() {
+    let rows = codes::text(8_000);
+    let cluster = Cluster::start();
+    indexed(&mut cluster.client(), &rows);
+    let own = files(&cluster);
+    cluster.psql("CREATE DATABASE d");
+    let mut client = cluster.connector().client_of("d");
+    client
+        .batch_execute("CREATE EXTENSION iscc_usearch")
+        .expect("CREATE EXTENSION");
+    indexed(&mut client, &rows);
+    assert!(files(&cluster) > own, "the files of both databases are kept");
+    drop(client);
+    cluster.psql("DROP DATABASE d");
+    assert_eq!(files(&cluster), own);
+    assert_sound(&mut cluster.client(), "t_code");
+}
+
+/// A database made from a template has the same pages, shard ids included, and outlives the original.
+#[test]
+fn database_templates() {
+    let rows = codes::text(8_000);
+    let queries = codes::sample(&rows, 10);
+    let cluster = Cluster::start();
+    let connector = cluster.connector();
+    cluster.psql("CREATE DATABASE original");
+    let mut client = connector.client_of("original");
+    client
+        .batch_execute("CREATE EXTENSION iscc_usearch")
+        .expect("CREATE EXTENSION");
+    indexed(&mut client, &rows[..7_000]);
+    load(&mut client, "t", &rows[7_000..]);
+    drop(client);
+    let copies = ["file_copy", "wal_log"];
+    for strategy in copies {
+        cluster.psql(&format!(
+            "CREATE DATABASE {strategy} TEMPLATE original STRATEGY {strategy}"
+        ));
+        let (mut index, mut truth) = clients_of(&connector, strategy);
+        assert_exact(&mut index, &mut truth, "t", &queries);
+        // From here on the copy has other content than the original.
+        each(
+            &mut index,
+            "DELETE FROM t WHERE id % 2 = 0; VACUUM t; SELECT usearch_seal('t_code')",
+        );
+        assert_complete(&mut index, &mut truth, "t", &rows[0].code);
+    }
+    let (mut index, mut truth) = clients_of(&connector, "original");
+    assert_complete(&mut index, &mut truth, "t", &rows[0].code);
+    drop((index, truth));
+    cluster.psql("DROP DATABASE original");
+    files(&cluster);
+    for strategy in copies {
+        let (mut index, mut truth) = clients_of(&connector, strategy);
+        assert_exact(&mut index, &mut truth, "t", &queries);
+        use_index(&mut index, "graph");
+        assert_complete(&mut index, &mut truth, "t", &rows[0].code);
+        assert_sound(&mut truth, "t_code");
+    }
+}
+
+/// CREATE INDEX CONCURRENTLY: rows inserted during either of its scans are in the index, each once.
+#[test]
+fn concurrent_build() {
+    let rows = codes::text(40_000);
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    create_table(&mut client, "t");
+    load(&mut client, "t", &rows[..30_000]);
+    let connector = cluster.connector();
+    let later = rows[30_000..].to_vec();
+    let build = {
+        let connector = connector.clone();
+        thread::spawn(move || {
+            let sql = "CREATE INDEX CONCURRENTLY t_code ON t USING usearch (code) WITH (shard_size = '2MB')";
+            connector.client().batch_execute(sql).expect("CREATE INDEX");
+        })
+    };
+    for batch in later.chunks(20) {
+        client.batch_execute(&insert_sql("t", batch)).expect("INSERT");
+        client
+            .batch_execute(&format!("DELETE FROM t WHERE id = {}", batch[0].id))
+            .expect("DELETE");
+    }
+    build.join().expect("CREATE INDEX CONCURRENTLY");
+    let mut truth = truth_client(&cluster);
+    assert_complete(&mut index_client(&cluster, "auto"), &mut truth, "t", &rows[0].code);
+
+    let rebuild = thread::spawn(move || {
+        connector
+            .client()
+            .batch_execute("REINDEX INDEX CONCURRENTLY t_code")
+            .expect("REINDEX");
+    });
+    for batch in later.chunks(20) {
+        client
+            .batch_execute(&format!("UPDATE t SET code = code WHERE id = {}", batch[1].id))
+            .expect("UPDATE");
+    }
+    rebuild.join().expect("REINDEX CONCURRENTLY");
+    assert_complete(&mut index_client(&cluster, "auto"), &mut truth, "t", &rows[0].code);
+    assert_sound(&mut truth, "t_code");
+}
+
+/// A crash empties an unlogged table; shards from before must not come back with the refill.
+#[test]
+fn unlogged() {
+    let rows = codes::text(12_000);
+    let mut cluster = Cluster::start();
+    let mut client = cluster.client();
+    client
+        .batch_execute("CREATE UNLOGGED TABLE t (id bigint PRIMARY KEY, code bitvec(256))")
+        .expect("CREATE TABLE");
+    client.batch_execute(CREATE).expect("CREATE INDEX");
+    load(&mut client, "t", &rows[..6_000]);
+    seal(&mut client, "t_code");
+    assert!(!cluster.shard_files().is_empty(), "a seal builds shards");
+    assert_complete(
+        &mut index_client(&cluster, "graph"),
+        &mut truth_client(&cluster),
+        "t",
+        &rows[0].code,
+    );
+
+    drop(client);
+    cluster.kill9_postmaster();
+    cluster.start_server();
+    let mut client = cluster.client();
+    assert_eq!(value::<i64>(&mut client, "SELECT count(*) FROM t"), 0);
+    assert_eq!(
+        nearest(&mut index_client(&cluster, "graph"), "t", &rows[0].code, ""),
+        []
+    );
+    assert_eq!(files(&cluster), 0);
+
+    load(&mut client, "t", &rows[6_000..]);
+    for _ in 0..2 {
+        let mut truth = truth_client(&cluster);
+        assert_complete(&mut index_client(&cluster, "graph"), &mut truth, "t", &rows[0].code);
+        assert_exact(
+            &mut index_client(&cluster, "exact"),
+            &mut truth,
+            "t",
+            &codes::sample(&rows, 10),
+        );
+        assert_sound(&mut truth, "t_code");
+        seal(&mut client, "t_code");
+    }
+    // An orderly restart keeps it.
+    cluster.restart();
+    assert_complete(
+        &mut index_client(&cluster, "graph"),
+        &mut truth_client(&cluster),
+        "t",
+        &rows[0].code,
+    );
+}
+
+/// A temporary table's index lives in its session's memory and leaves nothing.
+#[test]
+fn temporary() {
+    let rows = codes::text(6_000);
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client
+        .batch_execute("CREATE TEMP TABLE t (id bigint PRIMARY KEY, code bitvec(256))")
+        .expect("CREATE TABLE");
+    load(&mut client, "t", &rows[..3_000]);
+    client.batch_execute(CREATE).expect("CREATE INDEX");
+    load(&mut client, "t", &rows[3_000..]);
+    each(
+        &mut client,
+        "SELECT usearch_seal('t_code'); DELETE FROM t WHERE id % 3 = 0; VACUUM t",
+    );
+    for query in codes::sample(&rows, 10) {
+        client
+            .batch_execute("SET enable_indexscan = off; SET enable_seqscan = on; SET enable_sort = on")
+            .expect("SET");
+        let truth = nearest(&mut client, "t", &query.code, "");
+        client.batch_execute("SET enable_indexscan = on").expect("SET");
+        use_index(&mut client, "auto");
+        cluster_tests::search::assert_same_distances(&nearest(&mut client, "t", &query.code, ""), &truth);
+    }
+    drop(client);
+    wait_until("the session has ended", || {
+        cluster.psql("SELECT count(*) FROM pg_class WHERE relname = 't_code'") == "0"
+    });
+    assert_eq!(files(&cluster), 0);
+}
+
+/// Partitions are searched side by side and merged by distance.
+#[test]
+fn partitions() {
+    let rows = codes::text(12_000);
+    let queries = codes::sample(&rows, 20);
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client
+        .batch_execute("CREATE TABLE t (id bigint, code bitvec(256)) PARTITION BY HASH (id)")
+        .expect("CREATE TABLE");
+    for part in 0..4 {
+        let sql = format!("CREATE TABLE t_{part} PARTITION OF t FOR VALUES WITH (MODULUS 4, REMAINDER {part})");
+        client.batch_execute(&sql).expect("CREATE TABLE");
+    }
+    load(&mut client, "t", &rows);
+    client
+        .batch_execute("CREATE INDEX ON t USING usearch (code); ANALYZE t")
+        .expect("CREATE INDEX");
+    let sql = format!(
+        "SELECT id FROM t ORDER BY code <~> {} LIMIT 10",
+        literal(&queries[0].code)
+    );
+    let mut index = index_client(&cluster, "exact");
+    let plan = explain(&mut index, &sql);
+    assert!(
+        plan.contains("Merge Append") && plan.matches("Index Scan").count() == 4,
+        "{plan}"
+    );
+    let mut truth = truth_client(&cluster);
+    assert_exact(&mut index, &mut truth, "t", &queries);
+    assert_complete(&mut index, &mut truth, "t", &queries[0].code);
+    client.batch_execute("DROP TABLE t_0").expect("DROP TABLE");
+    assert_exact(&mut index, &mut truth, "t", &queries);
+}
+
+/// A cancelled build ends promptly and leaves nothing; so does one that is terminated.
+#[test]
+fn cancelled_build() {
+    let rows = codes::text(110_308);
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    create_table(&mut client, "t");
+    load(&mut client, "t", &rows);
+    for timeout in [20, 150, 400, 1_000] {
+        client
+            .batch_execute(&format!("SET statement_timeout = {timeout}"))
+            .expect("SET");
+        let start = Instant::now();
+        let result = client.batch_execute(CREATE);
+        let took = start.elapsed();
+        client
+            .batch_execute("SET statement_timeout = 0; DROP INDEX IF EXISTS t_code")
+            .expect("SET");
+        if let Err(error) = result {
+            assert_eq!(error.code().map(|code| code.code()), Some("57014"), "{error:?}");
+        } else {
+            assert!(timeout > 150, "not cancelled after {timeout} ms");
+        }
+        let limit = Duration::from_millis(timeout) + Duration::from_secs(2);
+        assert!(took < limit, "took {took:?} at a timeout of {timeout} ms");
+        assert_eq!(files(&cluster), 0, "after {timeout} ms");
+    }
+    client
+        .batch_execute("SELECT count(*) FROM t")
+        .expect("the session lives");
+}
+
+/// `pg_stat_progress_create_index` shows what a build does.
+#[test]
+fn progress() {
+    let rows = codes::text(60_000);
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    create_table(&mut client, "t");
+    load(&mut client, "t", &rows);
+    let connector = cluster.connector();
+    let build = thread::spawn(move || connector.client().batch_execute(CREATE).expect("CREATE INDEX"));
+    let mut phases = BTreeSet::new();
+    while !build.is_finished() {
+        for row in client
+            .query("SELECT phase FROM pg_stat_progress_create_index", &[])
+            .expect("progress")
+        {
+            phases.insert(row.get::<_, String>(0));
+        }
+    }
+    build.join().expect("CREATE INDEX");
+    let own: Vec<_> = phases
+        .iter()
+        .filter(|phase| phase.starts_with("building index: "))
+        .collect();
+    assert!(own.len() >= 2, "{phases:?}");
+}
+
+/// What the index holds follows the heap through every kind of statement.
+#[test]
+fn statements() {
+    let rows = codes::text(4_000);
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    indexed(&mut client, &rows[..2_000]);
+    let mut index = index_client(&cluster, "auto");
+    let mut truth = truth_client(&cluster);
+    load(&mut client, "t", &rows[2_000..]);
+    for sql in [
+        "BEGIN; DELETE FROM t WHERE id % 7 = 0; SAVEPOINT s; DELETE FROM t; ROLLBACK TO s; COMMIT",
+        "BEGIN; INSERT INTO t SELECT -id, code FROM t; ROLLBACK",
+        "INSERT INTO t SELECT -id, code FROM t WHERE id % 5 = 0 ON CONFLICT DO NOTHING",
+        "UPDATE t SET code = NULL WHERE id % 11 = 0",
+        "ALTER TABLE t ALTER COLUMN code TYPE bitvec",
+        "ALTER TABLE t SET UNLOGGED",
+        "ALTER TABLE t SET LOGGED",
+    ] {
+        client.batch_execute(sql).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+        assert_complete(&mut index, &mut truth, "t", &rows[0].code);
+    }
+    let code = literal(&rows[1].code);
+    let open = hits(
+        &mut index,
+        &format!("SELECT id, code <~> {code} FROM t ORDER BY code <~> {code} LIMIT 5"),
+    );
+    assert_eq!(open.len(), 5);
+    assert_sound(&mut client, "t_code");
+}

@@ -1,0 +1,9 @@
+//! Whole-cluster tests, one module a subject. Each test has a server of its own, so they run in parallel.
+
+mod crash;
+mod harness;
+mod lifecycle;
+mod planner;
+mod recall;
+mod shard_files;
+mod vacuum;
