@@ -1,7 +1,6 @@
 //! Differences between PostgreSQL major versions; no other file asks for the version.
 
 use pgrx::pg_sys;
-use pgrx::pg_sys::ffi::pg_guard_ffi_boundary;
 
 /// Where a relation's files are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -39,30 +38,6 @@ pub fn locator(relation: pg_sys::Relation) -> Locator {
     }
 }
 
-unsafe extern "C-unwind" {
-    #[cfg(feature = "pg15")]
-    fn RelidByRelfilenode(tablespace: pg_sys::Oid, number: pg_sys::Oid) -> pg_sys::Oid;
-    #[cfg(not(feature = "pg15"))]
-    fn RelidByRelfilenumber(tablespace: pg_sys::Oid, number: pg_sys::Oid) -> pg_sys::Oid;
-}
-
-/// The relation of this database that has these files, as far as this transaction sees;
-/// InvalidOid without one.
-pub fn relation_of(locator: Locator) -> pg_sys::Oid {
-    // The catalog stores 0 for the database's default tablespace.
-    let tablespace = pg_sys::Oid::from(locator.tablespace);
-    // SAFETY: reads catalogs inside a transaction.
-    unsafe {
-        let default = pg_sys::MyDatabaseTableSpace;
-        let wanted = if tablespace == default { pg_sys::InvalidOid } else { tablespace };
-        let number = pg_sys::Oid::from(locator.number);
-        #[cfg(feature = "pg15")]
-        return pg_guard_ffi_boundary(|| RelidByRelfilenode(wanted, number));
-        #[cfg(not(feature = "pg15"))]
-        return pg_guard_ffi_boundary(|| RelidByRelfilenumber(wanted, number));
-    }
-}
-
 /// True when the current user owns the relation.
 pub fn owns_relation(relation: pg_sys::Oid) -> bool {
     // SAFETY: reads catalogs inside a transaction.
@@ -70,11 +45,7 @@ pub fn owns_relation(relation: pg_sys::Oid) -> bool {
         #[cfg(feature = "pg15")]
         return pg_sys::pg_class_ownercheck(relation, pg_sys::GetUserId());
         #[cfg(not(feature = "pg15"))]
-        return pg_sys::object_ownercheck(
-            pg_sys::RelationRelationId,
-            relation,
-            pg_sys::GetUserId(),
-        );
+        return pg_sys::object_ownercheck(pg_sys::RelationRelationId, relation, pg_sys::GetUserId());
     }
 }
 
@@ -116,48 +87,6 @@ pub fn count_search(scan: pg_sys::IndexScanDesc) {
 pub fn reserve_guc_prefix() {
     // SAFETY: called from _PG_init.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"iscc_usearch".as_ptr()) };
-}
-
-/// Path of the first file of a relation's main fork, relative to the data directory.
-pub fn main_fork_path(at: Locator) -> String {
-    // SAFETY: GetRelationPath returns a palloc'd C string.
-    unsafe {
-        let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
-        let no_backend = -1;
-        #[cfg(feature = "pg15")]
-        let path = pg_sys::GetRelationPath(
-            pg_sys::Oid::from(at.database),
-            pg_sys::Oid::from(at.tablespace),
-            pg_sys::Oid::from(at.number),
-            no_backend,
-            fork,
-        );
-        #[cfg(any(feature = "pg16", feature = "pg17"))]
-        let path = pg_sys::GetRelationPath(
-            pg_sys::Oid::from(at.database),
-            pg_sys::Oid::from(at.tablespace),
-            pg_sys::RelFileNumber::from(at.number),
-            no_backend,
-            fork,
-        );
-        #[cfg(feature = "pg18")]
-        let path = {
-            let path = pg_sys::GetRelationPath(
-                pg_sys::Oid::from(at.database),
-                pg_sys::Oid::from(at.tablespace),
-                pg_sys::RelFileNumber::from(at.number),
-                no_backend,
-                fork,
-            );
-            return std::ffi::CStr::from_ptr(path.str_.as_ptr()).to_string_lossy().into_owned();
-        };
-        #[cfg(not(feature = "pg18"))]
-        {
-            let text = std::ffi::CStr::from_ptr(path).to_string_lossy().into_owned();
-            pg_sys::pfree(path.cast());
-            text
-        }
-    }
 }
 
 /// VACUUM's cost-based delay; checks for interrupts.

@@ -7,9 +7,9 @@ use std::io;
 use std::time::Duration;
 
 use iscc_hnsw::build::{BuildControl, BuiltShard, ShardBuilder, ShardIdentity};
-use iscc_hnsw::ranges::EntryRange;
 use iscc_hnsw::directory::{STATE_CLOSED, STATE_SEALED, Segment};
 use iscc_hnsw::log_page::is_alive;
+use iscc_hnsw::ranges::EntryRange;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
@@ -89,8 +89,7 @@ pub fn seal_all(
 ) -> io::Result<Sealed> {
     let mut sealed = Sealed::default();
     // SAFETY: the caller holds the index open.
-    if unsafe { (*(*index).rd_rel).relpersistence } == pg_sys::RELPERSISTENCE_TEMP as std::ffi::c_char
-    {
+    if unsafe { (*(*index).rd_rel).relpersistence } == pg_sys::RELPERSISTENCE_TEMP as std::ffi::c_char {
         return Ok(sealed);
     }
     directory::close_open(index, logging);
@@ -119,16 +118,14 @@ pub fn shards(directory: &directory::Directory) -> Vec<(ShardId, Vec<Segment>)> 
 
 fn has_usable_shard(index: pg_sys::Relation, id: &ShardId, segments: &[Segment]) -> bool {
     let sealed = segments.iter().all(|s| s.state == STATE_SEALED);
-    sealed
-        && (*id == NO_SHARD
-            || shard_cache::open(&shard_file::path(locator(index), id), id, segments).is_ok())
+    sealed && (*id == NO_SHARD || shard_cache::open(&shard_file::path(locator(index), id), id, segments).is_ok())
 }
 
 /// True when a sealed segment's shard is missing or cannot be used.
 pub fn lacks_shards(index: pg_sys::Relation, directory: &directory::Directory) -> bool {
-    shards(directory).iter().any(|(id, segments)| {
-        segments.iter().all(directory::is_sealed) && !has_usable_shard(index, id, segments)
-    })
+    shards(directory)
+        .iter()
+        .any(|(id, segments)| segments.iter().all(directory::is_sealed) && !has_usable_shard(index, id, segments))
 }
 
 /// Builds the shard of these segments and lists it. A shard whose file was lost keeps its id.
@@ -142,7 +139,11 @@ fn seal_one(
     on_progress: OnProgress<'_>,
 ) -> io::Result<i64> {
     let started = std::time::Instant::now();
-    let id = if known_id == NO_SHARD { shard_file::new_id() } else { known_id };
+    let id = if known_id == NO_SHARD {
+        shard_file::new_id()
+    } else {
+        known_id
+    };
     let (builder, counts) = collect(index, options, segments);
     let entries = builder.len() as i64;
     if entries == 0 {
@@ -163,8 +164,7 @@ fn seal_one(
             .collect(),
         built_at: unix_time(),
     };
-    let published: Published =
-        shard_file::publish(locator(index), &id, |out| built.write(out, &identity))?;
+    let published: Published = shard_file::publish(locator(index), &id, |out| built.write(out, &identity))?;
     list(index, segments, &counts, id, nodes, logging);
     log_sealed(index, entries, nodes, published.bytes, started.elapsed());
     Ok(entries)
@@ -187,11 +187,7 @@ struct Counts {
 }
 
 /// Reads the entries alive of these segments, in the order of the shard's ordinals.
-fn collect(
-    index: pg_sys::Relation,
-    options: &IndexOptions,
-    segments: &[Segment],
-) -> (ShardBuilder, Vec<Counts>) {
+fn collect(index: pg_sys::Relation, options: &IndexOptions, segments: &[Segment]) -> (ShardBuilder, Vec<Counts>) {
     let stride = segments.iter().map(|s| s.stride.get()).max().unwrap_or(1);
     let mut builder = ShardBuilder::new(options.build_params(stride, build_threads()));
     let mut all_counts = Vec::with_capacity(segments.len());
@@ -248,10 +244,11 @@ fn build(builder: ShardBuilder, on_progress: OnProgress<'_>) -> BuiltShard {
             pgrx::check_for_interrupts!();
             report(PgSqlErrorCode::ERRCODE_QUERY_CANCELED, "canceled building a shard").raise()
         }
-        Err(_panic) => {
-            report(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, "a thread failed while building a shard")
-                .raise()
-        }
+        Err(_panic) => report(
+            PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+            "a thread failed while building a shard",
+        )
+        .raise(),
     }
 }
 
@@ -287,16 +284,11 @@ fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
 }
 
 /// Puts the shard into the directory.
-fn list(
-    index: pg_sys::Relation,
-    segments: &[Segment],
-    counts: &[Counts],
-    id: ShardId,
-    nodes: u32,
-    logging: Logging,
-) {
+fn list(index: pg_sys::Relation, segments: &[Segment], counts: &[Counts], id: ShardId, nodes: u32, logging: Logging) {
     directory::update_segments(index, logging, |listed| {
-        let Some(at) = segments.iter().position(|s| directory::same(s, listed)) else { return false };
+        let Some(at) = segments.iter().position(|s| directory::same(s, listed)) else {
+            return false;
+        };
         listed.state = STATE_SEALED;
         listed.shard_id = id;
         // The nodes of a shard are counted once, in its first segment.
@@ -343,8 +335,14 @@ fn io_report(index: pg_sys::Relation, why: &io::Error) -> crate::error::Report {
         io::ErrorKind::PermissionDenied => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
         _ => PgSqlErrorCode::ERRCODE_IO_ERROR,
     };
-    report(code, format!("could not write a shard of index \"{}\": {why}", relation_name(index)))
-        .detail(format!("Shards are files in \"{}\" below the data directory.", shard_file::DIRECTORY))
+    report(
+        code,
+        format!("could not write a shard of index \"{}\": {why}", relation_name(index)),
+    )
+    .detail(format!(
+        "Shards are files in \"{}\" below the data directory.",
+        shard_file::DIRECTORY
+    ))
 }
 
 /// Raises an error unless the server can write.

@@ -69,14 +69,22 @@ fn lock_table(index: pg_sys::Oid) -> pg_sys::Relation {
 fn check_directory(index: pg_sys::Relation, directory: &Directory, problems: &mut Problems) {
     let used = directory.header.used_blocks.get();
     if used > block_count(index) {
-        problems.add("directory", format!("{used} blocks are in use, but {} exist", block_count(index)));
+        problems.add(
+            "directory",
+            format!("{used} blocks are in use, but {} exist", block_count(index)),
+        );
     }
-    let mut ranges: Vec<(u32, u32)> =
-        directory.segments().map(|s| (s.blocks().start, s.blocks().end)).collect();
+    let mut ranges: Vec<(u32, u32)> = directory
+        .segments()
+        .map(|s| (s.blocks().start, s.blocks().end))
+        .collect();
     ranges.sort_unstable();
     for pair in ranges.windows(2) {
         if pair[0].1 > pair[1].0 {
-            problems.add("directory", format!("segments at blocks {} and {} overlap", pair[0].0, pair[1].0));
+            problems.add(
+                "directory",
+                format!("segments at blocks {} and {} overlap", pair[0].0, pair[1].0),
+            );
         }
     }
     if ranges.last().is_some_and(|last| last.1 > used) {
@@ -105,12 +113,7 @@ fn check_log(index: pg_sys::Relation, directory: &Directory, problems: &mut Prob
     }
 }
 
-fn check_shard(
-    index: pg_sys::Relation,
-    id: &ShardId,
-    segments: &[Segment],
-    problems: &mut Problems,
-) {
+fn check_shard(index: pg_sys::Relation, id: &ShardId, segments: &[Segment], problems: &mut Problems) {
     let path = shard_file::path(locator(index), id);
     let part = format!("shard {}", shard_file::hex(id));
     let shard = match shard_cache::open(&path, id, segments) {
@@ -137,7 +140,10 @@ fn check_postings(
     for node in 0..shard.nodes() {
         for ordinal in shard.postings(node) {
             match locate(&ranges, ordinal) {
-                None => problems.add(part, format!("node {node} posts ordinal {ordinal} outside its segments")),
+                None => problems.add(
+                    part,
+                    format!("node {node} posts ordinal {ordinal} outside its segments"),
+                ),
                 Some(at) if posted.insert(at, node).is_some() => {
                     problems.add(part, format!("block {} slot {} is posted twice", at.0, at.1));
                 }
@@ -152,7 +158,10 @@ fn check_postings(
                 let Some(code) = page.code(slot) else { continue };
                 match posted.remove(&(block, slot as u16)) {
                     Some(node) if shard.code(node) != Some(code) => {
-                        problems.add(part, format!("node {node} has another code than block {block} slot {slot}"));
+                        problems.add(
+                            part,
+                            format!("node {node} has another code than block {block} slot {slot}"),
+                        );
                     }
                     None if alive => {
                         problems.add(part, format!("block {block} slot {slot} is alive but not posted"));
@@ -163,7 +172,10 @@ fn check_postings(
         });
     }
     for ((block, slot), node) in posted {
-        problems.add(part, format!("node {node} posts block {block} slot {slot}, which has no code"));
+        problems.add(
+            part,
+            format!("node {node} posts block {block} slot {slot}, which has no code"),
+        );
     }
 }
 
@@ -172,18 +184,15 @@ struct HeapCheck<'a> {
     problems: &'a mut Problems,
 }
 
-fn check_heap(
-    table: pg_sys::Relation,
-    index: pg_sys::Relation,
-    directory: &Directory,
-    problems: &mut Problems,
-) {
+fn check_heap(table: pg_sys::Relation, index: pg_sys::Relation, directory: &Directory, problems: &mut Problems) {
     let mut log_entries: HashMap<Tid, Vec<u8>> = HashMap::new();
     let mut twice = Vec::new();
     for segment in directory.segments() {
         log::for_each_page(index, segment, |_, page| {
             for slot in 0..page.len() {
-                let Some(tid) = page.tid(slot).filter(is_alive) else { continue };
+                let Some(tid) = page.tid(slot).filter(is_alive) else {
+                    continue;
+                };
                 let code = page.code(slot).unwrap_or_default().to_vec();
                 if log_entries.insert(tid, code).is_some() {
                     twice.push(tid);
@@ -194,7 +203,10 @@ fn check_heap(
     for tid in twice {
         problems.add("log", format!("row {} has two entries", show(&tid)));
     }
-    let mut check = HeapCheck { log: log_entries, problems };
+    let mut check = HeapCheck {
+        log: log_entries,
+        problems,
+    };
     // SAFETY: both relations are open and the table is locked against writers; the callback gets
     // `check` back.
     unsafe {
@@ -212,7 +224,9 @@ fn check_heap(
     }
     let name = relation_name(table);
     if check.problems.0.len() > 1000 {
-        check.problems.add(format!("table {name}"), "there are more problems than are listed");
+        check
+            .problems
+            .add(format!("table {name}"), "there are more problems than are listed");
     }
 }
 

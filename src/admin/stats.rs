@@ -79,8 +79,11 @@ fn usearch_index_stats(
             count(relation, segment, &mut tail);
         }
     }
-    let shards: Vec<ShardId> =
-        seal::shards(&directory).into_iter().map(|(id, _)| id).filter(|id| *id != NO_SHARD).collect();
+    let shards: Vec<ShardId> = seal::shards(&directory)
+        .into_iter()
+        .map(|(id, _)| id)
+        .filter(|id| *id != NO_SHARD)
+        .collect();
     let shard_bytes: u64 = shards.iter().map(|id| file_bytes(relation, id).unwrap_or(0)).sum();
     let metric = match options.metric {
         Metric::Nphd => "nphd",
@@ -107,7 +110,9 @@ fn usearch_index_stats(
 }
 
 fn file_bytes(index: pg_sys::Relation, id: &ShardId) -> Option<u64> {
-    std::fs::metadata(shard_file::path(locator(index), id)).ok().map(|m| m.len())
+    std::fs::metadata(shard_file::path(locator(index), id))
+        .ok()
+        .map(|m| m.len())
 }
 
 /// One row for each shard.

@@ -53,7 +53,10 @@ pub unsafe extern "C-unwind" fn ambuild(
 
     progress(pg_sys::PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOG);
     let blocks = options.segment_blocks(options.usual_stride());
-    let mut state = BuildState { appender: Appender::new(index, blocks, logging), rows: 0.0 };
+    let mut state = BuildState {
+        appender: Appender::new(index, blocks, logging),
+        rows: 0.0,
+    };
     // SAFETY: the executor's arguments; the callback gets `state` back.
     let heap_tuples = unsafe {
         pg_sys::table_index_build_scan(
@@ -82,8 +85,7 @@ pub unsafe extern "C-unwind" fn ambuild(
     }
     // SAFETY: allocated in the caller's memory context.
     unsafe {
-        let result = pg_sys::palloc0(size_of::<pg_sys::IndexBuildResult>())
-            .cast::<pg_sys::IndexBuildResult>();
+        let result = pg_sys::palloc0(size_of::<pg_sys::IndexBuildResult>()).cast::<pg_sys::IndexBuildResult>();
         (*result).heap_tuples = heap_tuples;
         (*result).index_tuples = state.rows;
         result

@@ -51,16 +51,17 @@ impl ExactStream {
     pub fn new(segments: Vec<Segment>, expected: usize) -> Self {
         let complete = segments.is_empty();
         let batch = expected.clamp(FIRST_BATCH, MAX_BATCH);
-        ExactStream { segments, found: Vec::new(), after: None, batch, complete }
+        ExactStream {
+            segments,
+            found: Vec::new(),
+            after: None,
+            batch,
+            complete,
+        }
     }
 
     /// Key of the next entry, after running a pass if need be. Entries in `skip` are left out.
-    pub fn head(
-        &mut self,
-        index: pg_sys::Relation,
-        query: &Query,
-        skip: &HashSet<Position>,
-    ) -> Option<u32> {
+    pub fn head(&mut self, index: pg_sys::Relation, query: &Query, skip: &HashSet<Position>) -> Option<u32> {
         if self.found.is_empty() && !self.complete {
             self.pass(index, query, skip);
         }
@@ -113,12 +114,15 @@ impl Pass<'_> {
     fn page(&mut self, block: u32, page: &LogPage<'_>) {
         page.lengths(&mut self.lengths);
         self.keys.resize(self.lengths.len(), 0);
-        self.query.keys(page.codes(), page.stride(), &self.lengths, &mut self.keys);
-        for slot in 0..self.keys.len() {
-            if self.keys[slot] <= self.worst {
-                self.offer(self.keys[slot], position(block, slot), page.tid(slot));
+        self.query
+            .keys(page.codes(), page.stride(), &self.lengths, &mut self.keys);
+        let keys = std::mem::take(&mut self.keys);
+        for (slot, &key) in keys.iter().enumerate() {
+            if key <= self.worst {
+                self.offer(key, position(block, slot), page.tid(slot));
             }
         }
+        self.keys = keys;
     }
 
     fn offer(&mut self, key: u32, position: Position, tid: Option<Tid>) {
@@ -157,7 +161,13 @@ pub struct LogWalk {
 impl LogWalk {
     /// Walks over these segments.
     pub fn new(segments: Vec<Segment>, want: Want) -> Self {
-        LogWalk { segments, want, at: 0, next_block: 0, tids: Vec::new() }
+        LogWalk {
+            segments,
+            want,
+            at: 0,
+            next_block: 0,
+            tids: Vec::new(),
+        }
     }
 
     /// The next entry's heap TID.
@@ -176,7 +186,8 @@ impl LogWalk {
             log::with_page(index, &segment, block, |page| {
                 let wanted = |&slot: &usize| self.want == Want::All || page.code_len(slot) == 0;
                 let slots = (0..page.len()).rev().filter(wanted);
-                self.tids.extend(slots.filter_map(|slot| page.tid(slot)).filter(is_alive));
+                self.tids
+                    .extend(slots.filter_map(|slot| page.tid(slot)).filter(is_alive));
             });
         }
         self.tids.pop()

@@ -23,8 +23,10 @@ pub struct GraphStream {
     search: GraphSearch,
     effort: usize,
     started: bool,
+    /// Candidates not yet returned, farthest first.
     batch: Vec<Candidate>,
-    next: usize,
+    /// How many of them the search has gone far enough beyond.
+    settled: usize,
     /// Ordinals of the current node not yet returned, last one first.
     ordinals: Vec<u32>,
     key: u32,
@@ -32,12 +34,7 @@ pub struct GraphStream {
 
 impl GraphStream {
     /// Searches this shard; `search` lends its buffers.
-    pub fn new(
-        shard: Rc<MappedShard>,
-        segments: Vec<Segment>,
-        search: GraphSearch,
-        effort: usize,
-    ) -> Self {
+    pub fn new(shard: Rc<MappedShard>, segments: Vec<Segment>, search: GraphSearch, effort: usize) -> Self {
         let ranges = shard.ranges();
         GraphStream {
             shard,
@@ -47,7 +44,7 @@ impl GraphStream {
             effort,
             started: false,
             batch: Vec::new(),
-            next: 0,
+            settled: 0,
             ordinals: Vec::new(),
             key: 0,
         }
@@ -57,11 +54,11 @@ impl GraphStream {
     /// mode `auto` scanning the rest exactly has become cheaper than searching on.
     pub fn head(&mut self, query: &Query, mode: SearchMode) -> Option<u32> {
         while self.ordinals.is_empty() {
-            if self.next == self.batch.len() && !self.search_on(query, mode) {
+            if self.settled == 0 && !self.search_on(query, mode) {
                 return None;
             }
-            let candidate = self.batch[self.next];
-            self.next += 1;
+            let candidate = self.batch.pop()?;
+            self.settled -= 1;
             self.key = candidate.key;
             self.ordinals.extend(self.shard.postings(candidate.node));
             self.ordinals.reverse();
@@ -69,22 +66,32 @@ impl GraphStream {
         Some(self.key)
     }
 
-    /// Fetches the next candidates; false when there are none.
+    /// Fetches candidates; false when there are none.
+    ///
+    /// A search of some effort finds nearly all of the nearest, but misses more and more towards its
+    /// rim. So only the nearer half of what is known is returned before searching on, twice as far.
     fn search_on(&mut self, query: &Query, mode: SearchMode) -> bool {
         pgrx::check_for_interrupts!();
-        self.batch.clear();
-        self.next = 0;
+        let mut found = Vec::new();
         if !self.started {
             self.started = true;
-            self.search.start(&*self.shard, query, self.effort, &mut self.batch);
+            self.search.start(&*self.shard, query, self.effort, &mut found);
         } else {
             self.effort *= 2;
             if mode == SearchMode::Auto && self.exact_is_cheaper() {
                 return false;
             }
-            self.search.resume(&*self.shard, query, self.effort, &mut self.batch);
+            self.search.resume(&*self.shard, query, self.effort, &mut found);
         }
-        !self.batch.is_empty()
+        let exhausted = found.is_empty();
+        self.batch.append(&mut found);
+        self.batch.sort_unstable_by(|a, b| b.cmp(a));
+        self.settled = if exhausted {
+            self.batch.len()
+        } else {
+            self.batch.len().div_ceil(2)
+        };
+        self.settled > 0
     }
 
     fn exact_is_cheaper(&self) -> bool {
@@ -106,7 +113,11 @@ impl GraphStream {
         log::with_page(index, segment, block, |page| {
             let tid = page.tid(slot).filter(is_alive)?;
             let key = query.key(page.code(slot)?);
-            Some(Found { key, position: position(block, slot), tid })
+            Some(Found {
+                key,
+                position: position(block, slot),
+                tid,
+            })
         })
     }
 

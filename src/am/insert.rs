@@ -1,8 +1,8 @@
 //! INSERT: one entry at the end of the log.
 
+use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
-use pgrx::memcxt::PgMemoryContexts;
 use pgrx::prelude::*;
 
 use super::options::IndexOptions;
@@ -32,10 +32,7 @@ pub unsafe extern "C-unwind" fn aminsert(
 }
 
 /// The appender of this statement, which knows where the last row went.
-unsafe fn appender<'a>(
-    index: pg_sys::Relation,
-    index_info: *mut pg_sys::IndexInfo,
-) -> &'a mut Appender {
+unsafe fn appender<'a>(index: pg_sys::Relation, index_info: *mut pg_sys::IndexInfo) -> &'a mut Appender {
     // SAFETY: ii_AmCache is ours alone; the context lives as long as index_info and drops the
     // appender with it.
     unsafe {

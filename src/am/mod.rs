@@ -67,11 +67,8 @@ pub fn is_usearch_index(relation: pg_sys::Relation) -> bool {
         let routine = (*relation).rd_indam;
         kind == pg_sys::RELKIND_INDEX as std::ffi::c_char
             && !routine.is_null()
-            && (*routine).ambuild.is_some_and(|f| {
-                std::ptr::fn_addr_eq(
-                    f,
-                    build::ambuild as unsafe extern "C-unwind" fn(_, _, _) -> _,
-                )
-            })
+            && (*routine)
+                .ambuild
+                .is_some_and(|f| std::ptr::fn_addr_eq(f, build::ambuild as unsafe extern "C-unwind" fn(_, _, _) -> _))
     }
 }

@@ -72,9 +72,7 @@ fn parse_kilobytes(text: &CStr) -> Option<i32> {
     let mut kilobytes = 0;
     let mut hint = std::ptr::null();
     // SAFETY: C strings and out parameters; parse_int raises no error.
-    let ok = unsafe {
-        pg_sys::parse_int(text.as_ptr(), &mut kilobytes, pg_sys::GUC_UNIT_KB as i32, &mut hint)
-    };
+    let ok = unsafe { pg_sys::parse_int(text.as_ptr(), &mut kilobytes, pg_sys::GUC_UNIT_KB as i32, &mut hint) };
     (ok && kilobytes >= MIN_SHARD_KB).then_some(kilobytes)
 }
 
@@ -88,7 +86,10 @@ unsafe extern "C-unwind" fn validate_shard_size(value: *const c_char) {
     if parse_kilobytes(text).is_none() {
         report(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            format!("invalid value for storage parameter shard_size: \"{}\"", text.to_string_lossy()),
+            format!(
+                "invalid value for storage parameter shard_size: \"{}\"",
+                text.to_string_lossy()
+            ),
         )
         .detail(format!("The smallest shard_size is {MIN_SHARD_KB}kB."))
         .hint("Valid units are \"B\", \"kB\", \"MB\", \"GB\" and \"TB\".")
@@ -110,8 +111,16 @@ pub unsafe extern "C-unwind" fn amoptions(reloptions: Datum, validate: bool) -> 
     use pg_sys::relopt_type::{RELOPT_TYPE_INT, RELOPT_TYPE_STRING};
     let table = [
         element(c"m", RELOPT_TYPE_INT, offset_of!(RelOptions, m)),
-        element(c"ef_construction", RELOPT_TYPE_INT, offset_of!(RelOptions, ef_construction)),
-        element(c"shard_size", RELOPT_TYPE_STRING, offset_of!(RelOptions, shard_size_offset)),
+        element(
+            c"ef_construction",
+            RELOPT_TYPE_INT,
+            offset_of!(RelOptions, ef_construction),
+        ),
+        element(
+            c"shard_size",
+            RELOPT_TYPE_STRING,
+            offset_of!(RelOptions, shard_size_offset),
+        ),
     ];
     // SAFETY: the table describes RelOptions.
     unsafe {
@@ -206,7 +215,11 @@ impl IndexOptions {
 
     /// Stride of a new segment when nothing is known of its codes.
     pub fn usual_stride(&self) -> u16 {
-        if self.max_code_bytes == 0 { 32 } else { self.max_code_bytes }
+        if self.max_code_bytes == 0 {
+            32
+        } else {
+            self.max_code_bytes
+        }
     }
 }
 
@@ -226,7 +239,15 @@ fn metric_of(index: pg_sys::Relation) -> Metric {
 
 /// The longest code that the indexed column's type modifier allows, in bytes; 0 without one.
 fn declared_bytes(index: pg_sys::Relation) -> u16 {
-    // SAFETY: an index has one column at least, and amcanmulticol is false.
-    let typmod = unsafe { (*(*(*index).rd_att).attrs.as_ptr()).atttypmod };
-    if typmod <= 0 { 0 } else { (typmod as usize / 8).min(MAX_CODE_BYTES) as u16 }
+    let (mut typid, mut typmod, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
+    // SAFETY: the caller holds the index open; it has one column, as amcanmulticol is false.
+    unsafe {
+        let oid = (*index).rd_id;
+        pg_sys::get_atttypetypmodcoll(oid, 1, &mut typid, &mut typmod, &mut collation);
+    }
+    if typmod <= 0 {
+        0
+    } else {
+        (typmod as usize / 8).min(MAX_CODE_BYTES) as u16
+    }
 }

@@ -11,8 +11,8 @@ use iscc_hnsw::directory::Segment;
 use iscc_hnsw::distance::Query;
 use iscc_hnsw::log_page::Tid;
 use iscc_hnsw::search::GraphSearch;
-use pgrx::pg_sys;
 use pgrx::memcxt::PgMemoryContexts;
+use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::exact::{ExactStream, Found, LogWalk, Position, Want};
@@ -69,7 +69,12 @@ impl Scan {
         self.returned.clear();
         self.early.clear();
         let returned = std::mem::take(&mut self.returned);
-        *self = Scan { query, spare, returned, ..Scan::default() };
+        *self = Scan {
+            query,
+            spare,
+            returned,
+            ..Scan::default()
+        };
     }
 
     /// Copies the directory and opens the streams.
@@ -132,7 +137,9 @@ impl Scan {
                 },
             };
             // A position comes twice only from a damaged shard.
-            let Some(found) = found.filter(|f| self.returned.insert(f.position)) else { continue };
+            let Some(found) = found.filter(|f| self.returned.insert(f.position)) else {
+                continue;
+            };
             if found.key > key {
                 // The log has another code than the shard: a damaged shard.
                 self.early.push(Reverse(found));

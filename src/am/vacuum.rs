@@ -143,12 +143,13 @@ pub unsafe extern "C-unwind" fn amvacuumcleanup(
 
 fn seal_what_is_due(index: pg_sys::Relation) {
     let directory = directory::read(index);
-    let due = seal::tail_entries(&directory) > SEAL_TAIL_ENTRIES
-        || seal::lacks_shards(index, &directory);
+    let due = seal::tail_entries(&directory) > SEAL_TAIL_ENTRIES || seal::lacks_shards(index, &directory);
     if !due {
         return;
     }
-    let Some(_lock) = Maintenance::lock(index, Wait::No) else { return };
+    let Some(_lock) = Maintenance::lock(index, Wait::No) else {
+        return;
+    };
     let options = IndexOptions::of(index);
     if let Err(why) = seal::seal_all(index, &options, Logging::EachChange, &mut |_, _| ()) {
         seal::warn_io(index, &why);

@@ -21,9 +21,15 @@ pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
           FROM pg_opclass c WHERE c.oid = $1";
     let checked = Spi::get_three_with_args::<String, bool, bool>(
         sql,
-        &[opclass.into(), i32::from(ORDER_STRATEGY).into(), i32::from(DISTANCE_PROC).into()],
+        &[
+            opclass.into(),
+            i32::from(ORDER_STRATEGY).into(),
+            i32::from(DISTANCE_PROC).into(),
+        ],
     );
-    let Ok((Some(name), operator, function)) = checked else { return false };
+    let Ok((Some(name), operator, function)) = checked else {
+        return false;
+    };
     let mut valid = true;
     for (present, what) in [
         (operator, "an ordering operator that returns float8 as strategy 1"),

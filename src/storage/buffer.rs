@@ -58,15 +58,18 @@ impl LockedBuffer {
         // SAFETY: the caller holds the relation open.
         unsafe {
             let existing = pg_sys::RelationGetNumberOfBlocksInFork(relation, fork);
-            let wanted = if block < existing { block } else { pg_sys::InvalidBlockNumber };
+            let wanted = if block < existing {
+                block
+            } else {
+                pg_sys::InvalidBlockNumber
+            };
             let mode = pg_sys::ReadBufferMode::RBM_ZERO_AND_LOCK;
             let buffer = if wanted == block {
                 pg_sys::ReadBufferExtended(relation, fork, block, mode, std::ptr::null_mut())
             } else {
                 // InvalidBlockNumber is P_NEW: grow by one block.
                 let normal = pg_sys::ReadBufferMode::RBM_NORMAL;
-                let buffer =
-                    pg_sys::ReadBufferExtended(relation, fork, wanted, normal, std::ptr::null_mut());
+                let buffer = pg_sys::ReadBufferExtended(relation, fork, wanted, normal, std::ptr::null_mut());
                 pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_EXCLUSIVE as i32);
                 buffer
             };

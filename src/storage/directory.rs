@@ -3,9 +3,7 @@
 //! Lock order: metapage, directory pages along the chain, log pages. Every change of the directory
 //! holds the metapage exclusively.
 
-use iscc_hnsw::directory::{
-    self as format, MetaHeader, STATE_CLOSED, STATE_NONE, STATE_OPEN, STATE_SEALED, Segment,
-};
+use iscc_hnsw::directory::{self as format, MetaHeader, STATE_CLOSED, STATE_NONE, STATE_OPEN, STATE_SEALED, Segment};
 use iscc_hnsw::log_page::{self, LogPage};
 use iscc_hnsw::page::{PageError, PageKind};
 use pgrx::pg_sys;
@@ -38,7 +36,11 @@ fn checked<T>(index: pg_sys::Relation, block: u32, result: Result<T, PageError>)
 }
 
 fn kind_of(block: u32) -> PageKind {
-    if block == META_BLOCK { PageKind::Meta } else { PageKind::Directory }
+    if block == META_BLOCK {
+        PageKind::Meta
+    } else {
+        PageKind::Directory
+    }
 }
 
 /// Creates the metapage of an empty index in an empty fork.
@@ -112,8 +114,7 @@ pub fn make_room(index: pg_sys::Relation, room: Room, logging: Logging) {
         if fits && open.last_block() != room.full_block {
             return;
         }
-        let can_grow = open.block_count < room.max_blocks
-            && header.used_blocks.get() == open.blocks().end;
+        let can_grow = open.block_count < room.max_blocks && header.used_blocks.get() == open.blocks().end;
         if fits && can_grow {
             return add_page(index, &mut meta, header, logging);
         }
@@ -148,12 +149,7 @@ fn stride_for(header: &MetaHeader, code_bytes: usize) -> u16 {
 }
 
 /// Adds a page to the open segment of `header`, which may be new.
-fn add_page(
-    index: pg_sys::Relation,
-    meta: &mut LockedBuffer,
-    mut header: MetaHeader,
-    logging: Logging,
-) {
+fn add_page(index: pg_sys::Relation, meta: &mut LockedBuffer, mut header: MetaHeader, logging: Logging) {
     let block = header.used_blocks.get();
     let mut log = LockedBuffer::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);
     header.used_blocks = (block + 1).into();
@@ -173,7 +169,9 @@ pub fn close_open(index: pg_sys::Relation, logging: Logging) {
 
 fn close_under(index: pg_sys::Relation, meta: &mut LockedBuffer, logging: Logging) {
     let mut header = header_of(index, meta.page());
-    let Some(open) = header.open_segment().copied() else { return };
+    let Some(open) = header.open_segment().copied() else {
+        return;
+    };
     let Some(last_block) = open.last_block() else { return };
     let mut last = LockedBuffer::read(index, last_block, Lock::Exclusive);
     let last_len = checked(index, last_block, LogPage::parse(last.page())).len() as u32;
@@ -182,8 +180,16 @@ fn close_under(index: pg_sys::Relation, meta: &mut LockedBuffer, logging: Loggin
     if entries == 0 {
         return;
     }
-    let closed = Segment { state: STATE_CLOSED, entries: entries.into(), ..open };
-    header.open = Segment { state: STATE_NONE, stride: open.stride, ..Segment::default() };
+    let closed = Segment {
+        state: STATE_CLOSED,
+        entries: entries.into(),
+        ..open
+    };
+    header.open = Segment {
+        state: STATE_NONE,
+        stride: open.stride,
+        ..Segment::default()
+    };
 
     let directory_block = header.last_directory.get();
     if directory_block == META_BLOCK {
@@ -247,11 +253,7 @@ fn close_into_new_page(
 
 /// Applies `change` to each listed segment that it wants to change (it returns true), one WAL
 /// record for each directory page.
-pub fn update_segments(
-    index: pg_sys::Relation,
-    logging: Logging,
-    mut change: impl FnMut(&mut Segment) -> bool,
-) {
+pub fn update_segments(index: pg_sys::Relation, logging: Logging, mut change: impl FnMut(&mut Segment) -> bool) {
     let mut meta = LockedBuffer::read(index, META_BLOCK, Lock::Exclusive);
     let mut next = update_page(index, &mut meta, logging, &mut change);
     while let Some(block) = next {

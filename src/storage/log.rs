@@ -22,7 +22,12 @@ impl Appender {
     /// Segments opened on the way have `max_blocks` blocks at most.
     pub fn new(index: pg_sys::Relation, max_blocks: u32, logging: Logging) -> Self {
         let wal = logging == Logging::EachChange && needs_wal(index);
-        Appender { max_blocks, logging, wal, open_block: None }
+        Appender {
+            max_blocks,
+            logging,
+            wal,
+            open_block: None,
+        }
     }
 
     /// Appends an entry; `code` is empty for a NULL.
@@ -42,7 +47,11 @@ impl Appender {
                 self.open_block = full_block;
                 return;
             }
-            let room = Room { full_block, code_bytes: code.len(), max_blocks: self.max_blocks };
+            let room = Room {
+                full_block,
+                code_bytes: code.len(),
+                max_blocks: self.max_blocks,
+            };
             directory::make_room(index, room, self.logging);
             pgrx::check_for_interrupts!();
         }
@@ -78,7 +87,11 @@ fn check_len(index: pg_sys::Relation, bytes: usize, declared: usize) {
     if bytes > max {
         report(
             PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-            format!("code of {} bits is too long for index \"{}\"", bytes * 8, relation_name(index)),
+            format!(
+                "code of {} bits is too long for index \"{}\"",
+                bytes * 8,
+                relation_name(index)
+            ),
         )
         .detail(format!("The index holds codes of {} bits at most.", max * 8))
         .raise();
@@ -87,11 +100,7 @@ fn check_len(index: pg_sys::Relation, bytes: usize, declared: usize) {
 
 /// Calls `visit` with each page of a segment, locked for reading. Checks for interrupts between
 /// pages. A page that belongs to another generation or cannot be parsed raises an error.
-pub fn for_each_page(
-    index: pg_sys::Relation,
-    segment: &Segment,
-    mut visit: impl FnMut(u32, &LogPage<'_>),
-) {
+pub fn for_each_page(index: pg_sys::Relation, segment: &Segment, mut visit: impl FnMut(u32, &LogPage<'_>)) {
     for block in segment.blocks() {
         pgrx::check_for_interrupts!();
         with_page(index, segment, block, |page| visit(block, page));
@@ -99,24 +108,15 @@ pub fn for_each_page(
 }
 
 /// Calls `read` with one page of a segment, locked for reading.
-pub fn with_page<T>(
-    index: pg_sys::Relation,
-    segment: &Segment,
-    block: u32,
-    read: impl FnOnce(&LogPage<'_>) -> T,
-) -> T {
+pub fn with_page<T>(index: pg_sys::Relation, segment: &Segment, block: u32, read: impl FnOnce(&LogPage<'_>) -> T) -> T {
     let buffer = LockedBuffer::read(index, block, Lock::Share);
     read(&parse(index, segment, &buffer))
 }
 
 /// A checked view of a log page that belongs to `segment`.
-pub fn parse<'a>(
-    index: pg_sys::Relation,
-    segment: &Segment,
-    buffer: &'a LockedBuffer,
-) -> LogPage<'a> {
-    let page = LogPage::parse(buffer.page())
-        .unwrap_or_else(|why| corrupt_page(&relation_name(index), buffer.block(), why));
+pub fn parse<'a>(index: pg_sys::Relation, segment: &Segment, buffer: &'a LockedBuffer) -> LogPage<'a> {
+    let page =
+        LogPage::parse(buffer.page()).unwrap_or_else(|why| corrupt_page(&relation_name(index), buffer.block(), why));
     if page.epoch() != segment.epoch.get() || page.stride() != usize::from(segment.stride.get()) {
         corrupt_page(&relation_name(index), buffer.block(), "it belongs to another segment");
     }
@@ -127,7 +127,10 @@ pub fn parse<'a>(
 pub fn item_pointer(tid: &Tid) -> pg_sys::ItemPointerData {
     let word = |at: usize| u16::from_ne_bytes([tid[at], tid[at + 1]]);
     pg_sys::ItemPointerData {
-        ip_blkid: pg_sys::BlockIdData { bi_hi: word(0), bi_lo: word(2) },
+        ip_blkid: pg_sys::BlockIdData {
+            bi_hi: word(0),
+            bi_lo: word(2),
+        },
         ip_posid: word(4),
     }
 }

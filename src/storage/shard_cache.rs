@@ -65,7 +65,10 @@ pub fn get(at: Locator, id: &ShardId, segments: &[Segment]) -> Option<Rc<MappedS
     let path = shard_file::path(at, id);
     let stamp = std::fs::metadata(&path).ok().as_ref().map(Stamp::of);
     let known = CACHE.with_borrow(|cache| {
-        cache.get(&(at, *id)).filter(|c| c.stamp == stamp).map(|c| c.shard.clone())
+        cache
+            .get(&(at, *id))
+            .filter(|c| c.stamp == stamp)
+            .map(|c| c.shard.clone())
     });
     if let Some(shard) = known {
         return shard;
@@ -77,7 +80,10 @@ pub fn get(at: Locator, id: &ShardId, segments: &[Segment]) -> Option<Rc<MappedS
             None
         }
     };
-    let cached = Cached { stamp, shard: shard.clone() };
+    let cached = Cached {
+        stamp,
+        shard: shard.clone(),
+    };
     CACHE.with_borrow_mut(|cache| cache.insert((at, *id), cached));
     shard
 }

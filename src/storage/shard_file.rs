@@ -64,7 +64,11 @@ pub fn parse_name(name: &str) -> Option<FileName> {
     }
     let mut parts = name.strip_suffix(SUFFIX)?.split('_');
     let mut number = || parts.next()?.parse::<u32>().ok();
-    let locator = Locator { tablespace: number()?, database: number()?, number: number()? };
+    let locator = Locator {
+        tablespace: number()?,
+        database: number()?,
+        number: number()?,
+    };
     let id = u128::from_str_radix(parts.next()?, 16).ok()?.to_be_bytes();
     let whole = parts.next().is_none() && path(locator, &id).file_name()?.to_str()? == name;
     whole.then_some(FileName::Shard(locator, id))
@@ -123,7 +127,12 @@ fn create_locked(path: &Path) -> io::Result<File> {
     // SAFETY: set once at server start, from the data directory's permissions.
     let mode = unsafe { pg_file_create_mode } as u32;
     loop {
-        let file = File::options().read(true).write(true).create_new(true).mode(mode).open(path)?;
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(path)?;
         file.lock()?;
         if file.metadata()?.nlink() > 0 {
             return Ok(file);
@@ -148,7 +157,11 @@ fn create_directory() -> io::Result<()> {
 }
 
 fn sync_directory(directory: &Path) -> io::Result<()> {
-    if fsync_enabled() { File::open(directory)?.sync_all() } else { Ok(()) }
+    if fsync_enabled() {
+        File::open(directory)?.sync_all()
+    } else {
+        Ok(())
+    }
 }
 
 fn fsync_enabled() -> bool {
@@ -162,16 +175,30 @@ mod tests {
 
     #[test]
     fn names_round_trip() {
-        let at = Locator { tablespace: 1663, database: 5, number: u32::MAX };
+        let at = Locator {
+            tablespace: 1663,
+            database: 5,
+            number: u32::MAX,
+        };
         let id = [0xab; 16];
         let path = path(at, &id);
         assert!(path.as_os_str().len() < 99);
         let name = path.file_name().unwrap().to_str().unwrap();
         assert_eq!(parse_name(name), Some(FileName::Shard(at, id)));
         assert_eq!(parse_name("pgsql_tmp_00"), Some(FileName::Temporary));
-        for foreign in ["", "x", "1_2_3_4.usearch", "1_2_3.usearch", &name[1..], &format!("{name}~")] {
+        for foreign in [
+            "",
+            "x",
+            "1_2_3_4.usearch",
+            "1_2_3.usearch",
+            &name[1..],
+            &format!("{name}~"),
+        ] {
             let parsed = parse_name(foreign);
-            assert!(!matches!(parsed, Some(FileName::Shard(a, i)) if a == at && i == id), "{foreign}");
+            assert!(
+                !matches!(parsed, Some(FileName::Shard(a, i)) if a == at && i == id),
+                "{foreign}"
+            );
         }
     }
 }

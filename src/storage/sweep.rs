@@ -12,12 +12,16 @@ use crate::compat::{self, Locator};
 /// Removes orphans of this database, of databases that are gone, and of writers that died.
 /// Returns how many files went.
 pub fn sweep() -> i32 {
-    let Ok(entries) = fs::read_dir(shard_file::DIRECTORY) else { return 0 };
+    let Ok(entries) = fs::read_dir(shard_file::DIRECTORY) else {
+        return 0;
+    };
     let mut removed = 0;
     for entry in entries.flatten() {
         pgrx::check_for_interrupts!();
         let name = entry.file_name();
-        let Some(parsed) = name.to_str().and_then(shard_file::parse_name) else { continue };
+        let Some(parsed) = name.to_str().and_then(shard_file::parse_name) else {
+            continue;
+        };
         if remove_orphan(&entry.path(), parsed) {
             removed += 1;
         }
@@ -47,26 +51,53 @@ fn is_orphan(at: Locator, id: &ShardId) -> bool {
             return pg_sys::get_database_name(pg_sys::Oid::from(at.database)).is_null();
         }
     }
-    let relation = compat::relation_of(at);
-    if relation == pg_sys::InvalidOid {
-        // Dropped, or created by a transaction that we do not see: then it has a main fork.
-        return main_fork_is_empty(at);
+    match relation_of(at) {
+        None => true,
+        Some(relation) => !lists(relation, at, id),
     }
-    !lists(relation, at, id)
 }
 
-/// PostgreSQL truncates the main fork of a dropped relation at once and unlinks it at the next
-/// checkpoint.
-fn main_fork_is_empty(at: Locator) -> bool {
-    let path = compat::main_fork_path(at);
-    fs::metadata(path).map_or(true, |metadata| metadata.len() == 0)
+/// The relation of this database that has these files, or will have or had them if a transaction in
+/// progress commits. None when there is none: dropped, or its creator did not commit.
+fn relation_of(at: Locator) -> Option<pg_sys::Oid> {
+    const EQ: u16 = pg_sys::BTEqualStrategyNumber as u16;
+    let tablespace = pg_sys::Oid::from(at.tablespace);
+    // SAFETY: an index scan of pg_class inside a transaction, closed on the way out.
+    unsafe {
+        // The catalog stores 0 for the database's default tablespace.
+        let stored = if tablespace == pg_sys::MyDatabaseTableSpace {
+            0
+        } else {
+            at.tablespace
+        };
+        let mut keys = [pg_sys::ScanKeyData::default(); 2];
+        let columns = [pg_sys::Anum_pg_class_reltablespace, pg_sys::Anum_pg_class_relfilenode];
+        for ((key, column), value) in keys.iter_mut().zip(columns).zip([stored, at.number]) {
+            let equal = pg_sys::Oid::from(pg_sys::F_OIDEQ);
+            pg_sys::ScanKeyInit(key, column as i16, EQ, equal, pg_sys::Oid::from(value).into());
+        }
+        // A dirty snapshot sees rows whose transaction is still in progress.
+        let mut dirty = pg_sys::SnapshotData {
+            snapshot_type: pg_sys::SnapshotType::SNAPSHOT_DIRTY,
+            ..Default::default()
+        };
+        let lock = pg_sys::AccessShareLock as i32;
+        let catalog = pg_sys::table_open(pg_sys::RelationRelationId, lock);
+        let by_file = pg_sys::Oid::from(pg_sys::ClassTblspcRelfilenodeIndexId);
+        let scan = pg_sys::systable_beginscan(catalog, by_file, true, &mut dirty, 2, keys.as_mut_ptr());
+        let tuple = pg_sys::systable_getnext(scan);
+        let found = (!tuple.is_null()).then(|| (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>()).oid);
+        pg_sys::systable_endscan(scan);
+        pg_sys::table_close(catalog, lock);
+        found
+    }
 }
 
-/// True unless the relation can be looked at and does not list the id.
+/// True unless the relation can be looked at and does not list the id. A transaction in progress
+/// that creates or drops it holds it exclusively: then the file stays for the next sweep.
 fn lists(relation: pg_sys::Oid, at: Locator, id: &ShardId) -> bool {
     const LOCK: i32 = pg_sys::AccessShareLock as i32;
-    // SAFETY: opens and closes a relation inside a transaction; a relation that somebody holds
-    // exclusively is left for the next sweep.
+    // SAFETY: opens and closes a relation inside a transaction.
     unsafe {
         if !pg_sys::ConditionalLockRelationOid(relation, LOCK) {
             return true;
@@ -78,7 +109,10 @@ fn lists(relation: pg_sys::Oid, at: Locator, id: &ShardId) -> bool {
         }
         let listed = compat::locator(index) != at
             || !crate::am::is_usearch_index(index)
-            || directory::read(index).listed.iter().any(|segment| segment.shard_id == *id);
+            || directory::read(index)
+                .listed
+                .iter()
+                .any(|segment| segment.shard_id == *id);
         pg_sys::relation_close(index, LOCK);
         listed
     }

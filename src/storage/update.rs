@@ -27,7 +27,10 @@ impl Update {
             Logging::EachChange => unsafe { pg_sys::GenericXLogStart(relation) },
             Logging::AtEndOfBuild => std::ptr::null_mut(),
         };
-        Update { state, direct: Vec::new() }
+        Update {
+            state,
+            direct: Vec::new(),
+        }
     }
 
     /// A page to change. What is written to it counts only after [`Update::commit`].
@@ -116,8 +119,10 @@ pub fn log_in_place(buffer: &LockedBuffer, ranges: &[std::ops::Range<usize>]) {
         pg_sys::XLogRegisterBufData(0, delta.as_mut_ptr().cast(), delta.len() as _);
         let lsn = pg_sys::XLogInsert(pg_sys::RmgrIds::RM_GENERIC_ID as u8, 0);
         let header = pg_sys::BufferGetPage(buffer.raw()).cast::<pg_sys::PageHeaderData>();
-        (*header).pd_lsn =
-            pg_sys::PageXLogRecPtr { xlogid: (lsn >> 32) as u32, xrecoff: lsn as u32 };
+        (*header).pd_lsn = pg_sys::PageXLogRecPtr {
+            xlogid: (lsn >> 32) as u32,
+            xrecoff: lsn as u32,
+        };
     }
 }
 
@@ -129,8 +134,7 @@ pub fn needs_wal(relation: pg_sys::Relation) -> bool {
     // SAFETY: the caller holds the relation open.
     unsafe {
         let rel = &*relation;
-        let permanent =
-            (*rel.rd_rel).relpersistence == pg_sys::RELPERSISTENCE_PERMANENT as std::ffi::c_char;
+        let permanent = (*rel.rd_rel).relpersistence == pg_sys::RELPERSISTENCE_PERMANENT as std::ffi::c_char;
         let archiving = pg_sys::wal_level >= pg_sys::WalLevel::WAL_LEVEL_REPLICA as i32;
         #[cfg(feature = "pg15")]
         let created_here = rel.rd_firstRelfilenodeSubid != INVALID_SUBXACT;

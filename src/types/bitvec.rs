@@ -82,9 +82,12 @@ pub fn checked(bytes: &[u8]) -> Datum {
 /// Raises an error unless a bitvec can have this many bytes.
 pub fn check_len(bytes: usize) {
     if bytes == 0 {
-        report(PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE, "bitvec cannot be empty")
-            .hint("A bitvec has 8 bits at least; use NULL for a missing code.")
-            .raise();
+        report(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            "bitvec cannot be empty",
+        )
+        .hint("A bitvec has 8 bits at least; use NULL for a missing code.")
+        .raise();
     }
     if bytes > MAX_CODE_BYTES {
         report(

@@ -130,7 +130,11 @@ impl ShardBuilder {
     pub fn new(params: BuildParams) -> Self {
         let params = params.clamped();
         let codes = CodeSet::new(usize::from(params.max_code_bytes), params.seed);
-        Self { params, codes, entries: Vec::new() }
+        Self {
+            params,
+            codes,
+            entries: Vec::new(),
+        }
     }
 
     /// Adds an entry. The code is 1 to `max_code_bytes` long: a longer one is cut, an empty one is not indexed.
@@ -185,7 +189,12 @@ impl ShardBuilder {
         if levels.nodes() > 0 {
             link_all(&graph, &rows, &params, control)?;
         }
-        Ok(BuiltShard { params, rows, graph, postings })
+        Ok(BuiltShard {
+            params,
+            rows,
+            graph,
+            postings,
+        })
     }
 }
 
@@ -248,11 +257,7 @@ pub(crate) struct Postings {
 
 impl Postings {
     /// Distributes the entries (ordinal, code) over the nodes.
-    fn new(
-        mut entries: Vec<(u32, u32)>,
-        code_of_node: &[u32],
-        control: &BuildControl,
-    ) -> Result<Self, Cancelled> {
+    fn new(mut entries: Vec<(u32, u32)>, code_of_node: &[u32], control: &BuildControl) -> Result<Self, Cancelled> {
         let mut node_of_code = vec![0u32; code_of_node.len()];
         for (node, &code) in code_of_node.iter().enumerate() {
             node_of_code[code as usize] = node as u32;
@@ -285,7 +290,10 @@ impl Postings {
                 list.sort_unstable();
             }
         }
-        Ok(Self { offsets: ends, ordinals })
+        Ok(Self {
+            offsets: ends,
+            ordinals,
+        })
     }
 }
 

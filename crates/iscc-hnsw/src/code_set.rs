@@ -32,7 +32,13 @@ pub(crate) struct CodeSet {
 
 impl CodeSet {
     pub(crate) fn new(max_code_bytes: usize, seed: u64) -> Self {
-        Self { rows: Vec::new(), max_code_bytes, count: 0, table: vec![EMPTY; 1024], seed }
+        Self {
+            rows: Vec::new(),
+            max_code_bytes,
+            count: 0,
+            table: vec![EMPTY; 1024],
+            seed,
+        }
     }
 
     /// Number of distinct codes.
@@ -53,7 +59,10 @@ impl CodeSet {
     /// A code.
     pub(crate) fn code(&self, index: u32) -> &[u8] {
         let (field, code) = self.row(index).split_at(length_bytes(self.max_code_bytes));
-        let length = field.iter().rev().fold(0, |length, &byte| length << 8 | usize::from(byte));
+        let length = field
+            .iter()
+            .rev()
+            .fold(0, |length, &byte| length << 8 | usize::from(byte));
         &code[..length]
     }
 
@@ -65,7 +74,8 @@ impl CodeSet {
         let position = self.position(code);
         if self.table[position] == EMPTY {
             self.table[position] = self.count;
-            self.rows.extend_from_slice(&(code.len() as u16).to_le_bytes()[..length_bytes(self.max_code_bytes)]);
+            self.rows
+                .extend_from_slice(&(code.len() as u16).to_le_bytes()[..length_bytes(self.max_code_bytes)]);
             self.rows.extend_from_slice(code);
             self.count += 1;
             self.rows.resize(self.count as usize * self.stride(), 0);

@@ -25,9 +25,7 @@ pub const STATE_CLOSED: u8 = 2;
 pub const STATE_SEALED: u8 = 3;
 
 /// A contiguous range of log blocks.
-#[derive(
-    FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug, Default, PartialEq,
-)]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C)]
 pub struct Segment {
     /// First block.
@@ -76,15 +74,17 @@ impl Segment {
     fn is_valid(&self) -> bool {
         (1..=MAX_CODE_BYTES).contains(&usize::from(self.stride.get()))
             && self.start_block.get() > 0
-            && self.start_block.get().checked_add(self.block_count.get()).is_some_and(|end| end < NO_BLOCK)
+            && self
+                .start_block
+                .get()
+                .checked_add(self.block_count.get())
+                .is_some_and(|end| end < NO_BLOCK)
             && matches!(self.state, STATE_OPEN | STATE_CLOSED | STATE_SEALED)
     }
 }
 
 /// The fixed part of the metapage.
-#[derive(
-    FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug, Default, PartialEq,
-)]
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug, Default, PartialEq)]
 #[repr(C)]
 pub struct MetaHeader {
     /// [`META_MAGIC`].
@@ -123,7 +123,11 @@ const SEGMENT_BYTES: usize = size_of::<Segment>();
 const META_ENTRIES_OFFSET: usize = HEADER_BYTES + size_of::<MetaHeader>();
 
 fn entries_offset(kind: PageKind) -> usize {
-    if kind == PageKind::Meta { META_ENTRIES_OFFSET } else { HEADER_BYTES }
+    if kind == PageKind::Meta {
+        META_ENTRIES_OFFSET
+    } else {
+        HEADER_BYTES
+    }
 }
 
 /// Turns a page with a fresh PostgreSQL header into the metapage of an empty index.
@@ -151,8 +155,7 @@ pub fn init_directory(page: &mut [u8; PAGE_BYTES]) {
 /// Reads and checks the header of the metapage.
 pub fn meta(page: &[u8; PAGE_BYTES]) -> Result<MetaHeader, PageError> {
     page::tail(page, PageKind::Meta)?;
-    let header = MetaHeader::read_from_bytes(&page[HEADER_BYTES..META_ENTRIES_OFFSET])
-        .map_err(|_| PageError::Size)?;
+    let header = MetaHeader::read_from_bytes(&page[HEADER_BYTES..META_ENTRIES_OFFSET]).map_err(|_| PageError::Size)?;
     if header.magic != META_MAGIC {
         return Err(PageError::NotOurs);
     }
@@ -208,12 +211,7 @@ pub fn push(page: &mut [u8; PAGE_BYTES], kind: PageKind, segment: &Segment) -> R
 }
 
 /// Replaces an entry of a page.
-pub fn replace(
-    page: &mut [u8; PAGE_BYTES],
-    kind: PageKind,
-    slot: usize,
-    segment: &Segment,
-) -> Result<(), PageError> {
+pub fn replace(page: &mut [u8; PAGE_BYTES], kind: PageKind, slot: usize, segment: &Segment) -> Result<(), PageError> {
     if slot >= count(page, kind)? {
         return Err(PageError::Layout);
     }
@@ -256,7 +254,10 @@ mod tests {
         init_meta(&mut page, 1, 32);
         let mut header = meta(&page).unwrap();
         assert_eq!(header.open_segment(), None);
-        header.open = Segment { state: STATE_OPEN, ..segment(1) };
+        header.open = Segment {
+            state: STATE_OPEN,
+            ..segment(1)
+        };
         set_meta(&mut page, &header);
         assert_eq!(meta(&page).unwrap().open_segment().unwrap().last_block(), Some(5));
         assert!(segments(&page, PageKind::Meta).unwrap().is_empty());
@@ -293,10 +294,19 @@ mod tests {
         assert_eq!(meta(&page), Err(PageError::NotOurs));
         init_meta(&mut page, 1, 32);
         let bad = [
-            Segment { stride: 0.into(), ..segment(1) },
-            Segment { stride: 4097.into(), ..segment(1) },
+            Segment {
+                stride: 0.into(),
+                ..segment(1)
+            },
+            Segment {
+                stride: 4097.into(),
+                ..segment(1)
+            },
             Segment { state: 9, ..segment(1) },
-            Segment { block_count: u32::MAX.into(), ..segment(1) },
+            Segment {
+                block_count: u32::MAX.into(),
+                ..segment(1)
+            },
             segment(0),
         ];
         for segment in bad {

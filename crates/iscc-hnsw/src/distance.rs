@@ -27,11 +27,19 @@ impl Metric {
         match self {
             Self::Nphd => {
                 let m = a.len().min(b.len());
-                if m == 0 { 0.0 } else { f64::from(hamming(a, b)) / (8 * m) as f64 }
+                if m == 0 {
+                    0.0
+                } else {
+                    f64::from(hamming(a, b)) / (8 * m) as f64
+                }
             }
             Self::Jaccard => {
                 let (both, either) = jaccard_counts(a, b);
-                if either == 0 { 0.0 } else { f64::from(either - both) / f64::from(either) }
+                if either == 0 {
+                    0.0
+                } else {
+                    f64::from(either - both) / f64::from(either)
+                }
             }
         }
     }
@@ -70,7 +78,11 @@ pub struct Query {
 impl Query {
     /// Copies the code, of at most [`MAX_CODE_BYTES`].
     pub fn new(metric: Metric, code: &[u8]) -> Query {
-        Query { metric, code: code.into(), kernel: Kernel::active() }
+        Query {
+            metric,
+            code: code.into(),
+            kernel: Kernel::active(),
+        }
     }
 
     /// The code.

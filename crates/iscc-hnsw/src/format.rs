@@ -294,7 +294,10 @@ impl Layout {
         let record = self.record_offset(node);
         Some(match level {
             0 => (record + NODE_HEAD_BYTES, 2 * self.m),
-            _ => (record + base_node_bytes(self.m) + (level as u64 - 1) * upper_list_bytes(self.m), self.m),
+            _ => (
+                record + base_node_bytes(self.m) + (level as u64 - 1) * upper_list_bytes(self.m),
+                self.m,
+            ),
         })
     }
 }

@@ -79,7 +79,9 @@ impl Graph {
     pub(crate) fn push_neighbor(&self, node: u32, level: usize, id: u32) -> bool {
         let list = self.list(node, level);
         let count = list[0].load(Ordering::Relaxed);
-        let Some(slot) = list.get(count as usize + 1) else { return false };
+        let Some(slot) = list.get(count as usize + 1) else {
+            return false;
+        };
         slot.store(id, Ordering::Relaxed);
         list[0].store(count + 1, Ordering::Release);
         true
@@ -88,7 +90,9 @@ impl Graph {
     /// Locks a node for writing.
     pub(crate) fn lock(&self, node: u32) -> MutexGuard<'_, ()> {
         // The lock guards no data of its own, so a panic elsewhere leaves nothing inconsistent in it.
-        self.locks[node as usize % LOCKS].lock().unwrap_or_else(PoisonError::into_inner)
+        self.locks[node as usize % LOCKS]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks the processor to load the base list of a node.

@@ -49,7 +49,7 @@ impl<'a> Inserter<'a> {
         let mut links = Vec::with_capacity(level + 1);
         for level in (0..=level).rev() {
             self.search_level(node, level, self.ef_construction);
-            self.select(self.graph.capacity(1));
+            self.select(node, self.graph.capacity(level));
             self.graph.set_neighbors(node, level, &self.selected);
             links.push((level, self.selected.clone()));
         }
@@ -78,7 +78,8 @@ impl<'a> Inserter<'a> {
 
     fn key_between(&self, a: u32, b: u32) -> u32 {
         let mut key = [u32::MAX];
-        self.kernel.row_keys(self.metric, self.code(a), self.rows, &[b], &mut key);
+        self.kernel
+            .row_keys(self.metric, self.code(a), self.rows, &[b], &mut key);
         key[0]
     }
 
@@ -90,7 +91,9 @@ impl<'a> Inserter<'a> {
                 self.ids.clear();
                 self.ids.extend(self.graph.neighbors(node_of(best), level));
                 self.compute_keys(node);
-                let Some(next) = self.keys.iter().zip(&self.ids).map(|(&key, &id)| pack(key, id)).min() else { break };
+                let Some(next) = self.keys.iter().zip(&self.ids).map(|(&key, &id)| pack(key, id)).min() else {
+                    break;
+                };
                 if next >= best {
                     break;
                 }
@@ -103,7 +106,8 @@ impl<'a> Inserter<'a> {
     /// Keys of `self.ids` for the code of `node`, into `self.keys`.
     fn compute_keys(&mut self, node: u32) {
         self.keys.resize(self.ids.len(), 0);
-        self.kernel.row_keys(self.metric, self.code(node), self.rows, &self.ids, &mut self.keys);
+        self.kernel
+            .row_keys(self.metric, self.code(node), self.rows, &self.ids, &mut self.keys);
     }
 
     /// Best-first search on a level, from what `self.found` has to the `ef` nearest nodes, in place.
@@ -118,7 +122,9 @@ impl<'a> Inserter<'a> {
             }
         }
         while let Some(nearest) = self.pool.expand_next() {
-            if level == 0 && let Some(next) = self.pool.peek_next() {
+            if level == 0
+                && let Some(next) = self.pool.peek_next()
+            {
                 self.graph.prefetch_base(node_of(next));
             }
             let new = self.visited.insert_all(self.graph.neighbors(node_of(nearest), level));
@@ -136,21 +142,41 @@ impl<'a> Inserter<'a> {
         self.found.extend_from_slice(self.pool.items());
     }
 
-    /// Picks up to `limit` diverse neighbours from the sorted `self.found` into `self.selected`.
+    /// Picks up to `limit` diverse neighbours of `centre` from the sorted `self.found` into `self.selected`.
     ///
     /// A node is left out only if one already picked is strictly nearer to it than the centre is: among codes a bit or
-    /// two apart most distances tie, and a tie is no reason to drop the link.
-    fn select(&mut self, limit: usize) {
+    /// two apart most distances tie, and a tie is no reason to drop the link. The picked one must also have a code long
+    /// enough to say so: over the few bits of a short code, all that share its prefix look near.
+    fn select(&mut self, centre: u32, limit: usize) {
         self.selected.clear();
+        let centre_length = self.code(centre).len();
         for &packed in &self.found {
             if self.selected.len() >= limit {
                 break;
             }
             let (code, key) = (self.rows.code(node_of(packed)).unwrap_or_default(), key_of(packed));
-            if !self.kernel.any_below(self.metric, code, self.rows, &self.selected, key) {
+            let min_length = code.len().min(centre_length);
+            if !self
+                .kernel
+                .any_below(self.metric, code, self.rows, &self.selected, min_length, key)
+            {
                 self.selected.push(node_of(packed));
             }
         }
+    }
+
+    /// Whether one of `self.ids` nearer to `from` than `to`, the last of them, makes the link to it superfluous by the
+    /// rule of [`Inserter::select`]. Most newcomers to a full list are, and this is far cheaper than to choose anew.
+    fn is_occluded(&mut self, from: u32, to: u32) -> bool {
+        let Some((&key, others)) = self.keys.split_last() else {
+            return false;
+        };
+        self.selected.clear();
+        let nearer = others.iter().zip(&self.ids).filter(|(other, _)| **other < key);
+        self.selected.extend(nearer.map(|(_, &id)| id));
+        let min_length = self.code(from).len().min(self.code(to).len());
+        self.kernel
+            .any_below(self.metric, self.code(to), self.rows, &self.selected, min_length, key)
     }
 
     /// Adds the link `from` → `to`, choosing anew among the links of `from` if it has no room.
@@ -164,10 +190,14 @@ impl<'a> Inserter<'a> {
         self.ids.extend(graph.neighbors(from, level));
         self.ids.push(to);
         self.compute_keys(from);
+        if self.is_occluded(from, to) {
+            return;
+        }
         self.found.clear();
-        self.found.extend(self.keys.iter().zip(&self.ids).map(|(&key, &id)| pack(key, id)));
+        self.found
+            .extend(self.keys.iter().zip(&self.ids).map(|(&key, &id)| pack(key, id)));
         self.found.sort_unstable();
-        self.select(graph.capacity(level));
+        self.select(from, graph.capacity(level));
         graph.set_neighbors(from, level, &self.selected);
     }
 }

@@ -1,6 +1,6 @@
 //! Popcount kernels: one set of loops, compiled once per instruction set and chosen once per process.
 //!
-//! The loops (`column`, `rows`, `any_below`) are generic over [`Popcount`], the two primitives that differ between
+//! The loops (`column`, `rows`, `any_below`) are generic over `Popcount`, the two primitives that differ between
 //! instruction sets. Each set wraps them in functions with the matching `#[target_feature]`, so that the primitives are
 //! inlined and a whole column or neighbour list costs one indirect call. No kernel reads a byte outside the given codes.
 
@@ -34,7 +34,7 @@ pub(crate) trait Popcount {
 type PairFn<T> = unsafe fn(*const u8, *const u8, usize) -> T;
 type ColumnFn = unsafe fn(&[u8], &[u8], usize, &[u16], &mut [u32]);
 type RowsFn = unsafe fn(&[u8], Rows<'_>, &[u32], &mut [u32]);
-type AnyBelowFn = unsafe fn(&[u8], Rows<'_>, &[u32], u32) -> bool;
+type AnyBelowFn = unsafe fn(&[u8], Rows<'_>, &[u32], usize, u32) -> bool;
 
 /// The entry points of one instruction set; arrays are indexed by metric (NPHD, Jaccard).
 struct Table {
@@ -93,10 +93,11 @@ macro_rules! kernel_table {
                 query: &[u8],
                 rows: loops::Rows<'_>,
                 ids: &[u32],
+                min_length: usize,
                 limit: u32,
             ) -> bool {
                 // SAFETY: the caller vouches for the instruction set.
-                unsafe { loops::any_below::<$ops, JACCARD>(query, rows, ids, limit) }
+                unsafe { loops::any_below::<$ops, JACCARD>(query, rows, ids, min_length, limit) }
             }
         }
 
@@ -176,9 +177,17 @@ impl Kernel {
         unsafe { (self.0.rows[metric as usize])(query, rows, ids, out) }
     }
 
-    /// Whether the key of any of the rows `ids` is below `limit`.
-    pub(crate) fn any_below(self, metric: Metric, query: &[u8], rows: Rows<'_>, ids: &[u32], limit: u32) -> bool {
+    /// Whether the key of any of the rows `ids` with a code of at least `min_length` bytes is below `limit`.
+    pub(crate) fn any_below(
+        self,
+        metric: Metric,
+        query: &[u8],
+        rows: Rows<'_>,
+        ids: &[u32],
+        min_length: usize,
+        limit: u32,
+    ) -> bool {
         // SAFETY: `any_below` checks all bounds itself; a `Kernel` exists only for a detected instruction set.
-        unsafe { (self.0.any_below[metric as usize])(query, rows, ids, limit) }
+        unsafe { (self.0.any_below[metric as usize])(query, rows, ids, min_length, limit) }
     }
 }

@@ -44,7 +44,11 @@ impl Levels {
     /// Upper-level neighbour lists that the nodes before `node` have together.
     #[inline]
     pub(crate) fn upper_lists_before(&self, node: u32) -> u64 {
-        self.counts[1..].iter().take_while(|&&count| count > 0).map(|&count| u64::from(count.min(node))).sum()
+        self.counts[1..]
+            .iter()
+            .take_while(|&&count| count > 0)
+            .map(|&count| u64::from(count.min(node)))
+            .sum()
     }
 
     /// Upper-level neighbour lists of all nodes.

@@ -10,9 +10,7 @@
 //! code's length in bytes (0: a NULL). The number of entries follows from `pd_lower`. An entry is
 //! dead when its TID's offset number is 0; its code stays.
 
-use crate::page::{
-    self, HEADER_BYTES, OPEN, PAGE_BYTES, PageError, PageKind, PageTail, TAIL_OFFSET,
-};
+use crate::page::{self, HEADER_BYTES, OPEN, PAGE_BYTES, PageError, PageKind, PageTail, TAIL_OFFSET};
 
 /// Bytes of one entry in the second column.
 pub const ENTRY_BYTES: usize = 8;
@@ -53,7 +51,12 @@ impl<'a> LogPage<'a> {
         if upper != TAIL_OFFSET - len * ENTRY_BYTES {
             return Err(PageError::Layout);
         }
-        Ok(LogPage { page, tail, stride, len })
+        Ok(LogPage {
+            page,
+            tail,
+            stride,
+            len,
+        })
     }
 
     /// Number of entries, dead ones and NULLs included.
@@ -119,8 +122,12 @@ impl<'a> LogPage<'a> {
 
     /// Fills `lengths` with the code lengths of all entries, in slot order.
     pub fn lengths(&self, lengths: &mut Vec<u16>) {
+        let column = &self.page[TAIL_OFFSET - self.len * ENTRY_BYTES..TAIL_OFFSET];
+        let stride = self.tail.stride.get();
         lengths.clear();
-        lengths.extend((0..self.len).map(|slot| self.code_len(slot) as u16));
+        lengths.extend(
+            column.rchunks_exact(ENTRY_BYTES).map(|e| u16::from_le_bytes([e[6], e[7]]).min(stride)),
+        );
     }
 
     /// Problems that [`LogPage::parse`] does not look for, for the structural check.
@@ -129,7 +136,10 @@ impl<'a> LogPage<'a> {
         for slot in 0..self.len {
             let stored = self.entry(slot).map_or(0, |e| u16::from_le_bytes([e[6], e[7]]));
             if usize::from(stored) > self.stride {
-                found.push(format!("entry {slot} claims {stored} bytes in a cell of {}", self.stride));
+                found.push(format!(
+                    "entry {slot} claims {stored} bytes in a cell of {}",
+                    self.stride
+                ));
             }
             let cell = &self.page[HEADER_BYTES + slot * self.stride..][..self.stride];
             if cell[self.code_len(slot)..].iter().any(|&b| b != 0) {

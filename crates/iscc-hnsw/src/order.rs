@@ -40,13 +40,17 @@ pub(crate) fn number_nodes(
     let mut counts = [0u32; MAX_LEVEL + 1];
     let mut keys = Vec::with_capacity(codes.len() as usize);
     for index in 0..codes.len() {
-        if index as usize % CANCEL_STRIDE == 0 {
+        if (index as usize).is_multiple_of(CANCEL_STRIDE) {
             control.check()?;
         }
         let code = codes.code(index);
         let level = level_of(code, m, seed);
         counts[..=level].iter_mut().for_each(|count| *count += 1);
-        keys.push(SortKey { prefix: prefix_of(code), code: index, level: level as u32 });
+        keys.push(SortKey {
+            prefix: prefix_of(code),
+            code: index,
+            level: level as u32,
+        });
     }
     let before = |a: &SortKey, b: &SortKey| {
         let leading = (b.level, a.prefix).cmp(&(a.level, b.prefix));
@@ -74,7 +78,7 @@ fn merge_sort<T: Copy>(
         for pair in items.chunks(width * 2) {
             let (mut left, mut right) = pair.split_at(width.min(pair.len()));
             while let ([first, left_rest @ ..], [second, right_rest @ ..]) = (left, right) {
-                if merged.len() % CANCEL_STRIDE == 0 {
+                if merged.len().is_multiple_of(CANCEL_STRIDE) {
                     control.check()?;
                 }
                 if compare(first, second).is_le() {
@@ -99,13 +103,18 @@ fn merge_sort<T: Copy>(
 /// without the long links that earlier, sparser stages give it.
 pub(crate) fn insertion_order(levels: &Levels, seed: u64) -> Vec<u32> {
     let mut order: Vec<u32> = (0..levels.nodes()).collect();
-    let mut state = seed ^ 0x6F72_6465_72;
+    let mut state = seed ^ 0x006F_7264_6572;
     for level in 0..=levels.max_level() {
         // Node 0 stays first in its class.
         let start = (levels.at_least(level + 1) as usize).max(1);
-        let class = order.get_mut(start..levels.at_least(level) as usize).unwrap_or_default();
+        let class = order
+            .get_mut(start..levels.at_least(level) as usize)
+            .unwrap_or_default();
         for i in (1..class.len()).rev() {
-            class.swap(i, (u128::from(next_random(&mut state)) * (i as u128 + 1) >> 64) as usize);
+            class.swap(
+                i,
+                ((u128::from(next_random(&mut state)) * (i as u128 + 1)) >> 64) as usize,
+            );
         }
     }
     order

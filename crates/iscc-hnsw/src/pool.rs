@@ -63,7 +63,11 @@ impl Pool {
     /// Items from this word on do not enter the pool.
     #[inline]
     pub(crate) fn bound(&self) -> u64 {
-        if self.is_full() { self.items.last().copied().unwrap_or(0) } else { u64::MAX }
+        if self.is_full() {
+            self.items.last().copied().unwrap_or(0)
+        } else {
+            u64::MAX
+        }
     }
 
     /// Adds an item below [`Pool::bound`]; returns the one that fell out.
@@ -101,7 +105,9 @@ mod tests {
 
     #[test]
     fn packing_keeps_order_and_values() {
-        let words: Vec<u64> = [(0, 0), (0, u32::MAX), (1, 3), (1 << 31, 0), (1 << 31, 9)].map(|(k, n)| pack(k, n)).into();
+        let words: Vec<u64> = [(0, 0), (0, u32::MAX), (1, 3), (1 << 31, 0), (1 << 31, 9)]
+            .map(|(k, n)| pack(k, n))
+            .into();
         assert!(words.is_sorted_by(|a, b| a < b));
         assert_eq!((key_of(words[4]), node_of(words[4])), (1 << 31, 9));
         assert_eq!((key_of(words[1]), node_of(words[1])), (0, u32::MAX));

@@ -42,18 +42,35 @@ mod tests {
 
     #[test]
     fn ordinals_run_through_the_ranges() {
-        let range = |start_block, block_count, slots_per_block| EntryRange { start_block, block_count, slots_per_block };
+        let range = |start_block, block_count, slots_per_block| EntryRange {
+            start_block,
+            block_count,
+            slots_per_block,
+        };
         let ranges = [range(7, 2, 3), range(100, 0, 9), range(4, 1, 0), range(20, 1, 2)];
         let located: Vec<_> = (0..9).map(|ordinal| locate(&ranges, ordinal)).collect();
-        let expected =
-            [Some((7, 0)), Some((7, 1)), Some((7, 2)), Some((8, 0)), Some((8, 1)), Some((8, 2)), Some((20, 0)), Some((20, 1)), None];
+        let expected = [
+            Some((7, 0)),
+            Some((7, 1)),
+            Some((7, 2)),
+            Some((8, 0)),
+            Some((8, 1)),
+            Some((8, 2)),
+            Some((20, 0)),
+            Some((20, 1)),
+            None,
+        ];
         assert_eq!(located, expected);
     }
 
     #[test]
     fn hostile_ranges_give_none() {
         assert_eq!(locate(&[], 0), None);
-        let beyond = EntryRange { start_block: u32::MAX, block_count: u32::MAX, slots_per_block: 1 };
+        let beyond = EntryRange {
+            start_block: u32::MAX,
+            block_count: u32::MAX,
+            slots_per_block: 1,
+        };
         assert_eq!(locate(&[beyond], 0), Some((u32::MAX, 0)));
         assert_eq!(locate(&[beyond], 1), None);
     }

@@ -18,13 +18,13 @@ const CANCEL_STRIDE: usize = 4096;
 /// Marks what is reachable from `start`.
 fn mark(graph: &Graph, start: u32, reached: &mut Visited, control: &BuildControl) -> Result<(), Cancelled> {
     let mut stack = Vec::new();
-    let mut steps = 0;
+    let mut steps = 0usize;
     if reached.insert(start) {
         stack.push(start);
     }
     while let Some(node) = stack.pop() {
         steps += 1;
-        if steps % CANCEL_STRIDE == 0 {
+        if steps.is_multiple_of(CANCEL_STRIDE) {
             control.check()?;
         }
         stack.extend_from_slice(reached.insert_all(graph.neighbors(node, 0)));
@@ -40,7 +40,7 @@ pub(crate) fn link_unreachable(inserter: &mut Inserter<'_>, control: &BuildContr
     mark(graph, 0, &mut reached, control)?;
     let mut mended = 0;
     for node in 0..graph.levels().nodes() {
-        if node as usize % CANCEL_STRIDE == 0 {
+        if (node as usize).is_multiple_of(CANCEL_STRIDE) {
             control.check()?;
         }
         if !reached.contains(node) {
@@ -60,7 +60,10 @@ fn link(inserter: &mut Inserter<'_>, node: u32, reached: &Visited) {
     loop {
         let near = inserter.nearest(node, effort);
         // The entry found on the upper levels may itself be unreachable, and so may be what follows from it.
-        let mut reachable = near.iter().map(|&packed| node_of(packed)).filter(|&id| reached.contains(id));
+        let mut reachable = near
+            .iter()
+            .map(|&packed| node_of(packed))
+            .filter(|&id| reached.contains(id));
         let exhausted = near.len() < effort;
         let nearest = reachable.clone().next();
         if reachable.any(|id| graph.push_neighbor(id, 0, node)) {

@@ -112,7 +112,8 @@ impl GraphSearch {
         for level in (1..=max_level).rev() {
             loop {
                 self.ids.clear();
-                self.ids.extend(view.links.of(node_of(best), level).filter(|&id| id < view.rows.count()));
+                self.ids
+                    .extend(view.links.of(node_of(best), level).filter(|&id| id < view.rows.count()));
                 self.compute_keys(view);
                 // The best only falls, so this ends on any bytes.
                 match self.nearest_computed() {
@@ -131,7 +132,8 @@ impl GraphSearch {
     fn compute_keys(&mut self, view: &View<'_>) {
         self.ids.iter().for_each(|&id| view.rows.prefetch(id));
         self.keys.resize(self.ids.len(), u32::MAX);
-        view.kernel.row_keys(view.metric, view.query.code(), view.rows, &self.ids, &mut self.keys);
+        view.kernel
+            .row_keys(view.metric, view.query.code(), view.rows, &self.ids, &mut self.keys);
         self.computed += self.ids.len();
     }
 
@@ -156,7 +158,10 @@ impl GraphSearch {
                 self.expand_pool(view);
             }
         }
-        let candidate = |&packed: &u64| Candidate { key: key_of(packed), node: node_of(packed) };
+        let candidate = |&packed: &u64| Candidate {
+            key: key_of(packed),
+            node: node_of(packed),
+        };
         out.extend(self.pool.items().iter().map(candidate));
     }
 
@@ -170,7 +175,8 @@ impl GraphSearch {
             new.iter().for_each(|&id| view.rows.prefetch(id));
             self.computed += new.len();
             self.keys.resize(new.len(), u32::MAX);
-            view.kernel.row_keys(view.metric, view.query.code(), view.rows, new, &mut self.keys);
+            view.kernel
+                .row_keys(view.metric, view.query.code(), view.rows, new, &mut self.keys);
             for (&key, &id) in self.keys.iter().zip(new) {
                 let packed = pack(key, id);
                 if packed < self.pool.bound() {

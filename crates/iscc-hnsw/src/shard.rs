@@ -89,7 +89,12 @@ impl<B: AsRef<[u8]>> Shard<B> {
         };
         let layout = checked_layout(&footer)?;
         check_sections(&footer, &layout, body.len() as u64)?;
-        Ok(Self { footer, layout, metric, bytes })
+        Ok(Self {
+            footer,
+            layout,
+            metric,
+            bytes,
+        })
     }
 
     /// Identity, as given when it was written.
@@ -163,25 +168,38 @@ impl<B: AsRef<[u8]>> Shard<B> {
         let offsets = self.section(&self.footer.posting_offsets);
         let range = read_u32(offsets, u64::from(node) * 4).zip(read_u32(offsets, (u64::from(node) + 1) * 4));
         let ordinals = range.and_then(|(start, end)| {
-            self.section(&self.footer.ordinals).get(start as usize * 4..end as usize * 4)
+            self.section(&self.footer.ordinals)
+                .get(start as usize * 4..end as usize * 4)
         });
-        Postings { ordinals: ordinals.unwrap_or_default().as_chunks().0.iter() }
+        Postings {
+            ordinals: ordinals.unwrap_or_default().as_chunks().0.iter(),
+        }
     }
 
     /// The rows; fewer than [`Shard::nodes`] only if the bytes changed since they were opened.
     pub(crate) fn rows(&self) -> Rows<'_> {
-        let rows = self.section(&self.footer.vectors).get(Layout::ROWS_OFFSET as usize..).unwrap_or_default();
+        let rows = self
+            .section(&self.footer.vectors)
+            .get(Layout::ROWS_OFFSET as usize..)
+            .unwrap_or_default();
         Rows::new(rows, self.layout.max_code_bytes)
     }
 
     /// The neighbour lists.
     pub(crate) fn links(&self) -> Links<'_> {
-        Links { graph: self.section(&self.footer.graph), layout: &self.layout }
+        Links {
+            graph: self.section(&self.footer.graph),
+            layout: &self.layout,
+        }
     }
 
     pub(crate) fn section(&self, section: &Section) -> &[u8] {
         let (start, bytes) = (section.offset.get() as usize, section.bytes.get() as usize);
-        self.bytes.as_ref().get(start..).and_then(|rest| rest.get(..bytes)).unwrap_or_default()
+        self.bytes
+            .as_ref()
+            .get(start..)
+            .and_then(|rest| rest.get(..bytes))
+            .unwrap_or_default()
     }
 }
 
@@ -208,7 +226,11 @@ fn check_sections(footer: &Footer, layout: &Layout, available: u64) -> Result<()
     let expected = [
         ("vectors", &footer.vectors, vectors),
         ("graph", &footer.graph, layout.graph_bytes()),
-        ("posting_offsets", &footer.posting_offsets, 4 * (u64::from(layout.levels.nodes()) + 1)),
+        (
+            "posting_offsets",
+            &footer.posting_offsets,
+            4 * (u64::from(layout.levels.nodes()) + 1),
+        ),
         ("ordinals", &footer.ordinals, 4 * u64::from(footer.entries.get())),
         ("ranges", &footer.ranges, footer.ranges.bytes.get()),
     ];
@@ -221,7 +243,12 @@ fn check_sections(footer: &Footer, layout: &Layout, available: u64) -> Result<()
     if footer.vectors.offset.get() != 0 || footer.graph.offset.get() != vectors {
         return Err(ShardError::Section("graph"));
     }
-    if !footer.ranges.bytes.get().is_multiple_of(size_of::<RangeRecord>() as u64) {
+    if !footer
+        .ranges
+        .bytes
+        .get()
+        .is_multiple_of(size_of::<RangeRecord>() as u64)
+    {
         return Err(ShardError::Section("ranges"));
     }
     Ok(())
@@ -265,7 +292,10 @@ impl<'a> Links<'a> {
     /// Neighbours of a node on a level as the file has them, unchecked but for their number; empty if it has none there.
     #[inline]
     pub(crate) fn of(&self, node: u32, level: usize) -> impl ExactSizeIterator<Item = u32> + use<'a> {
-        self.list(node, level).unwrap_or_default().iter().map(|bytes| u32::from_le_bytes(*bytes))
+        self.list(node, level)
+            .unwrap_or_default()
+            .iter()
+            .map(|bytes| u32::from_le_bytes(*bytes))
     }
 
     #[inline]

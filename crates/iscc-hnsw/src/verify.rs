@@ -17,7 +17,10 @@ struct Findings {
 
 impl Findings {
     fn new() -> Self {
-        Self { messages: Vec::new(), count: 0 }
+        Self {
+            messages: Vec::new(),
+            count: 0,
+        }
     }
 
     fn add(&mut self, message: impl FnOnce() -> String) {
@@ -29,7 +32,10 @@ impl Findings {
 
     fn finish(mut self, check: &str) -> Vec<String> {
         if self.count > MESSAGES_PER_CHECK {
-            self.messages.push(format!("{} more problems with {check}", self.count - MESSAGES_PER_CHECK));
+            self.messages.push(format!(
+                "{} more problems with {check}",
+                self.count - MESSAGES_PER_CHECK
+            ));
         }
         self.messages
     }
@@ -59,7 +65,11 @@ impl<B: AsRef<[u8]>> Shard<B> {
         ];
         let differs = |section: &Section| crc32c::crc32c(self.section(section)) != section.crc.get();
         let message = |name| format!("checksum of section \"{name}\" does not match");
-        sections.into_iter().filter(|(_, section)| differs(section)).map(|(name, _)| message(name)).collect()
+        sections
+            .into_iter()
+            .filter(|(_, section)| differs(section))
+            .map(|(name, _)| message(name))
+            .collect()
     }
 
     fn verify_heads(&self) -> Vec<String> {
@@ -107,7 +117,9 @@ impl<B: AsRef<[u8]>> Shard<B> {
 
     fn verify_list(&self, node: u32, level: usize, findings: &mut Findings) {
         let graph = self.section(&self.footer.graph);
-        let Some((offset, capacity)) = self.layout.list_offset(node, level) else { return };
+        let Some((offset, capacity)) = self.layout.list_offset(node, level) else {
+            return;
+        };
         match read_u32(graph, offset) {
             Some(count) if u64::from(count) <= capacity => {}
             _ => findings.add(|| format!("node {node} has too many links on level {level}")),
@@ -143,11 +155,17 @@ impl<B: AsRef<[u8]>> Shard<B> {
         let mut findings = Findings::new();
         let (layout, vectors) = (&self.layout, self.section(&self.footer.vectors));
         let stride = layout.stride as usize;
-        let rows = vectors.get(Layout::ROWS_OFFSET as usize..).unwrap_or_default().chunks_exact(stride);
+        let rows = vectors
+            .get(Layout::ROWS_OFFSET as usize..)
+            .unwrap_or_default()
+            .chunks_exact(stride);
         let field_bytes = stride - layout.max_code_bytes;
         for (node, row) in (0..).zip(rows) {
             let (field, code) = row.split_at(field_bytes);
-            let length = field.iter().rev().fold(0, |length, &byte| length << 8 | usize::from(byte));
+            let length = field
+                .iter()
+                .rev()
+                .fold(0, |length, &byte| length << 8 | usize::from(byte));
             if length == 0 || length > layout.max_code_bytes {
                 findings.add(|| format!("code of node {node} has a length of {length} bytes"));
             } else if code[length..].iter().any(|&byte| byte != 0) {
@@ -175,6 +193,10 @@ impl<B: AsRef<[u8]>> Shard<B> {
             stack.extend_from_slice(reached.insert_all(self.links().of(node, 0)));
         }
         let missing = self.nodes() as usize - reached.len();
-        if missing == 0 { Vec::new() } else { vec![format!("{missing} nodes cannot be reached from node 0")] }
+        if missing == 0 {
+            Vec::new()
+        } else {
+            vec![format!("{missing} nodes cannot be reached from node 0")]
+        }
     }
 }

@@ -61,6 +61,8 @@ impl Visited {
     /// Whether a node was added.
     #[inline]
     pub(crate) fn contains(&self, node: u32) -> bool {
-        self.words.get(node as usize / 64).is_some_and(|word| word >> (node % 64) & 1 != 0)
+        self.words
+            .get(node as usize / 64)
+            .is_some_and(|word| word >> (node % 64) & 1 != 0)
     }
 }

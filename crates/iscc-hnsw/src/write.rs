@@ -90,8 +90,13 @@ impl BuiltShard {
     /// # Errors
     /// Those of `out`.
     pub fn write(&self, out: &mut impl Write, identity: &ShardIdentity) -> io::Result<u64> {
-        let mut out =
-            SectionWriter { out, buffer: Vec::with_capacity(BUFFER_BYTES), position: 0, start: 0, crc: 0 };
+        let mut out = SectionWriter {
+            out,
+            buffer: Vec::with_capacity(BUFFER_BYTES),
+            position: 0,
+            start: 0,
+            crc: 0,
+        };
         let vectors = self.write_vectors(&mut out)?;
         let graph = self.write_graph(&mut out)?;
         let posting_offsets = out.put_numbers(&self.postings.offsets)?;

@@ -16,16 +16,34 @@ const NO_PROBLEMS: [String; 0] = [];
 #[test]
 fn recall_by_query_length_and_threads() {
     let codes = clusters(6_000, 11);
-    let fresh = clusters(300, 12);
+    let mut random = Random(12);
     for threads in [1, 2] {
         let shard = open(&codes, params(threads));
         assert_eq!(shard.verify(), NO_PROBLEMS);
         for bytes in [8, 16, 24, 32] {
-            let stored = codes.iter().step_by(40).filter(|code| code.len() >= bytes);
-            let sample = stored.chain(fresh.iter().filter(|code| code.len() >= bytes).take(50));
-            let queries: Vec<Query> = sample.map(|code| Query::new(Metric::Nphd, &code[..bytes])).collect();
-            let (first, ten) = (recall(&shard, &codes, &queries, 128, 1), recall(&shard, &codes, &queries, 128, 10));
-            assert!(first >= 0.99 && ten >= 0.99, "{threads} threads, {bytes} bytes: {first} {ten}");
+            // Near-duplicates of stored codes, three bits away over the whole length.
+            let mut near = |code: &Vec<u8>| {
+                let mut code = code.clone();
+                for _ in 0..3 {
+                    let bit = random.below(code.len() * 8);
+                    code[bit / 8] ^= 1 << (bit % 8);
+                }
+                Query::new(Metric::Nphd, &code[..bytes])
+            };
+            let queries: Vec<Query> = codes
+                .iter()
+                .filter(|code| code.len() >= bytes)
+                .step_by(15)
+                .map(&mut near)
+                .collect();
+            let (first, ten) = (
+                recall(&shard, &codes, &queries, 128, 1),
+                recall(&shard, &codes, &queries, 128, 10),
+            );
+            assert!(
+                first >= 0.99 && ten >= 0.99,
+                "{threads} threads, {bytes} bytes: {first} {ten}"
+            );
         }
     }
 }
@@ -35,7 +53,14 @@ fn jaccard_and_wide_codes() {
     let mut random = Random(3);
     for (metric, max_code_bytes) in [(Metric::Jaccard, 32), (Metric::Nphd, 300), (Metric::Jaccard, 255)] {
         let codes: Vec<Vec<u8>> = (0..1500).map(|i| random.bytes(1 + i % max_code_bytes)).collect();
-        let shard = open(&codes, BuildParams { metric, max_code_bytes: max_code_bytes as u16, ..params(1) });
+        let shard = open(
+            &codes,
+            BuildParams {
+                metric,
+                max_code_bytes: max_code_bytes as u16,
+                ..params(1)
+            },
+        );
         assert_eq!(shard.verify(), NO_PROBLEMS);
         for code in codes.iter().step_by(50).filter(|code| code.len() > 8) {
             let query = Query::new(metric, code);
@@ -59,7 +84,14 @@ fn every_node_is_reachable_among_near_equals() {
         })
         .collect();
     for (m, ef_construction, threads) in [(16, 128, 1), (16, 128, 2), (2, 4, 1), (2, 4, 2), (5, 10, 2)] {
-        let shard = open(&codes, BuildParams { m, ef_construction, ..params(threads) });
+        let shard = open(
+            &codes,
+            BuildParams {
+                m,
+                ef_construction,
+                ..params(threads)
+            },
+        );
         assert_eq!(shard.verify(), NO_PROBLEMS, "m {m}, {threads} threads");
     }
 }
@@ -81,8 +113,9 @@ fn equal_codes_are_one_node_with_all_ordinals() {
     let bytes = to_bytes(&builder.build(&BuildControl::new()).unwrap());
     assert!(bytes.len() as u64 <= estimate * 11 / 10 && bytes.len() as u64 * 11 / 10 >= estimate);
     let shard = Shard::open(bytes).unwrap();
-    let found: BTreeMap<Vec<u8>, Vec<u32>> =
-        (0..shard.nodes()).map(|node| (shard.code(node).unwrap().to_vec(), shard.postings(node).collect())).collect();
+    let found: BTreeMap<Vec<u8>, Vec<u32>> = (0..shard.nodes())
+        .map(|node| (shard.code(node).unwrap().to_vec(), shard.postings(node).collect()))
+        .collect();
     assert_eq!(found, expected);
     assert_eq!(shard.entries(), 3_000);
     assert_eq!(shard.verify(), NO_PROBLEMS);
@@ -105,8 +138,14 @@ fn one_thread_is_deterministic() {
 fn accessors_say_what_was_written() {
     let shard = open(&clusters(500, 41), params(1));
     let identity = common::identity();
-    assert_eq!((shard.id(), shard.built_at(), shard.ranges()), (identity.id, identity.built_at, identity.ranges));
-    assert_eq!((shard.m(), shard.ef_construction(), shard.max_code_bytes()), (16, 128, 32));
+    assert_eq!(
+        (shard.id(), shard.built_at(), shard.ranges()),
+        (identity.id, identity.built_at, identity.ranges)
+    );
+    assert_eq!(
+        (shard.m(), shard.ef_construction(), shard.max_code_bytes()),
+        (16, 128, 32)
+    );
     assert_eq!(shard.metric(), Metric::Nphd);
     assert_eq!(shard.entries(), 500);
     assert!(shard.file_bytes() <= estimated_file_bytes(500, &params(1)) * 11 / 10);

@@ -11,7 +11,14 @@ use iscc_hnsw::shard::{Shard, ShardError};
 use zerocopy::{FromBytes, IntoBytes};
 
 fn sample() -> Vec<u8> {
-    to_bytes(&build(&clusters(400, 1), BuildParams { m: 4, ef_construction: 20, ..params(1) }))
+    to_bytes(&build(
+        &clusters(400, 1),
+        BuildParams {
+            m: 4,
+            ef_construction: 20,
+            ..params(1)
+        },
+    ))
 }
 
 fn footer(file: &[u8]) -> Footer {
@@ -26,7 +33,13 @@ fn set_footer(file: &mut [u8], mut footer: Footer) {
 }
 
 fn sections(footer: &Footer) -> [Section; 5] {
-    [footer.vectors, footer.graph, footer.posting_offsets, footer.ordinals, footer.ranges]
+    [
+        footer.vectors,
+        footer.graph,
+        footer.posting_offsets,
+        footer.ordinals,
+        footer.ranges,
+    ]
 }
 
 /// Uses everything that a file offers; what it answers does not matter.
@@ -47,7 +60,12 @@ fn exercise(file: &[u8], state: &mut GraphSearch) -> Result<(), ShardError> {
             state.resume(&shard, &query, 50, &mut out);
         }
     }
-    let _ = (shard.verify(), shard.ranges(), shard.code(u32::MAX), shard.postings(u32::MAX).count());
+    let _ = (
+        shard.verify(),
+        shard.ranges(),
+        shard.code(u32::MAX),
+        shard.postings(u32::MAX).count(),
+    );
     Ok(())
 }
 
@@ -57,11 +75,29 @@ fn truncated_files_do_not_open() {
     let mut state = GraphSearch::new();
     assert_eq!(exercise(&file, &mut state), Ok(()));
     let borders = sections(&footer(&file)).map(|s| (s.offset.get() as usize, s.bytes.get() as usize));
-    let mut cuts: Vec<usize> = borders.iter().flat_map(|&(start, bytes)| [start, start + bytes]).collect();
-    cuts.extend([0, 1, FOOTER_BYTES - 1, FOOTER_BYTES, file.len() - FOOTER_BYTES, file.len() - 1, file.len() / 2]);
-    for cut in cuts.iter().flat_map(|&cut| [cut.saturating_sub(1), cut, cut + 1]).filter(|&cut| cut < file.len()) {
+    let mut cuts: Vec<usize> = borders
+        .iter()
+        .flat_map(|&(start, bytes)| [start, start + bytes])
+        .collect();
+    cuts.extend([
+        0,
+        1,
+        FOOTER_BYTES - 1,
+        FOOTER_BYTES,
+        file.len() - FOOTER_BYTES,
+        file.len() - 1,
+        file.len() / 2,
+    ]);
+    for cut in cuts
+        .iter()
+        .flat_map(|&cut| [cut.saturating_sub(1), cut, cut + 1])
+        .filter(|&cut| cut < file.len())
+    {
         assert!(exercise(&file[..cut], &mut state).is_err(), "cut at {cut}");
-        assert!(exercise(&file[file.len() - cut..], &mut state).is_err(), "cut to the last {cut}");
+        assert!(
+            exercise(&file[file.len() - cut..], &mut state).is_err(),
+            "cut to the last {cut}"
+        );
     }
     let mut longer = file.clone();
     longer.splice(0..0, [0; 8]);
@@ -170,7 +206,10 @@ fn forged_fields_are_refused() {
         set_footer(&mut forged, fields);
         let error = Shard::open(forged).map(|_| ()).unwrap_err();
         let message = error.to_string();
-        assert!(!message.contains('\n') && message.starts_with(|c: char| c.is_lowercase()), "{name}: {message}");
+        assert!(
+            !message.contains('\n') && message.starts_with(|c: char| c.is_lowercase()),
+            "{name}: {message}"
+        );
     }
     let (mut other, mut fields) = (file.clone(), footer(&file));
     fields.version = 2.into();

@@ -8,7 +8,10 @@ use iscc_hnsw::kernels::Kernel;
 use proptest::prelude::*;
 
 fn oracle(a: &[u8], b: &[u8], combine: impl Fn(u8, u8) -> u8) -> u32 {
-    a.iter().zip(b).map(|(&x, &y)| (0..8).filter(|bit| combine(x, y) >> bit & 1 == 1).count() as u32).sum()
+    a.iter()
+        .zip(b)
+        .map(|(&x, &y)| (0..8).filter(|bit| combine(x, y) >> bit & 1 == 1).count() as u32)
+        .sum()
 }
 
 fn check_pair(a: &[u8], b: &[u8]) {
@@ -22,7 +25,10 @@ fn check_pair(a: &[u8], b: &[u8]) {
 /// Numerator and denominator of a distance.
 fn fraction(metric: Metric, a: &[u8], b: &[u8]) -> (u64, u64) {
     match metric {
-        Metric::Nphd => (u64::from(oracle(a, b, |x, y| x ^ y)), 8 * a.len().min(b.len()).max(1) as u64),
+        Metric::Nphd => (
+            u64::from(oracle(a, b, |x, y| x ^ y)),
+            8 * a.len().min(b.len()).max(1) as u64,
+        ),
         Metric::Jaccard => {
             let either = u64::from(oracle(a, b, |x, y| x | y));
             (either - u64::from(oracle(a, b, |x, y| x & y)), either.max(1))
@@ -141,7 +147,10 @@ fn nphd_golden_values() {
     assert_eq!(nphd(&[0xf0], &[0x0f, 0xf0, 0xf0]), 1.0);
     assert_eq!(nphd(&[], &[1; 8]), 0.0);
     // No triangle inequality: the short code is a prefix of both.
-    assert_eq!((nphd(&[7; 2], &[7]), nphd(&[7], &[7, 0xf8]), nphd(&[7; 2], &[7, 0xf8])), (0.0, 0.0, 0.5));
+    assert_eq!(
+        (nphd(&[7; 2], &[7]), nphd(&[7], &[7, 0xf8]), nphd(&[7; 2], &[7, 0xf8])),
+        (0.0, 0.0, 0.5)
+    );
     assert_eq!(hamming(&[0b1010], &[0b0110, 9]), 2);
 }
 

@@ -48,8 +48,15 @@ fn usearch_loads_views_and_searches_our_file() {
     let name = path.to_str().unwrap();
     for view in [false, true] {
         let mut index = new_index();
-        if view { index.view(name).unwrap() } else { index.load(name).unwrap() }
-        assert_eq!((index.size(), index.connectivity(), index.dimensions()), (shard.nodes() as usize, 16, ROW * 8));
+        if view {
+            index.view(name).unwrap()
+        } else {
+            index.load(name).unwrap()
+        }
+        assert_eq!(
+            (index.size(), index.connectivity(), index.dimensions()),
+            (shard.nodes() as usize, 16, ROW * 8)
+        );
         index.change_metric::<b1x8>(Box::new(row_distance));
         index.change_expansion_search(256);
         check_rows(&index, &shard);
@@ -60,9 +67,10 @@ fn usearch_loads_views_and_searches_our_file() {
 
 fn check_rows(index: &Index, shard: &Shard<Vec<u8>>) {
     for node in 0..shard.nodes() {
-        let mut row = [0u8; ROW];
+        // The binding takes the length of the buffer for the number of dimensions, which are bits here.
+        let mut row = [0u8; ROW * 8];
         assert_eq!(index.get(u64::from(node), b1x8::from_mut_u8s(&mut row)).unwrap(), 1);
-        assert_eq!(row.to_vec(), row_of(shard.code(node).unwrap()));
+        assert_eq!(row[..ROW].to_vec(), row_of(shard.code(node).unwrap()));
         assert_eq!(index.count(u64::from(node)), 1);
     }
 }
@@ -80,13 +88,20 @@ fn check_search(index: &Index, shard: &Shard<Vec<u8>>, codes: &[Vec<u8>]) {
             compared += 1;
         }
     }
-    assert!(agreed * 1000 >= compared * 995, "{agreed} of {compared} distances agree");
+    assert!(
+        agreed * 1000 >= compared * 995,
+        "{agreed} of {compared} distances agree"
+    );
 }
 
 #[test]
 fn usearch_reads_the_metadata() {
     for (metric, max_code_bytes) in [(Metric::Jaccard, 32), (Metric::Nphd, 300)] {
-        let parameters = iscc_hnsw::build::BuildParams { metric, max_code_bytes, ..params(1) };
+        let parameters = iscc_hnsw::build::BuildParams {
+            metric,
+            max_code_bytes,
+            ..params(1)
+        };
         let bytes = to_bytes(&common::build(&clusters(100, 2), parameters));
         let index = new_index();
         index.load_from_buffer(&bytes).unwrap();

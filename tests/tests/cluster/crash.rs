@@ -265,7 +265,7 @@ fn queries_beside_seals() {
                     let before = acknowledged.lock().unwrap().clone();
                     let query = &whole[i * 97 % whole.len()];
                     let answer = cluster_tests::search::nearest(&mut client, "t", &query.code, "");
-                    cluster_tests::search::assert_well_formed(&answer);
+                    cluster_tests::search::assert_each_once(&answer);
                     let got: std::collections::HashSet<_> = answer.iter().map(|hit| hit.0).collect();
                     let missing = before.iter().filter(|id| !got.contains(id)).count();
                     assert_eq!(missing, 0, "{mode}: of {} acknowledged rows", before.len());

@@ -1,12 +1,9 @@
-//! AVX2 and POPCNT: a nibble lookup for blocks of 32 bytes, the popcount instruction for the rest.
+//! AVX2 and POPCNT: a nibble lookup for blocks of 32 bytes and for short codes, the popcount instruction for the rest.
 
 use std::arch::x86_64::*;
 
 use super::Popcount;
 use super::portable::for_words;
-
-/// Codes shorter than this are counted word by word: the vector sum at the end would cost more than it saves.
-const VECTOR_MIN_BYTES: usize = 64;
 
 pub(crate) struct Avx2;
 
@@ -45,25 +42,44 @@ unsafe fn sum_lanes(v: __m256i) -> u32 {
     }
 }
 
+/// The whole 4-byte words among the first `n` bytes, the rest zero.
+///
+/// # Safety
+/// `p` is readable for `n <= 32` bytes; the processor has AVX2.
+#[inline(always)]
+unsafe fn load_words(p: *const u8, n: usize) -> __m256i {
+    // SAFETY: the mask covers whole words below `n`, and masked-off words are not accessed.
+    unsafe {
+        let positions = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        let mask = _mm256_cmpgt_epi32(_mm256_set1_epi32((n / 4) as i32), positions);
+        _mm256_maskload_epi32(p.cast(), mask)
+    }
+}
+
+// A code of up to 32 bytes takes one masked block, whatever its length: columns mix lengths, and a mispredicted loop costs
+// more than all the counting.
 impl Popcount for Avx2 {
     #[inline(always)]
     unsafe fn xor(a: *const u8, b: *const u8, m: usize) -> u32 {
         let (mut bits, mut at) = (0, 0);
         // SAFETY: every block and word read lies inside the `m` bytes that the caller vouches for.
         unsafe {
-            if m >= VECTOR_MIN_BYTES {
-                let mut sum = _mm256_setzero_si256();
-                while at + 32 <= m {
-                    let x = _mm256_loadu_si256(a.add(at).cast());
-                    let y = _mm256_loadu_si256(b.add(at).cast());
-                    sum = _mm256_add_epi64(sum, lane_counts(_mm256_xor_si256(x, y)));
-                    at += 32;
-                }
-                bits = sum_lanes(sum);
+            let mut sum = _mm256_setzero_si256();
+            if m <= 32 {
+                sum = lane_counts(_mm256_xor_si256(load_words(a, m), load_words(b, m)));
+                at = m & !3;
+            }
+            while at + 32 <= m {
+                let (x, y) = (
+                    _mm256_loadu_si256(a.add(at).cast()),
+                    _mm256_loadu_si256(b.add(at).cast()),
+                );
+                sum = _mm256_add_epi64(sum, lane_counts(_mm256_xor_si256(x, y)));
+                at += 32;
             }
             for_words(a.add(at), b.add(at), m - at, |x, y| bits += (x ^ y).count_ones());
+            bits + sum_lanes(sum)
         }
-        bits
     }
 
     #[inline(always)]
@@ -71,23 +87,28 @@ impl Popcount for Avx2 {
         let (mut both, mut either, mut at) = (0, 0, 0);
         // SAFETY: every block and word read lies inside the `m` bytes that the caller vouches for.
         unsafe {
-            if m >= VECTOR_MIN_BYTES {
-                let (mut and_sum, mut or_sum) = (_mm256_setzero_si256(), _mm256_setzero_si256());
-                while at + 32 <= m {
-                    let x = _mm256_loadu_si256(a.add(at).cast());
-                    let y = _mm256_loadu_si256(b.add(at).cast());
-                    and_sum = _mm256_add_epi64(and_sum, lane_counts(_mm256_and_si256(x, y)));
-                    or_sum = _mm256_add_epi64(or_sum, lane_counts(_mm256_or_si256(x, y)));
-                    at += 32;
-                }
-                (both, either) = (sum_lanes(and_sum), sum_lanes(or_sum));
+            let (mut and_sum, mut or_sum) = (_mm256_setzero_si256(), _mm256_setzero_si256());
+            if m <= 32 {
+                let (x, y) = (load_words(a, m), load_words(b, m));
+                and_sum = lane_counts(_mm256_and_si256(x, y));
+                or_sum = lane_counts(_mm256_or_si256(x, y));
+                at = m & !3;
+            }
+            while at + 32 <= m {
+                let (x, y) = (
+                    _mm256_loadu_si256(a.add(at).cast()),
+                    _mm256_loadu_si256(b.add(at).cast()),
+                );
+                and_sum = _mm256_add_epi64(and_sum, lane_counts(_mm256_and_si256(x, y)));
+                or_sum = _mm256_add_epi64(or_sum, lane_counts(_mm256_or_si256(x, y)));
+                at += 32;
             }
             for_words(a.add(at), b.add(at), m - at, |x, y| {
                 both += (x & y).count_ones();
                 either += (x | y).count_ones();
             });
+            (both + sum_lanes(and_sum), either + sum_lanes(or_sum))
         }
-        (both, either)
     }
 }
 

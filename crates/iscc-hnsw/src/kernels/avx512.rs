@@ -87,7 +87,10 @@ impl Popcount for Avx512 {
                 either = _mm512_add_epi64(either, _mm512_popcnt_epi64(_mm512_or_si512(x, y)));
                 at += n;
             }
-            (_mm512_reduce_add_epi64(both) as u32, _mm512_reduce_add_epi64(either) as u32)
+            (
+                _mm512_reduce_add_epi64(both) as u32,
+                _mm512_reduce_add_epi64(either) as u32,
+            )
         }
     }
 }

@@ -68,7 +68,12 @@ pub(crate) unsafe fn column<P: Popcount, const JACCARD: bool>(
     lengths: &[u16],
     out: &mut [u32],
 ) {
-    let count = codes.len().checked_div(stride).unwrap_or(0).min(lengths.len()).min(out.len());
+    let count = codes
+        .len()
+        .checked_div(stride)
+        .unwrap_or(0)
+        .min(lengths.len())
+        .min(out.len());
     let (out, rest) = out.split_at_mut(count);
     rest.fill(u32::MAX);
     let limit = query.len().min(stride);
@@ -95,7 +100,12 @@ impl<'a> Rows<'a> {
         let length_bytes = length_bytes(max_code_bytes);
         let stride = length_bytes + max_code_bytes;
         let count = u32::try_from(bytes.len() / stride).unwrap_or(u32::MAX);
-        Self { bytes, count, stride, length_bytes }
+        Self {
+            bytes,
+            count,
+            stride,
+            length_bytes,
+        }
     }
 
     /// Number of rows.
@@ -120,7 +130,10 @@ impl<'a> Rows<'a> {
             }
         };
         // SAFETY: the length field lies inside the row.
-        (unsafe { start.add(self.length_bytes) }, length.min(self.stride - self.length_bytes))
+        (
+            unsafe { start.add(self.length_bytes) },
+            length.min(self.stride - self.length_bytes),
+        )
     }
 
     /// The code of `row`, or `None` beyond the last row.
@@ -187,7 +200,7 @@ pub(crate) unsafe fn rows<P: Popcount, const JACCARD: bool>(
     }
 }
 
-/// Whether any of the rows `ids` has a key below `limit`.
+/// Whether any of the rows `ids` with a code of at least `min_length` bytes has a key below `limit`.
 ///
 /// # Safety
 /// The processor has the instruction set of `P`.
@@ -196,14 +209,17 @@ pub(crate) unsafe fn any_below<P: Popcount, const JACCARD: bool>(
     query: &[u8],
     rows: Rows<'_>,
     ids: &[u32],
+    min_length: usize,
     limit: u32,
 ) -> bool {
     ids.iter().any(|&id| {
-        id < rows.count && {
-            // SAFETY: the id was checked.
-            let (code, length) = unsafe { rows.code_at(id) };
-            // SAFETY: both codes hold the common prefix.
-            (unsafe { pair::<P, JACCARD>(query.as_ptr(), code, length.min(query.len())) }) < limit
+        if id >= rows.count {
+            return false;
         }
+        // SAFETY: the id was checked.
+        let (code, length) = unsafe { rows.code_at(id) };
+        // SAFETY: both codes hold the common prefix.
+        let key = unsafe { pair::<P, JACCARD>(query.as_ptr(), code, length.min(query.len())) };
+        length >= min_length && key < limit
     })
 }

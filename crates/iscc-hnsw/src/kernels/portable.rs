@@ -39,7 +39,12 @@ pub(super) unsafe fn for_words(a: *const u8, b: *const u8, m: usize, mut each: i
     let mut at = 0;
     while at < whole {
         // SAFETY: `at + 8 <= m`.
-        unsafe { each(a.add(at).cast::<u64>().read_unaligned(), b.add(at).cast::<u64>().read_unaligned()) };
+        unsafe {
+            each(
+                a.add(at).cast::<u64>().read_unaligned(),
+                b.add(at).cast::<u64>().read_unaligned(),
+            )
+        };
         at += 8;
     }
     if whole < m {

@@ -52,7 +52,14 @@ pub fn clusters(count: usize, seed: u64) -> Vec<Vec<u8>> {
 }
 
 pub fn params(threads: usize) -> BuildParams {
-    BuildParams { metric: Metric::Nphd, m: 16, ef_construction: 128, max_code_bytes: 32, threads, seed: 7 }
+    BuildParams {
+        metric: Metric::Nphd,
+        m: 16,
+        ef_construction: 128,
+        max_code_bytes: 32,
+        threads,
+        seed: 7,
+    }
 }
 
 pub fn build(codes: &[Vec<u8>], params: BuildParams) -> BuiltShard {
@@ -65,10 +72,22 @@ pub fn build(codes: &[Vec<u8>], params: BuildParams) -> BuiltShard {
 
 pub fn identity() -> ShardIdentity {
     let ranges = vec![
-        EntryRange { start_block: 1, block_count: 3, slots_per_block: 100 },
-        EntryRange { start_block: 9, block_count: 100, slots_per_block: 100 },
+        EntryRange {
+            start_block: 1,
+            block_count: 3,
+            slots_per_block: 100,
+        },
+        EntryRange {
+            start_block: 9,
+            block_count: 100,
+            slots_per_block: 100,
+        },
     ];
-    ShardIdentity { id: *b"0123456789abcdef", ranges, built_at: 1_700_000_000 }
+    ShardIdentity {
+        id: *b"0123456789abcdef",
+        ranges,
+        built_at: 1_700_000_000,
+    }
 }
 
 pub fn to_bytes(shard: &BuiltShard) -> Vec<u8> {
@@ -103,7 +122,11 @@ pub fn recall<B: AsRef<[u8]>>(shard: &Shard<B>, codes: &[Vec<u8>], queries: &[Qu
     for query in queries {
         let exact = exact_keys(codes, query, k);
         let worst = *exact.last().unwrap();
-        found += search(shard, query, ef).iter().take(k).filter(|candidate| candidate.key <= worst).count();
+        found += search(shard, query, ef)
+            .iter()
+            .take(k)
+            .filter(|candidate| candidate.key <= worst)
+            .count();
         wanted += exact.len();
     }
     found as f64 / wanted as f64

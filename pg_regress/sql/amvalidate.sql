@@ -1,0 +1,95 @@
+-- The access method as the catalogs describe it, and operator classes that are right or wrong.
+
+SELECT opcname, amvalidate(o.oid), opcdefault, opcintype::regtype
+FROM pg_opclass o JOIN pg_am a ON a.oid = opcmethod WHERE opcintype = 'bitvec'::regtype ORDER BY amname, opcname;
+
+-- without writing anything, so that it works on a standby, too
+BEGIN;
+SELECT count(*) AS valid FROM pg_opclass WHERE opcintype = 'bitvec'::regtype AND amvalidate(oid);
+SELECT pg_current_xact_id_if_assigned() IS NULL AS nothing_written;
+COMMIT;
+
+SELECT amname, amtype, obj_description(oid, 'pg_am') FROM pg_am WHERE amname = 'usearch';
+
+SELECT opfname, amoplefttype::regtype, amoprighttype::regtype, amopstrategy, amoppurpose, amopopr::regoperator,
+       (SELECT opfname FROM pg_opfamily s WHERE s.oid = amopsortfamily) AS sort
+FROM pg_amop JOIN pg_opfamily f ON f.oid = amopfamily WHERE amopmethod = (SELECT oid FROM pg_am WHERE amname = 'usearch')
+ORDER BY opfname;
+SELECT opfname, amproclefttype::regtype, amprocnum, amproc
+FROM pg_amproc JOIN pg_opfamily f ON f.oid = amprocfamily WHERE opfmethod = (SELECT oid FROM pg_am WHERE amname = 'usearch')
+ORDER BY opfname;
+
+SELECT p, pg_indexam_has_property(a.oid, p)
+FROM pg_am a, unnest(ARRAY['can_order', 'can_unique', 'can_multi_col', 'can_exclude', 'can_include']) AS p
+WHERE amname = 'usearch';
+CREATE TABLE t (code bitvec(64));
+CREATE INDEX t_code ON t USING usearch (code);
+SELECT p, pg_index_has_property('t_code'::regclass, p)
+FROM unnest(ARRAY['clusterable', 'index_scan', 'bitmap_scan', 'backward_scan']) AS p;
+SELECT p, pg_index_column_has_property('t_code'::regclass, 1, p)
+FROM unnest(ARRAY['asc', 'desc', 'nulls_first', 'nulls_last', 'orderable', 'returnable', 'search_array', 'search_nulls']) AS p;
+DROP INDEX t_code;
+
+-- Is an operator class valid?
+CREATE FUNCTION valid(name text) RETURNS boolean LANGUAGE sql AS
+$$SELECT amvalidate(o.oid) FROM pg_opclass o JOIN pg_am a ON a.oid = opcmethod WHERE opcname = name AND amname = 'usearch'$$;
+\set SHOW_CONTEXT never
+
+-- a copy of ours
+CREATE OPERATOR CLASS copied_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 1 nphd_distance(bitvec, bitvec);
+SELECT valid('copied_ops');
+CREATE INDEX t_code ON t USING usearch (code copied_ops);
+INSERT INTO t VALUES ('ff'), ('00');
+SELECT metric, entries FROM usearch_index_stats('t_code');
+SELECT * FROM usearch_check('t_code', true);
+DROP INDEX t_code;
+
+-- no operator
+CREATE OPERATOR CLASS no_operator_ops FOR TYPE bitvec USING usearch AS FUNCTION 1 nphd_distance(bitvec, bitvec);
+SELECT valid('no_operator_ops');
+
+-- no function
+CREATE OPERATOR CLASS no_function_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops;
+SELECT valid('no_function_ops');
+
+-- nothing
+CREATE OPERATOR CLASS empty_ops FOR TYPE bitvec USING usearch AS STORAGE bitvec;
+SELECT valid('empty_ops');
+
+-- a distance that usearch does not know
+SET client_min_messages = error;
+CREATE FUNCTION my_distance(bitvec, bitvec) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT RETURN $1 <~> $2;
+CREATE OPERATOR CLASS unknown_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 1 my_distance(bitvec, bitvec);
+SELECT valid('unknown_ops');
+CREATE INDEX ON t USING usearch (code unknown_ops);
+
+-- another distance than the operator's
+CREATE OPERATOR CLASS crossed_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 1 jaccard_distance(bitvec, bitvec);
+SELECT valid('crossed_ops');
+
+-- another type
+CREATE OPERATOR CLASS bytes_ops FOR TYPE bytea USING usearch AS FUNCTION 1 (bytea, bytea) nphd_distance(bitvec, bitvec);
+SELECT valid('bytes_ops');
+RESET client_min_messages;
+
+-- the numbers that there are
+CREATE OPERATOR CLASS numbered_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 2 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 1 nphd_distance(bitvec, bitvec);
+CREATE OPERATOR CLASS numbered_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 2 nphd_distance(bitvec, bitvec);
+
+\set SHOW_CONTEXT errors
+DROP TABLE t;
+DROP FUNCTION valid, my_distance CASCADE;
+DROP OPERATOR FAMILY copied_ops USING usearch CASCADE;
+DROP OPERATOR FAMILY no_operator_ops USING usearch CASCADE;
+DROP OPERATOR FAMILY no_function_ops USING usearch CASCADE;
+DROP OPERATOR FAMILY empty_ops USING usearch CASCADE;
+DROP OPERATOR FAMILY unknown_ops USING usearch CASCADE;
+DROP OPERATOR FAMILY crossed_ops USING usearch CASCADE;
+DROP OPERATOR FAMILY bytes_ops USING usearch CASCADE;
+SELECT count(*) FROM pg_opclass WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'usearch');
