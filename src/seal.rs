@@ -79,11 +79,21 @@ impl Drop for Maintenance {
 /// Reports progress while a graph is built: nodes done, nodes in all.
 pub type OnProgress<'a> = &'a mut dyn FnMut(u64, u64);
 
+/// How closely to look at existing shards.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Inspect {
+    /// Whether the file is there and is the right one.
+    Header,
+    /// Every byte of it, and that every node can be reached.
+    Everything,
+}
+
 /// Seals the tail and whatever else lacks a usable shard. The caller holds the maintenance lock (or
 /// is the only one that knows the index).
 pub fn seal_all(
     index: pg_sys::Relation,
     options: &IndexOptions,
+    inspect: Inspect,
     logging: Logging,
     on_progress: OnProgress<'_>,
 ) -> io::Result<Sealed> {
@@ -94,7 +104,7 @@ pub fn seal_all(
     }
     directory::close_open(index, logging);
     for (id, segments) in shards(&directory::read(index)) {
-        if has_usable_shard(index, &id, &segments) {
+        if has_usable_shard(index, &id, &segments, inspect) {
             continue;
         }
         sealed.entries += seal_one(index, options, id, &segments, logging, on_progress)?;
@@ -116,16 +126,24 @@ pub fn shards(directory: &directory::Directory) -> Vec<(ShardId, Vec<Segment>)> 
     groups
 }
 
-fn has_usable_shard(index: pg_sys::Relation, id: &ShardId, segments: &[Segment]) -> bool {
-    let sealed = segments.iter().all(|s| s.state == STATE_SEALED);
-    sealed && (*id == NO_SHARD || shard_cache::open(&shard_file::path(locator(index), id), id, segments).is_ok())
+fn has_usable_shard(index: pg_sys::Relation, id: &ShardId, segments: &[Segment], inspect: Inspect) -> bool {
+    if !segments.iter().all(directory::is_sealed) {
+        return false;
+    }
+    if *id == NO_SHARD {
+        return true;
+    }
+    match shard_cache::open(&shard_file::path(locator(index), id), id, segments) {
+        Ok(shard) => inspect == Inspect::Header || shard.verify().is_empty(),
+        Err(_) => false,
+    }
 }
 
 /// True when a sealed segment's shard is missing or cannot be used.
 pub fn lacks_shards(index: pg_sys::Relation, directory: &directory::Directory) -> bool {
-    shards(directory)
-        .iter()
-        .any(|(id, segments)| segments.iter().all(directory::is_sealed) && !has_usable_shard(index, id, segments))
+    shards(directory).iter().any(|(id, segments)| {
+        segments.iter().all(directory::is_sealed) && !has_usable_shard(index, id, segments, Inspect::Header)
+    })
 }
 
 /// Builds the shard of these segments and lists it. A shard whose file was lost keeps its id.

@@ -83,9 +83,6 @@ CREATE UNIQUE INDEX ON t USING usearch (code);
 CREATE INDEX ON t USING usearch (code) INCLUDE (id);
 CREATE INDEX ON t USING usearch (code DESC);
 CREATE INDEX ON t USING usearch (code NULLS FIRST);
-\set VERBOSITY terse
-ALTER TABLE t ADD EXCLUDE USING usearch (code WITH =);
-\set VERBOSITY default
 
 -- bitvec only
 CREATE INDEX ON t USING usearch (bytes);

@@ -163,8 +163,10 @@ SELECT count(*), count(*) FILTER (WHERE kind = 1000) AS changed FROM t;
 ROLLBACK;
 
 -- rescans
+RESET enable_seqscan;
 EXPLAIN (COSTS OFF)
 SELECT n, id FROM q CROSS JOIN LATERAL (SELECT id FROM t ORDER BY code <~> query LIMIT 3) AS x;
+SET enable_seqscan = off;
 SELECT count(*) AS queries, bool_and(near = (nearest(query, 3, false))) AS same
 FROM q CROSS JOIN LATERAL (SELECT array_agg(d) AS near FROM (SELECT code <~> query AS d FROM t ORDER BY code <~> query LIMIT 3) AS s) AS x;
 SELECT count(*), count(x.id) FROM (SELECT query FROM q UNION ALL SELECT NULL) AS q

@@ -9,7 +9,7 @@ use pgrx::prelude::*;
 use crate::am::is_usearch_index;
 use crate::am::options::IndexOptions;
 use crate::error::report;
-use crate::seal::{self, Maintenance, Wait};
+use crate::seal::{self, Inspect, Maintenance, Wait};
 use crate::storage::buffer::relation_name;
 use crate::storage::sweep;
 use crate::storage::update::Logging;
@@ -43,7 +43,7 @@ impl Drop for OpenIndex {
     }
 }
 
-/// Seals the tail now and rebuilds shards whose files are lost. Returns the entries in the shards
+/// Seals the tail now and rebuilds shards whose files are lost or damaged; reads every shard to find out. Returns the entries in the shards
 /// built.
 #[pg_extern(sql = false)]
 fn usearch_seal(index: pg_sys::Oid) -> i64 {
@@ -53,7 +53,13 @@ fn usearch_seal(index: pg_sys::Oid) -> i64 {
     seal::require_owner(index.0);
     let _lock = Maintenance::lock(index.0, Wait::Yes);
     let options = IndexOptions::of(index.0);
-    match seal::seal_all(index.0, &options, Logging::EachChange, &mut |_, _| ()) {
+    match seal::seal_all(
+        index.0,
+        &options,
+        Inspect::Everything,
+        Logging::EachChange,
+        &mut |_, _| (),
+    ) {
         Ok(sealed) => sealed.entries,
         Err(why) => seal::raise_io(index.0, &why),
     }

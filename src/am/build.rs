@@ -7,7 +7,7 @@ use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use super::options::IndexOptions;
-use crate::seal;
+use crate::seal::{self, Inspect};
 use crate::storage::buffer::block_count;
 use crate::storage::directory;
 use crate::storage::log::{Appender, tid_bytes};
@@ -76,7 +76,7 @@ pub unsafe extern "C-unwind" fn ambuild(
         progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_TOTAL, total as i64);
         progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, done as i64);
     };
-    if let Err(why) = seal::seal_all(index, &options, logging, &mut on_progress) {
+    if let Err(why) = seal::seal_all(index, &options, Inspect::Header, logging, &mut on_progress) {
         seal::raise_io(index, &why);
     }
     if needs_wal(index) {

@@ -14,6 +14,17 @@ use super::exact::{Found, position};
 use crate::guc::SearchMode;
 use crate::storage::log;
 use crate::storage::shard_cache::MappedShard;
+use crate::storage::shard_file::ShardId;
+
+/// What a candidate of the shard turned out to be in the log.
+pub enum Taken {
+    /// An entry, as near as the shard said.
+    Alive(Found),
+    /// A dead entry.
+    Dead,
+    /// Not what the shard said: an entry at another distance, or none. The shard's file is damaged.
+    Damaged(Option<Found>),
+}
 
 /// A stream of a shard's entries, nearest first as far as the graph knows.
 pub struct GraphStream {
@@ -104,21 +115,38 @@ impl GraphStream {
     }
 
     /// Takes the entry whose key [`GraphStream::head`] gave and looks it up in the log: its own
-    /// distance counts, not the shard's. None when it is dead, or the shard points nowhere.
-    pub fn take(&mut self, index: pg_sys::Relation, query: &Query) -> Option<Found> {
-        let ordinal = self.ordinals.pop()?;
-        let (block, slot) = locate(&self.ranges, ordinal)?;
-        let segment = self.segments.iter().find(|s| s.blocks().contains(&block))?;
+    /// distance counts, not the shard's.
+    pub fn take(&mut self, index: pg_sys::Relation, query: &Query) -> Taken {
+        let Some((block, slot)) = self.ordinals.pop().and_then(|ordinal| locate(&self.ranges, ordinal)) else {
+            return Taken::Damaged(None);
+        };
+        let Some(segment) = self.segments.iter().find(|s| s.blocks().contains(&block)) else {
+            return Taken::Damaged(None);
+        };
         let slot = usize::from(slot);
         log::with_page(index, segment, block, |page| {
-            let tid = page.tid(slot).filter(is_alive)?;
-            let key = query.key(page.code(slot)?);
-            Some(Found {
-                key,
+            let Some(code) = page.code(slot) else {
+                return Taken::Damaged(None);
+            };
+            let Some(tid) = page.tid(slot).filter(is_alive) else {
+                return Taken::Dead;
+            };
+            let found = Found {
+                key: query.key(code),
                 position: position(block, slot),
                 tid,
-            })
+            };
+            if found.key == self.key {
+                Taken::Alive(found)
+            } else {
+                Taken::Damaged(Some(found))
+            }
         })
+    }
+
+    /// The shard's id.
+    pub fn shard_id(&self) -> ShardId {
+        self.shard.id()
     }
 
     /// Ends the search: the segments for the exact scan of the rest, and the buffers.

@@ -16,7 +16,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::exact::{ExactStream, Found, LogWalk, Position, Want};
-use super::graph::GraphStream;
+use super::graph::{GraphStream, Taken};
 use super::options::IndexOptions;
 use crate::compat::{self, locator};
 use crate::error::report;
@@ -129,23 +129,29 @@ impl Scan {
     fn next_nearest(&mut self, index: pg_sys::Relation, query: &Query) -> Option<Found> {
         loop {
             let (nearest, key) = self.nearest(index, query)?;
-            let found = match nearest {
+            let taken = match nearest {
                 Nearest::Early => return self.early.pop().map(|Reverse(found)| found),
                 Nearest::Stream(at) => match &mut self.streams[at] {
                     Stream::Exact(exact) => return exact.take(),
-                    Stream::Graph(graph) => graph.take(index, query),
+                    Stream::Graph(graph) => match graph.take(index, query) {
+                        Taken::Alive(found) => Some(found),
+                        Taken::Dead => None,
+                        Taken::Damaged(found) => {
+                            shard_cache::condemn(locator(index), &graph.shard_id());
+                            self.end_graph(at);
+                            found
+                        }
+                    },
                 },
             };
             // A position comes twice only from a damaged shard.
-            let Some(found) = found.filter(|f| self.returned.insert(f.position)) else {
+            let Some(found) = taken.filter(|f| self.returned.insert(f.position)) else {
                 continue;
             };
-            if found.key > key {
-                // The log has another code than the shard: a damaged shard.
-                self.early.push(Reverse(found));
-            } else {
+            if found.key <= key {
                 return Some(found);
             }
+            self.early.push(Reverse(found));
         }
     }
 
@@ -171,19 +177,24 @@ impl Scan {
     }
 
     fn exact_head(&mut self, index: pg_sys::Relation, query: &Query, at: usize) -> Option<u32> {
-        if matches!(self.streams[at], Stream::Graph(_)) {
-            let empty = Stream::Exact(ExactStream::new(Vec::new(), 0));
-            if let Stream::Graph(graph) = std::mem::replace(&mut self.streams[at], empty) {
-                let (segments, search) = graph.finish();
-                self.spare.push(search);
-                // More than the graph gave were wanted: probably some more than that.
-                let rest = ExactStream::new(segments, self.returned.len() * 2);
-                self.streams[at] = Stream::Exact(rest);
-            }
-        }
+        self.end_graph(at);
         match &mut self.streams[at] {
             Stream::Exact(exact) => exact.head(index, query, &self.returned),
             Stream::Graph(_) => None,
+        }
+    }
+
+    /// Replaces a graph stream by an exact scan of what it has not returned.
+    fn end_graph(&mut self, at: usize) {
+        // More than the graph gave are wanted: probably some more than that.
+        let expected = self.returned.len() * 2;
+        let stream = &mut self.streams[at];
+        if matches!(stream, Stream::Graph(_))
+            && let Stream::Graph(graph) = std::mem::replace(stream, Stream::Exact(ExactStream::new(Vec::new(), 0)))
+        {
+            let (segments, search) = graph.finish();
+            self.spare.push(search);
+            *stream = Stream::Exact(ExactStream::new(segments, expected));
         }
     }
 }

@@ -8,7 +8,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::options::IndexOptions;
-use crate::seal::{self, Maintenance, Wait};
+use crate::seal::{self, Inspect, Maintenance, Wait};
 use crate::storage::buffer::{Lock, LockedBuffer, block_count};
 use crate::storage::directory;
 use crate::storage::log::{self, item_pointer};
@@ -151,7 +151,7 @@ fn seal_what_is_due(index: pg_sys::Relation) {
         return;
     };
     let options = IndexOptions::of(index);
-    if let Err(why) = seal::seal_all(index, &options, Logging::EachChange, &mut |_, _| ()) {
+    if let Err(why) = seal::seal_all(index, &options, Inspect::Header, Logging::EachChange, &mut |_, _| ()) {
         seal::warn_io(index, &why);
     }
 }

@@ -88,6 +88,17 @@ pub fn get(at: Locator, id: &ShardId, segments: &[Segment]) -> Option<Rc<MappedS
     shard
 }
 
+/// Stops using a shard that turned out not to be what its codes in the log say, until its file changes.
+pub fn condemn(at: Locator, id: &ShardId) {
+    let in_use = CACHE.with_borrow_mut(|cache| cache.get_mut(&(at, *id)).and_then(|cached| cached.shard.take()));
+    if in_use.is_some() {
+        warn(
+            &shard_file::path(at, id),
+            &Unusable::Damaged("it contradicts the log".into()),
+        );
+    }
+}
+
 /// Lets go of this relation's shards that the directory no longer lists.
 pub fn retain(at: Locator, is_listed: impl Fn(&ShardId) -> bool) {
     CACHE.with_borrow_mut(|cache| cache.retain(|(of, id), _| *of != at || is_listed(id)));

@@ -9,7 +9,8 @@ use crate::levels::Levels;
 /// Number of locks that the nodes share.
 const LOCKS: usize = 4096;
 
-/// Neighbour lists of all nodes. A list is a count followed by room for that many node numbers.
+/// Neighbour lists of all nodes. A list is a count followed by room for that many node numbers. The upper half of the
+/// count's word says how many of the first links were chosen together and make none of each other superfluous.
 ///
 /// Readers take no lock: a list that changes under them may show an old, a new or a mixed state, but each entry is at
 /// any time the number of a node that has been inserted. Writers hold the lock of the list's node.
@@ -20,6 +21,14 @@ pub(crate) struct Graph {
     /// `upper[l - 1]` has the lists of level `l`.
     upper: Vec<Vec<AtomicU32>>,
     locks: Vec<Mutex<()>>,
+}
+
+/// Bits of a list's first word that hold the number of links.
+const COUNT_BITS: u32 = 16;
+
+/// Number of links, of a list's first word.
+fn count_of(word: u32) -> usize {
+    (word & ((1 << COUNT_BITS) - 1)) as usize
 }
 
 fn zeroed(words: usize) -> Vec<AtomicU32> {
@@ -59,8 +68,13 @@ impl Graph {
     #[inline]
     pub(crate) fn neighbors(&self, node: u32, level: usize) -> impl ExactSizeIterator<Item = u32> {
         let list = self.list(node, level);
-        let count = (list[0].load(Ordering::Acquire) as usize).min(list.len() - 1);
+        let count = count_of(list[0].load(Ordering::Acquire)).min(list.len() - 1);
         list[1..=count].iter().map(|id| id.load(Ordering::Relaxed))
+    }
+
+    /// How many of the first neighbours were set together.
+    pub(crate) fn settled(&self, node: u32, level: usize) -> usize {
+        (self.list(node, level)[0].load(Ordering::Relaxed) >> COUNT_BITS) as usize
     }
 
     /// Replaces the neighbours of a node, as many as fit. The caller holds the node's lock, or is the only one that
@@ -72,18 +86,18 @@ impl Graph {
             slot.store(id, Ordering::Relaxed);
             count += 1;
         }
-        list[0].store(count, Ordering::Release);
+        list[0].store(count | count << COUNT_BITS, Ordering::Release);
     }
 
     /// Adds a neighbour if there is room; whether there was. The caller holds the node's lock.
     pub(crate) fn push_neighbor(&self, node: u32, level: usize, id: u32) -> bool {
         let list = self.list(node, level);
-        let count = list[0].load(Ordering::Relaxed);
-        let Some(slot) = list.get(count as usize + 1) else {
+        let word = list[0].load(Ordering::Relaxed);
+        let Some(slot) = list.get(count_of(word) + 1) else {
             return false;
         };
         slot.store(id, Ordering::Relaxed);
-        list[0].store(count + 1, Ordering::Release);
+        list[0].store(word + 1, Ordering::Release);
         true
     }
 

@@ -20,6 +20,10 @@ pub(crate) struct Inserter<'a> {
     /// Entries of a search, then what it found; or what to select from; nearest first.
     found: Vec<u64>,
     selected: Vec<u32>,
+    /// Neighbours that may enter the pool.
+    near: Vec<u64>,
+    /// Which of `found` are not to be selected.
+    dropped: Vec<bool>,
 }
 
 impl<'a> Inserter<'a> {
@@ -36,6 +40,8 @@ impl<'a> Inserter<'a> {
             keys: Vec::new(),
             found: Vec::new(),
             selected: Vec::new(),
+            near: Vec::new(),
+            dropped: Vec::new(),
         }
     }
 
@@ -54,7 +60,10 @@ impl<'a> Inserter<'a> {
             links.push((level, self.selected.clone()));
         }
         for (level, neighbors) in links {
-            for neighbor in neighbors {
+            for (i, &neighbor) in neighbors.iter().enumerate() {
+                if level == 0 {
+                    self.prefetch_links(&neighbors[i + 1..]);
+                }
                 self.connect(neighbor, node, level);
             }
         }
@@ -70,6 +79,16 @@ impl<'a> Inserter<'a> {
         self.found.dedup();
         self.search_level(node, 0, effort);
         &self.found
+    }
+
+    /// Prepares to connect the first of the nodes on the base level, and the one after the next.
+    fn prefetch_links(&self, nodes: &[u32]) {
+        if let Some(&after_next) = nodes.get(2) {
+            self.graph.prefetch_base(after_next);
+        }
+        if let Some(&next) = nodes.first() {
+            self.graph.neighbors(next, 0).for_each(|id| self.rows.prefetch(id));
+        }
     }
 
     fn code(&self, node: u32) -> &'a [u8] {
@@ -131,8 +150,16 @@ impl<'a> Inserter<'a> {
             new.iter().for_each(|&id| self.rows.prefetch(id));
             self.keys.resize(new.len(), 0);
             self.kernel.row_keys(self.metric, code, self.rows, new, &mut self.keys);
+            // Few are near enough, and which is as good as random: gathered without a branch on it.
+            let bound = self.pool.bound();
+            let mut count = 0;
+            self.near.resize(new.len().max(self.near.len()), 0);
             for (&key, &id) in self.keys.iter().zip(new) {
                 let packed = pack(key, id);
+                self.near[count] = packed;
+                count += usize::from(packed < bound);
+            }
+            for &packed in &self.near[..count] {
                 if packed < self.pool.bound() {
                     self.pool.push(packed);
                 }
@@ -193,11 +220,59 @@ impl<'a> Inserter<'a> {
         if self.is_occluded(from, to) {
             return;
         }
+        let settled = graph.settled(from, level);
+        let mark = |(i, (&key, &id)): (usize, (&u32, &u32))| pack(key, id) | u64::from(i >= settled);
         self.found.clear();
         self.found
-            .extend(self.keys.iter().zip(&self.ids).map(|(&key, &id)| pack(key, id)));
+            .extend(self.keys.iter().zip(&self.ids).enumerate().map(mark));
         self.found.sort_unstable();
-        self.select(from, graph.capacity(level));
+        self.reselect(from, graph.capacity(level));
         graph.set_neighbors(from, level, &self.selected);
+    }
+
+    /// What [`Inserter::select`] does, sparing the comparisons whose outcome is known: those among the links that were
+    /// chosen together before. The lowest bit in `self.found` marks the other links, which are few.
+    fn reselect(&mut self, centre: u32, limit: usize) {
+        self.selected.clear();
+        self.dropped.clear();
+        self.dropped.resize(self.found.len(), false);
+        let centre_length = self.code(centre).len();
+        for i in 0..self.found.len() {
+            if self.selected.len() >= limit {
+                break;
+            }
+            let (packed, is_new) = (self.found[i] & !1, self.found[i] & 1 != 0);
+            let (node, key) = (node_of(packed), key_of(packed));
+            let code = self.code(node);
+            let min_length = code.len().min(centre_length);
+            if self.dropped[i]
+                || is_new
+                    && self
+                        .kernel
+                        .any_below(self.metric, code, self.rows, &self.selected, min_length, key)
+            {
+                continue;
+            }
+            self.selected.push(node);
+            if is_new {
+                self.drop_occluded(node, i + 1, centre_length);
+            }
+        }
+    }
+
+    /// Marks what `node`, just selected, makes superfluous of `self.found[start..]`.
+    fn drop_occluded(&mut self, node: u32, start: usize, centre_length: usize) {
+        let (code, rest) = (self.code(node), &self.found[start..]);
+        self.ids.clear();
+        self.ids.extend(rest.iter().map(|&packed| node_of(packed)));
+        self.keys.resize(rest.len(), 0);
+        self.kernel
+            .row_keys(self.metric, code, self.rows, &self.ids, &mut self.keys);
+        for ((&packed, &key), dropped) in rest.iter().zip(&self.keys).zip(&mut self.dropped[start..]) {
+            if key < key_of(packed) {
+                let length = self.rows.code(node_of(packed)).unwrap_or_default().len();
+                *dropped |= code.len() >= length.min(centre_length);
+            }
+        }
     }
 }

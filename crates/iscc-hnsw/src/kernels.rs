@@ -8,6 +8,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_column;
 mod loops;
 mod portable;
 
@@ -29,6 +31,16 @@ pub(crate) trait Popcount {
     /// # Safety
     /// As for [`Popcount::xor`].
     unsafe fn and_or(a: *const u8, b: *const u8, m: usize) -> (u32, u32);
+
+    /// NPHD keys of codes 32 bytes apart, from the first one to where the instruction set has no better way than one by
+    /// one; the number of them.
+    ///
+    /// # Safety
+    /// The processor has the instruction set.
+    #[inline(always)]
+    unsafe fn nphd_keys_32(_query: &[u8], _codes: &[u8], _lengths: &[u16], _out: &mut [u32]) -> usize {
+        0
+    }
 }
 
 type PairFn<T> = unsafe fn(*const u8, *const u8, usize) -> T;

@@ -1,4 +1,4 @@
-//! AVX-512 with VPOPCNTDQ, BW and VL: one masked register per code of up to 64 bytes.
+//! AVX-512 with VPOPCNTDQ, BW, DQ and VL: one masked register per code of up to 64 bytes.
 //!
 //! Masked-off bytes are not read (no fault, no access), so a code may end at the end of a mapping.
 
@@ -11,6 +11,7 @@ pub(crate) struct Avx512;
 pub(super) fn is_available() -> bool {
     is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx512vpopcntdq")
         && is_x86_feature_detected!("bmi2")
@@ -93,6 +94,12 @@ impl Popcount for Avx512 {
             )
         }
     }
+
+    #[inline(always)]
+    unsafe fn nphd_keys_32(query: &[u8], codes: &[u8], lengths: &[u16], out: &mut [u32]) -> usize {
+        // SAFETY: promised by the caller.
+        unsafe { super::avx512_column::nphd_keys(query, codes, lengths, out) }
+    }
 }
 
-super::kernel_table!("avx512", Avx512, "avx512f,avx512bw,avx512vl,avx512vpopcntdq,avx2,bmi2");
+super::kernel_table!("avx512", Avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,bmi2");

@@ -6,13 +6,13 @@ use super::Popcount;
 use crate::distance::MAX_CODE_BYTES;
 
 /// Fractional bits of [`RECIPROCALS`] beyond those of a key.
-const RECIPROCAL_SHIFT: u32 = 28;
+pub(super) const RECIPROCAL_SHIFT: u32 = 28;
 
 /// `RECIPROCALS[m]` = ceil(2^56 / m), so that `(bits * RECIPROCALS[m]) >> 28` is exactly floor(bits / (8 m) * 2^31).
 ///
 /// The rounding error is below `bits / 2^28 <= 2^-13`, and a quotient that is no integer lies at least `1 / m >= 2^-12`
 /// under the next one; the product stays below 2^60 because `bits <= 8 m`.
-static RECIPROCALS: [u64; MAX_CODE_BYTES + 1] = {
+pub(super) static RECIPROCALS: [u64; MAX_CODE_BYTES + 1] = {
     let mut table = [0; MAX_CODE_BYTES + 1];
     let mut m = 1;
     while m <= MAX_CODE_BYTES {
@@ -77,7 +77,12 @@ pub(crate) unsafe fn column<P: Popcount, const JACCARD: bool>(
     let (out, rest) = out.split_at_mut(count);
     rest.fill(u32::MAX);
     let limit = query.len().min(stride);
-    for (i, (key, &length)) in out.iter_mut().zip(lengths).enumerate() {
+    let mut done = 0;
+    if !JACCARD && stride == 32 {
+        // SAFETY: promised by the caller.
+        done = unsafe { P::nphd_keys_32(query, codes, lengths, out) };
+    }
+    for (i, (key, &length)) in out.iter_mut().zip(lengths).enumerate().skip(done) {
         let m = usize::from(length).min(limit);
         // SAFETY: `i < count` and `m <= stride`, so the code lies inside `codes`; `m <= query.len()`.
         let distance = unsafe { pair::<P, JACCARD>(query.as_ptr(), codes.as_ptr().add(i * stride), m) };
