@@ -2,6 +2,9 @@
 # shellcheck shell=bash
 set -euo pipefail
 
+# With it, error messages of a server started here would have a backtrace in their detail.
+unset RUST_BACKTRACE
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
 PG_CONFIG=$(command -v "$PG_CONFIG" || echo "$PG_CONFIG")

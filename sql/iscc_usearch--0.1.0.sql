@@ -16,6 +16,12 @@ CREATE FUNCTION bitvec_send(bitvec) RETURNS bytea
 CREATE FUNCTION bitvec_typmod_in(cstring[]) RETURNS integer
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
+COMMENT ON FUNCTION bitvec_in(cstring, oid, integer) IS 'I/O';
+COMMENT ON FUNCTION bitvec_out(bitvec) IS 'I/O';
+COMMENT ON FUNCTION bitvec_recv(internal, oid, integer) IS 'I/O';
+COMMENT ON FUNCTION bitvec_send(bitvec) IS 'I/O';
+COMMENT ON FUNCTION bitvec_typmod_in(cstring[]) IS 'I/O typmod';
+
 CREATE TYPE bitvec (
     INPUT = bitvec_in,
     OUTPUT = bitvec_out,
@@ -80,6 +86,8 @@ CREATE CAST (bytea AS bitvec) WITH FUNCTION bitvec(bytea) AS ASSIGNMENT;
 CREATE CAST (bitvec AS bytea) WITHOUT FUNCTION AS ASSIGNMENT;
 CREATE CAST (bit varying AS bitvec) WITH FUNCTION bitvec(bit varying) AS ASSIGNMENT;
 CREATE CAST (bitvec AS bit varying) WITH FUNCTION varbit(bitvec) AS ASSIGNMENT;
+CREATE CAST (bit AS bitvec) WITH FUNCTION bitvec(bit varying) AS ASSIGNMENT;
+CREATE CAST (bitvec AS bit) WITH FUNCTION varbit(bitvec) AS ASSIGNMENT;
 CREATE CAST (uuid AS bitvec) WITH FUNCTION bitvec(uuid) AS ASSIGNMENT;
 CREATE CAST (bitvec AS uuid) WITH FUNCTION uuid(bitvec) AS ASSIGNMENT;
 
@@ -211,7 +219,7 @@ CREATE OPERATOR CLASS bitvec_jaccard_ops FOR TYPE bitvec USING usearch AS
 CREATE FUNCTION usearch_seal(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'usearch_seal_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION usearch_seal(regclass) IS
-    'builds shards from the tail of a usearch index, and again those whose file is lost; returns the number of entries in them; for the owner';
+    'builds shards from the tail of a usearch index, and again those whose file is lost or damaged; returns the number of entries in them; for the owner';
 
 CREATE FUNCTION usearch_sweep() RETURNS integer
     AS 'MODULE_PATHNAME', 'usearch_sweep_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
@@ -240,7 +248,7 @@ CREATE FUNCTION usearch_shards(
     AS 'MODULE_PATHNAME', 'usearch_shards_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     ROWS 10;
 COMMENT ON FUNCTION usearch_shards(regclass) IS
-    'one row for each shard of a usearch index; state is ok, missing or damaged';
+    'one row for each shard of a usearch index; state is ok, missing or damaged; entries are those with a code';
 
 CREATE FUNCTION usearch_check(
     index regclass, heap boolean DEFAULT false, OUT part text, OUT problem text

@@ -93,3 +93,11 @@ DROP OPERATOR FAMILY unknown_ops USING usearch CASCADE;
 DROP OPERATOR FAMILY crossed_ops USING usearch CASCADE;
 DROP OPERATOR FAMILY bytes_ops USING usearch CASCADE;
 SELECT count(*) FROM pg_opclass WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'usearch');
+
+-- a distance function of ours declared for another type would take any bytes for codes
+CREATE OPERATOR CLASS int4_ops FOR TYPE int4 USING usearch AS
+    FUNCTION 1 (int4, int4) nphd_distance(bitvec, bitvec);
+CREATE TABLE number (n int4);
+CREATE INDEX ON number USING usearch (n int4_ops);
+DROP TABLE number;
+DROP OPERATOR FAMILY int4_ops USING usearch;

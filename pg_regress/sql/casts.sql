@@ -59,3 +59,7 @@ DROP TABLE t;
 SELECT castsource::regtype, casttarget::regtype, castcontext, castmethod
 FROM pg_cast WHERE 'bitvec'::regtype IN (castsource, casttarget) 
 ORDER BY castsource::regtype::text COLLATE "C", casttarget::regtype::text COLLATE "C";
+
+-- bit, directly
+SELECT B'1000000111111111'::bitvec, '81ff'::bitvec::bit(16), '81ff'::bitvec::bit(12);
+SELECT B'101'::bitvec;

@@ -11,6 +11,7 @@ use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use super::OpenIndex;
+use crate::am::options::IndexOptions;
 use crate::compat::locator;
 use crate::seal::{self, NO_SHARD};
 use crate::storage::buffer::{Lock, LockedBuffer, block_count, relation_name};
@@ -38,10 +39,17 @@ fn usearch_check(
     heap: bool,
 ) -> TableIterator<'static, (name!(part, String), name!(problem, String))> {
     let mut problems = Problems::default();
+    // Nobody may lock a table through an index that is not theirs.
+    seal::require_owner(OpenIndex::open(index, pg_sys::AccessShareLock).0);
     let table = heap.then(|| lock_table(index));
     let index = OpenIndex::open(index, pg_sys::AccessShareLock);
-    seal::require_owner(index.0);
     let directory = directory::read(index.0);
+    if directory.header.metric != IndexOptions::of(index.0).metric_code() {
+        problems.add(
+            "metapage",
+            "the index was built for another distance than its operator class has",
+        );
+    }
     check_directory(index.0, &directory, &mut problems);
     check_log(index.0, &directory, &mut problems);
     for (id, segments) in seal::shards(&directory) {
@@ -57,7 +65,7 @@ fn usearch_check(
     TableIterator::new(problems.0)
 }
 
-/// Opens the index's table, against writers. (Table before index, as everybody locks.)
+/// Opens the index's table, locked against writers.
 fn lock_table(index: pg_sys::Oid) -> pg_sys::Relation {
     // SAFETY: raises an error for an OID that is no index.
     unsafe {

@@ -14,14 +14,15 @@ use crate::storage::buffer::relation_name;
 use crate::storage::sweep;
 use crate::storage::update::Logging;
 
-/// An open usearch index; the lock is kept to the end of the transaction.
-struct OpenIndex(pg_sys::Relation);
+/// An open usearch index. Closed and unlocked when dropped.
+struct OpenIndex(pg_sys::Relation, pg_sys::LOCKMODE);
 
 impl OpenIndex {
     /// Opens an index by OID; raises an error for any other kind of relation.
     fn open(oid: pg_sys::Oid, lock: u32) -> Self {
+        let lock = lock as pg_sys::LOCKMODE;
         // SAFETY: opens inside a transaction; a bad OID raises an error.
-        let index = OpenIndex(unsafe { pg_sys::relation_open(oid, lock as i32) });
+        let index = OpenIndex(unsafe { pg_sys::relation_open(oid, lock) }, lock);
         if !is_usearch_index(index.0) {
             report(
                 PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
@@ -38,7 +39,7 @@ impl Drop for OpenIndex {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             // SAFETY: opened by us.
-            unsafe { pg_sys::relation_close(self.0, pg_sys::NoLock as i32) };
+            unsafe { pg_sys::relation_close(self.0, self.1) };
         }
     }
 }

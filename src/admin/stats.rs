@@ -89,7 +89,7 @@ fn usearch_index_stats(
         Metric::Nphd => "nphd",
         Metric::Jaccard => "jaccard",
     };
-    let max_bytes = i32::from(directory.header.max_code_bytes.get());
+    let max_bytes = i32::from(options.max_code_bytes);
     TableIterator::once((
         sealed.all + tail.all,
         sealed.dead + tail.dead,
@@ -154,7 +154,7 @@ fn usearch_shards(
             state.to_string(),
             file_bytes(relation, &id).map(|bytes| bytes as i64),
             sum(|s| s.nodes.get()),
-            sum(|s| s.entries.get()),
+            sum(|s| s.entries.get() - s.nulls.get().min(s.entries.get())),
             sum(|s| s.dead.get()),
             sum(|s| s.block_count.get()),
             built_at,

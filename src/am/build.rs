@@ -49,12 +49,11 @@ pub unsafe extern "C-unwind" fn ambuild(
     let options = IndexOptions::of(index);
     let logging = Logging::AtEndOfBuild;
     let main = pg_sys::ForkNumber::MAIN_FORKNUM;
-    directory::create(index, main, options.metric_code(), options.max_code_bytes, logging);
+    directory::create(index, main, options.metric_code(), logging);
 
     progress(pg_sys::PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOG);
-    let blocks = options.segment_blocks(options.usual_stride());
     let mut state = BuildState {
-        appender: Appender::new(index, blocks, logging),
+        appender: Appender::new(index, options.limits(), logging),
         rows: 0.0,
     };
     // SAFETY: the executor's arguments; the callback gets `state` back.
@@ -116,7 +115,7 @@ pub unsafe extern "C-unwind" fn ambuildempty(index: pg_sys::Relation) {
     let options = IndexOptions::of(index);
     let fork = pg_sys::ForkNumber::INIT_FORKNUM;
     let logging = Logging::AtEndOfBuild;
-    directory::create(index, fork, options.metric_code(), options.max_code_bytes, logging);
+    directory::create(index, fork, options.metric_code(), logging);
     // The init fork is logged even though the index is not: replay must recreate it.
     // SAFETY: logs the one page of the init fork.
     unsafe { pg_sys::log_newpage_range(index, fork, 0, 1, true) };

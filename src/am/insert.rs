@@ -39,8 +39,7 @@ unsafe fn appender<'a>(index: pg_sys::Relation, index_info: *mut pg_sys::IndexIn
         let cache = &mut (*index_info).ii_AmCache;
         if cache.is_null() {
             let options = IndexOptions::of(index);
-            let blocks = options.segment_blocks(options.usual_stride());
-            let appender = Appender::new(index, blocks, Logging::EachChange);
+            let appender = Appender::new(index, options.limits(), Logging::EachChange);
             let mut context = PgMemoryContexts::For((*index_info).ii_Context);
             *cache = context.leak_and_drop_on_delete(appender).cast();
         }

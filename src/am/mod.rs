@@ -51,6 +51,7 @@ fn describe(routine: &mut pg_sys::IndexAmRoutine) {
     routine.amcostestimate = Some(cost::amcostestimate);
     routine.amoptions = Some(options::amoptions);
     routine.ambuildphasename = Some(build::ambuildphasename);
+    routine.amproperty = Some(validate::amproperty);
     routine.amvalidate = Some(validate::amvalidate);
     routine.ambeginscan = Some(scan::ambeginscan);
     routine.amrescan = Some(scan::amrescan);

@@ -13,6 +13,7 @@ use pgrx::prelude::*;
 use super::DISTANCE_PROC;
 use crate::error::report;
 use crate::storage::buffer::relation_name;
+use crate::storage::directory::Limits;
 
 const DEFAULT_M: i32 = 16;
 const DEFAULT_EF_CONSTRUCTION: i32 = 128;
@@ -91,7 +92,7 @@ unsafe extern "C-unwind" fn validate_shard_size(value: *const c_char) {
                 text.to_string_lossy()
             ),
         )
-        .detail(format!("The smallest shard_size is {MIN_SHARD_KB}kB."))
+        .detail(format!("It is a size from {MIN_SHARD_KB}kB to {}kB.", i32::MAX))
         .hint("Valid units are \"B\", \"kB\", \"MB\", \"GB\" and \"TB\".")
         .raise();
     }
@@ -179,7 +180,7 @@ impl IndexOptions {
     }
 
     /// How many blocks of codes of `stride` bytes make a shard of `shard_size` at most.
-    pub fn segment_blocks(&self, stride: u16) -> u32 {
+    fn segment_blocks(&self, stride: u16) -> u32 {
         // All codes distinct is the worst case; estimate by the slope, because of the fixed part.
         const SAMPLE: u64 = 1 << 20;
         let params = self.build_params(stride, 1);
@@ -213,28 +214,57 @@ impl IndexOptions {
         }
     }
 
-    /// Stride of a new segment when nothing is known of its codes.
-    pub fn usual_stride(&self) -> u16 {
-        if self.max_code_bytes == 0 {
+    /// What bounds new segments.
+    pub fn limits(&self) -> Limits {
+        // Without a declared length, that of most codes: longer ones make fewer entries a block.
+        let stride = if self.max_code_bytes == 0 {
             32
         } else {
             self.max_code_bytes
+        };
+        Limits {
+            max_blocks: self.segment_blocks(stride),
+            declared_bytes: self.max_code_bytes,
         }
     }
 }
 
 fn metric_of(index: pg_sys::Relation) -> Metric {
-    // SAFETY: the caller holds the index open; support function 1 is required by amvalidate.
-    let function = unsafe { (*pg_sys::index_getprocinfo(index, 1, DISTANCE_PROC)).fn_addr };
-    crate::types::distance::metric_of_function(function).unwrap_or_else(|| {
+    // SAFETY: the caller holds the index open; PostgreSQL has looked up its support functions.
+    let (function, opcintype) = unsafe {
+        let function = pg_sys::index_getprocid(index, 1, DISTANCE_PROC);
+        (function, *(*index).rd_opcintype)
+    };
+    metric_of_function(function, opcintype).unwrap_or_else(|| {
         report(
             PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
             format!("operator class of index \"{}\" is not supported", relation_name(index)),
         )
-        .detail("Its support function 1 is not a distance that usearch knows.")
+        .detail("Its support function 1 is not a distance of bitvec that usearch knows.")
         .hint("Use bitvec_nphd_ops or bitvec_jaccard_ops.")
         .raise()
     })
+}
+
+/// The distance that a support function computes for values of a type. None for a function that is not ours, or that
+/// was declared for another type: it would take any bytes for codes.
+pub fn metric_of_function(function: pg_sys::Oid, opcintype: pg_sys::Oid) -> Option<Metric> {
+    if function == pg_sys::InvalidOid {
+        return None;
+    }
+    // SAFETY: looks up a function of the catalog; raises an error when there is none.
+    let address = unsafe {
+        let (mut types, mut count) = (std::ptr::null_mut(), 0);
+        pg_sys::get_func_signature(function, &mut types, &mut count);
+        let types = std::slice::from_raw_parts(types, count.max(0) as usize);
+        if types.iter().any(|&declared| declared != opcintype) {
+            return None;
+        }
+        let mut info = pg_sys::FmgrInfo::default();
+        pg_sys::fmgr_info(function, &mut info);
+        info.fn_addr
+    };
+    crate::types::distance::metric_of_address(address)
 }
 
 /// The longest code that the indexed column's type modifier allows, in bytes; 0 without one.

@@ -8,7 +8,7 @@ use std::collections::{BinaryHeap, HashSet};
 
 use iscc_hnsw::cost;
 use iscc_hnsw::directory::Segment;
-use iscc_hnsw::distance::Query;
+use iscc_hnsw::distance::{Metric, Query};
 use iscc_hnsw::log_page::Tid;
 use iscc_hnsw::search::GraphSearch;
 use pgrx::memcxt::PgMemoryContexts;
@@ -36,6 +36,8 @@ enum Stream {
 /// State of a scan between calls.
 #[derive(Default)]
 struct Scan {
+    /// Looked up once.
+    metric: Option<Metric>,
     started: bool,
     query: Option<Query>,
     mode: Option<SearchMode>,
@@ -70,6 +72,7 @@ impl Scan {
         self.early.clear();
         let returned = std::mem::take(&mut self.returned);
         *self = Scan {
+            metric: self.metric,
             query,
             spare,
             returned,
@@ -240,16 +243,19 @@ pub unsafe extern "C-unwind" fn amrescan(
     // SAFETY: the executor's arguments; an ordering key's argument is a bitvec, as the operator
     // class says.
     unsafe {
+        let state = &mut *(*scan).opaque.cast::<Scan>();
         let query = if norderbys > 0 && !orderbys.is_null() {
             let order = &*orderbys;
             (*(*scan).orderByData) = *order;
             let is_null = order.sk_flags & pg_sys::SK_ISNULL as i32 != 0;
-            let metric = IndexOptions::of((*scan).indexRelation).metric;
+            let metric = *state
+                .metric
+                .get_or_insert_with(|| IndexOptions::of((*scan).indexRelation).metric);
             (!is_null).then(|| Query::new(metric, varlena_bytes(order.sk_argument)))
         } else {
             None
         };
-        (*(*scan).opaque.cast::<Scan>()).reset(query);
+        state.reset(query);
     }
 }
 

@@ -44,16 +44,10 @@ fn kind_of(block: u32) -> PageKind {
 }
 
 /// Creates the metapage of an empty index in an empty fork.
-pub fn create(
-    index: pg_sys::Relation,
-    fork: pg_sys::ForkNumber::Type,
-    metric: u8,
-    max_code_bytes: u16,
-    logging: Logging,
-) {
+pub fn create(index: pg_sys::Relation, fork: pg_sys::ForkNumber::Type, metric: u8, logging: Logging) {
     let mut buffer = LockedBuffer::new_block(index, fork, META_BLOCK);
     let mut update = Update::begin(index, logging);
-    format::init_meta(update.new_page(&mut buffer), metric, max_code_bytes);
+    format::init_meta(update.new_page(&mut buffer), metric);
     update.commit();
 }
 
@@ -94,6 +88,16 @@ fn read_under(index: pg_sys::Relation, meta: &LockedBuffer) -> Directory {
     Directory { header, listed }
 }
 
+/// What bounds new segments. From the index's definition as it is now: ALTER TABLE can lift the limit of
+/// a column's type without rewriting the index.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    /// Blocks of one segment at most.
+    pub max_blocks: u32,
+    /// Bytes that the column's type allows; 0 without a limit.
+    pub declared_bytes: u16,
+}
+
 /// What an insert needs of the open segment.
 #[derive(Clone, Copy)]
 pub struct Room {
@@ -101,8 +105,8 @@ pub struct Room {
     pub full_block: Option<u32>,
     /// Bytes of the code to insert.
     pub code_bytes: usize,
-    /// Blocks of one segment at most.
-    pub max_blocks: u32,
+    /// What bounds the open segment.
+    pub limits: Limits,
 }
 
 /// Makes sure that there is an open page other than `room.full_block` whose cells hold the code.
@@ -114,7 +118,7 @@ pub fn make_room(index: pg_sys::Relation, room: Room, logging: Logging) {
         if fits && open.last_block() != room.full_block {
             return;
         }
-        let can_grow = open.block_count < room.max_blocks && header.used_blocks.get() == open.blocks().end;
+        let can_grow = open.block_count < room.limits.max_blocks && header.used_blocks.get() == open.blocks().end;
         if fits && can_grow {
             return add_page(index, &mut meta, header, logging);
         }
@@ -124,7 +128,7 @@ pub fn make_room(index: pg_sys::Relation, room: Room, logging: Logging) {
     header.open = Segment {
         start_block: header.used_blocks,
         block_count: 0.into(),
-        stride: stride_for(&header, room.code_bytes).into(),
+        stride: stride_for(&header, room).into(),
         state: STATE_OPEN,
         epoch: header.next_epoch,
         ..Segment::default()
@@ -136,11 +140,11 @@ pub fn make_room(index: pg_sys::Relation, room: Room, logging: Logging) {
 /// The stride of a new segment: what the column's type declares, else what the last segment had,
 /// doubled until the code fits. (So the stride only grows and alternating lengths do not open a
 /// segment each.)
-fn stride_for(header: &MetaHeader, code_bytes: usize) -> u16 {
+fn stride_for(header: &MetaHeader, room: Room) -> u16 {
     const SMALLEST: usize = 32;
-    match header.max_code_bytes.get() {
+    match room.limits.declared_bytes {
         0 => usize::from(header.open.stride.get())
-            .max(code_bytes)
+            .max(room.code_bytes)
             .max(SMALLEST)
             .next_power_of_two()
             .min(log_page::MAX_CODE_BYTES) as u16,

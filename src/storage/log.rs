@@ -6,26 +6,25 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::buffer::{Lock, LockedBuffer, relation_name};
-use super::directory::{self, Room};
+use super::directory::{self, Limits, Room};
 use super::update::{Logging, critical, log_in_place, needs_wal};
 use crate::error::{corrupt_page, report};
 
 /// Appends entries to the open segment; keeps in mind where the last one went.
 pub struct Appender {
-    max_blocks: u32,
+    limits: Limits,
     logging: Logging,
     wal: bool,
     open_block: Option<u32>,
 }
 
 impl Appender {
-    /// Segments opened on the way have `max_blocks` blocks at most.
-    pub fn new(index: pg_sys::Relation, max_blocks: u32, logging: Logging) -> Self {
-        let wal = logging == Logging::EachChange && needs_wal(index);
+    /// An appender for one statement, or one build.
+    pub fn new(index: pg_sys::Relation, limits: Limits, logging: Logging) -> Self {
         Appender {
-            max_blocks,
+            limits,
             logging,
-            wal,
+            wal: logging == Logging::EachChange && needs_wal(index),
             open_block: None,
         }
     }
@@ -39,7 +38,7 @@ impl Appender {
         }
         loop {
             let header = directory::read_header(index);
-            check_len(index, code.len(), usize::from(header.max_code_bytes.get()));
+            check_len(index, code.len(), usize::from(self.limits.declared_bytes));
             let full_block = header.open_segment().and_then(Segment::last_block);
             if let Some(block) = full_block
                 && self.append_to(index, block, code, tid)
@@ -50,7 +49,7 @@ impl Appender {
             let room = Room {
                 full_block,
                 code_bytes: code.len(),
-                max_blocks: self.max_blocks,
+                limits: self.limits,
             };
             directory::make_room(index, room, self.logging);
             pgrx::check_for_interrupts!();

@@ -39,7 +39,7 @@ sql_function!(
 );
 
 /// Which distance an operator class's support function computes; None for one that is not ours.
-pub fn metric_of_function(address: pgrx::pg_sys::PGFunction) -> Option<Metric> {
+pub fn metric_of_address(address: pgrx::pg_sys::PGFunction) -> Option<Metric> {
     let address = address? as *const ();
     if std::ptr::eq(address, nphd_distance as *const ()) {
         Some(Metric::Nphd)

@@ -37,7 +37,7 @@ fn parse(text: &[u8]) -> Datum {
     }
     if digits.is_empty() || digits.len() % 2 != 0 {
         quoted()
-            .detail(format!("There are {} hexadecimal digits.", digits.len()))
+            .detail(format!("The number of hexadecimal digits is {}.", digits.len()))
             .hint("A bitvec has whole bytes, two digits each, and one byte at least.")
             .raise();
     }

@@ -1,16 +1,18 @@
 //! Build rate, recall and latency on a file of real codes.
 //!
-//! Usage: `measure FILE [ROWS] [M] [EF_CONSTRUCTION] [THREADS]`, where FILE is an uncompressed TSV of `id<TAB>bits<TAB>hex`. The
-//! first ROWS rows (100,000) are stored, cut to `bits`; of the rest up to 500 per length are queries, and as many stored.
+//! Usage: `measure FILE [ROWS] [M] [EF_CONSTRUCTION] [THREADS] [--usearch]`, where FILE is an uncompressed TSV of
+//! `id<TAB>bits<TAB>hex`. The first ROWS rows (100,000) are stored, cut to `bits`; of the rest up to 2,000 per length are
+//! queries, and as many stored. With `--usearch`, the only other thing measured is USearch on the same distinct codes.
 
 use std::collections::HashSet;
 use std::time::Instant;
 
 use iscc_hnsw::build::{BuildControl, BuildParams, BuiltShard, ShardBuilder, ShardIdentity};
-use iscc_hnsw::distance::{Metric, Query};
+use iscc_hnsw::distance::{Metric, Query, key_to_distance};
 use iscc_hnsw::kernels::Kernel;
 use iscc_hnsw::search::GraphSearch;
 use iscc_hnsw::shard::Shard;
+use usearch::{Index, IndexOptions, MetricKind, ScalarKind, b1x8};
 
 /// Queries of each length and kind.
 const QUERIES: usize = 2000;
@@ -131,14 +133,115 @@ fn measure_scan(rows: &[Row]) {
     }
 }
 
+/// Bytes of a row of USearch: length byte and code.
+const ROW: usize = 33;
+
+/// NPHD of rows as USearch passes them.
+fn row_distance(a: *const b1x8, b: *const b1x8) -> f32 {
+    // SAFETY: USearch passes rows of `ROW` bytes, and `b1x8` is a byte.
+    let (a, b) = unsafe { (&*a.cast::<[u8; ROW]>(), &*b.cast::<[u8; ROW]>()) };
+    let end = |row: &[u8; ROW]| usize::from(row[0]).min(ROW - 1) + 1;
+    Metric::Nphd.distance(&a[1..end(a)], &b[1..end(b)]) as f32
+}
+
+fn row_of(code: &[u8]) -> Vec<u8> {
+    let mut row = vec![code.len() as u8];
+    row.extend_from_slice(code);
+    row.resize(ROW, 0);
+    row
+}
+
+/// USearch's index of the nodes of a shard, added by one thread in the order in which their codes first came.
+fn build_usearch(shard: &Shard<Vec<u8>>, stored: &[Row], m: u16, ef_construction: u16) -> Index {
+    let mut index = Index::new(&IndexOptions {
+        dimensions: ROW * 8,
+        metric: MetricKind::Hamming,
+        quantization: ScalarKind::B1,
+        connectivity: m.into(),
+        expansion_add: ef_construction.into(),
+        expansion_search: 64,
+        multi: false,
+    })
+    .expect("valid options");
+    index.change_metric::<b1x8>(Box::new(row_distance));
+    let count = shard.nodes() as usize;
+    index.reserve_capacity_and_threads(count, 1).expect("memory");
+    let mut seen = HashSet::new();
+    let cpu_start = cpu_seconds();
+    for (bytes, code) in stored {
+        if seen.insert(&code[..*bytes]) {
+            let row = row_of(&code[..*bytes]);
+            index.add(seen.len() as u64, b1x8::from_u8s(&row)).expect("reserved");
+        }
+    }
+    let cpu = cpu_seconds() - cpu_start;
+    assert_eq!(index.size(), count);
+    println!("build, usearch: {count} nodes, {:.0}/cpu s", count as f64 / cpu);
+    index
+}
+
+/// Recall of the ten nearest and processor time of a query, USearch on its index against us on ours.
+fn compare(shard: &Shard<Vec<u8>>, index: &Index, queries: &[Query], label: &str) {
+    let truths: Vec<f64> = queries
+        .iter()
+        .map(|query| key_to_distance(truth(shard, query)[9]))
+        .collect();
+    let (mut search, mut out) = (GraphSearch::new(), Vec::new());
+    for ef in [32, 64, 128, 256, 512] {
+        index.change_expansion_search(ef);
+        // A key is rounded down, and so may be the distance: no two fractions are as close as this.
+        let is_hit = |distance: f64, truth: f64| usize::from(distance < truth + 1e-6);
+        let (mut theirs, mut ours) = (0, 0);
+        let start = cpu_seconds();
+        for (query, &truth) in queries.iter().zip(&truths) {
+            let found = index.search(b1x8::from_u8s(&row_of(query.code())), 10).expect("valid");
+            theirs += found.distances.iter().map(|&d| is_hit(d.into(), truth)).sum::<usize>();
+        }
+        let middle = cpu_seconds();
+        for (query, &truth) in queries.iter().zip(&truths) {
+            search.start(shard, query, ef, &mut out);
+            let nearest = out.iter().take(10);
+            ours += nearest.map(|c| is_hit(key_to_distance(c.key), truth)).sum::<usize>();
+        }
+        let end = cpu_seconds();
+        let n = queries.len() as f64;
+        let (recall, micros) = (|hits| hits as f64 / (10.0 * n), |seconds: f64| seconds * 1e6 / n);
+        println!(
+            "{label:>12} | ef {ef:3} | usearch {:.4} {:4.0} us | ours {:.4} {:4.0} us",
+            recall(theirs),
+            micros(middle - start),
+            recall(ours),
+            micros(end - middle)
+        );
+    }
+}
+
+fn against_usearch(stored: &[Row], held_out: &[Row], m: u16, ef_construction: u16) {
+    let shard = open(&build(stored, m, ef_construction, 1));
+    let index = build_usearch(&shard, stored, m, ef_construction);
+    for bytes in lengths_of(stored) {
+        compare(
+            &shard,
+            &index,
+            &queries(held_out, bytes),
+            &format!("held out {}", bytes * 8),
+        );
+    }
+}
+
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
+    let mut arguments: Vec<String> = std::env::args().collect();
+    let with_usearch = arguments.iter().any(|argument| argument == "--usearch");
+    arguments.retain(|argument| argument != "--usearch");
     let number = |i: usize, default| arguments.get(i).and_then(|s| s.parse().ok()).unwrap_or(default);
     let rows = read_rows(&arguments[1]);
     let stored = &rows[..rows.len().min(number(2, 100_000))];
     let held_out = &rows[stored.len()..];
-    measure_scan(&stored[..stored.len().min(10_000)]);
     let (m, ef_construction) = (number(3, 16) as u16, number(4, 128) as u16);
+    if with_usearch {
+        return against_usearch(stored, held_out, m, ef_construction);
+    }
+    measure_scan(&stored[..stored.len().min(10_000)]);
     let threads = number(5, 2);
     if threads > 1 {
         report(&build(stored, m, ef_construction, threads), stored, held_out);
@@ -146,35 +249,41 @@ fn main() {
     report(&build(stored, m, ef_construction, 1), stored, held_out);
 }
 
-fn report(built: &BuiltShard, stored: &[Row], held_out: &[Row]) {
-    let mut bytes = Vec::new();
-    let start = Instant::now();
-    built
-        .write(
-            &mut bytes,
-            &ShardIdentity {
-                id: [7; 16],
-                ranges: vec![],
-                built_at: 0,
-            },
-        )
-        .expect("writes to memory");
-    let written = start.elapsed();
-    let shard = Shard::open(bytes).expect("opens");
-    println!(
-        "written in {written:.1?}, {} bytes, verify: {:?}",
-        shard.file_bytes(),
-        shard.verify()
-    );
-    let lengths: HashSet<usize> = stored.iter().map(|row| row.0).collect();
+/// The lengths that occur, ascending.
+fn lengths_of(rows: &[Row]) -> Vec<usize> {
+    let lengths: HashSet<usize> = rows.iter().map(|row| row.0).collect();
     let mut lengths: Vec<usize> = lengths.into_iter().collect();
     lengths.sort_unstable();
-    for &bytes in &lengths {
-        // Every length cut from any row, which is what an application asks, not only from rows stored at that length.
+    lengths
+}
+
+/// Queries of a length cut from any row, which is what an application asks, not only from rows stored at that length.
+fn queries(rows: &[Row], bytes: usize) -> Vec<Query> {
+    let step = (rows.len() / QUERIES).max(1);
+    let query = |row: &Row| Query::new(Metric::Nphd, &row.1[..bytes.min(row.1.len())]);
+    rows.iter().step_by(step).map(query).collect()
+}
+
+/// Writes the file to memory and opens it.
+fn open(built: &BuiltShard) -> Shard<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let start = Instant::now();
+    let identity = ShardIdentity {
+        id: [7; 16],
+        ranges: vec![],
+        built_at: 0,
+    };
+    built.write(&mut bytes, &identity).expect("writes to memory");
+    println!("written in {:.1?}, {} bytes", start.elapsed(), bytes.len());
+    Shard::open(bytes).expect("opens")
+}
+
+fn report(built: &BuiltShard, stored: &[Row], held_out: &[Row]) {
+    let shard = open(built);
+    println!("verify: {:?}", shard.verify());
+    for bytes in lengths_of(stored) {
         for (label, rows) in [("held out", held_out), ("stored", stored)] {
-            let step = (rows.len() / QUERIES).max(1);
-            let query = |row: &Row| Query::new(Metric::Nphd, &row.1[..bytes.min(row.1.len())]);
-            let queries: Vec<Query> = rows.iter().step_by(step).map(query).collect();
+            let queries = queries(rows, bytes);
             if !queries.is_empty() {
                 measure(&shard, &queries, &format!("{label} {}", bytes * 8));
             }

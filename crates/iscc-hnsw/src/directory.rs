@@ -95,11 +95,8 @@ pub struct MetaHeader {
     pub metric: u8,
     /// Zero.
     pub reserved: u8,
-    /// Bytes of the longest code that the column's type allows; the stride of new segments.
-    /// 0: no limit declared, each new segment takes the stride that its entries need.
-    pub max_code_bytes: U16,
     /// Zero.
-    pub reserved2: U16,
+    pub reserved2: U32,
     /// Blocks in use, from block 0; blocks beyond may exist after a crash and are used first.
     pub used_blocks: U32,
     /// Generation to give to the next segment.
@@ -131,14 +128,13 @@ fn entries_offset(kind: PageKind) -> usize {
 }
 
 /// Turns a page with a fresh PostgreSQL header into the metapage of an empty index.
-pub fn init_meta(page: &mut [u8; PAGE_BYTES], metric: u8, max_code_bytes: u16) {
+pub fn init_meta(page: &mut [u8; PAGE_BYTES], metric: u8) {
     page::set_tail(page, &page::new_tail(PageKind::Meta));
     page::set_bounds(page, META_ENTRIES_OFFSET, TAIL_OFFSET);
     let header = MetaHeader {
         magic: META_MAGIC.into(),
         version: LOG_VERSION.into(),
         metric,
-        max_code_bytes: max_code_bytes.into(),
         used_blocks: 1.into(),
         next_epoch: 1.into(),
         ..MetaHeader::default()
@@ -163,7 +159,7 @@ pub fn meta(page: &[u8; PAGE_BYTES]) -> Result<MetaHeader, PageError> {
         return Err(PageError::Version(header.version.get()));
     }
     let open_is_sane = header.open.state == STATE_NONE || header.open.is_valid();
-    if !open_is_sane || usize::from(header.max_code_bytes.get()) > MAX_CODE_BYTES {
+    if !open_is_sane {
         return Err(PageError::Layout);
     }
     Ok(header)
@@ -251,7 +247,7 @@ mod tests {
     #[test]
     fn metapage_round_trip() {
         let mut page = Box::new([0u8; PAGE_BYTES]);
-        init_meta(&mut page, 1, 32);
+        init_meta(&mut page, 1);
         let mut header = meta(&page).unwrap();
         assert_eq!(header.open_segment(), None);
         header.open = Segment {
@@ -268,7 +264,7 @@ mod tests {
         for kind in [PageKind::Meta, PageKind::Directory] {
             let mut page = Box::new([0u8; PAGE_BYTES]);
             match kind {
-                PageKind::Meta => init_meta(&mut page, 1, 0),
+                PageKind::Meta => init_meta(&mut page, 1),
                 _ => init_directory(&mut page),
             }
             let mut n = 0;
@@ -292,7 +288,7 @@ mod tests {
     fn nonsense_is_refused() {
         let mut page = Box::new([0u8; PAGE_BYTES]);
         assert_eq!(meta(&page), Err(PageError::NotOurs));
-        init_meta(&mut page, 1, 32);
+        init_meta(&mut page, 1);
         let bad = [
             Segment {
                 stride: 0.into(),

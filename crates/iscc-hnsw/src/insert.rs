@@ -223,8 +223,7 @@ impl<'a> Inserter<'a> {
         let settled = graph.settled(from, level);
         let mark = |(i, (&key, &id)): (usize, (&u32, &u32))| pack(key, id) | u64::from(i >= settled);
         self.found.clear();
-        self.found
-            .extend(self.keys.iter().zip(&self.ids).enumerate().map(mark));
+        self.found.extend(self.keys.iter().zip(&self.ids).enumerate().map(mark));
         self.found.sort_unstable();
         self.reselect(from, graph.capacity(level));
         graph.set_neighbors(from, level, &self.selected);

@@ -126,7 +126,9 @@ impl<'a> LogPage<'a> {
         let stride = self.tail.stride.get();
         lengths.clear();
         lengths.extend(
-            column.rchunks_exact(ENTRY_BYTES).map(|e| u16::from_le_bytes([e[6], e[7]]).min(stride)),
+            column
+                .rchunks_exact(ENTRY_BYTES)
+                .map(|e| u16::from_le_bytes([e[6], e[7]]).min(stride)),
         );
     }
 

@@ -87,7 +87,7 @@ proptest! {
     #[test]
     fn columns_agree_with_single_keys(
         query in code(),
-        stride in 1usize..70,
+        stride in prop_oneof![1usize..70, Just(32)],
         lengths in proptest::collection::vec(0u16..80, 0..40),
         seed: u64,
     ) {
@@ -102,6 +102,49 @@ proptest! {
                 kernel.keys(metric, &query, &codes, stride, &lengths, &mut out);
                 prop_assert_eq!(&out, &expected, "{:?}", kernel);
             }
+        }
+    }
+}
+
+/// Columns that blocks of codes are made of, and rests: single lengths at or above the query's, a few others among them.
+#[test]
+fn columns_of_32_bytes_agree_with_the_oracle() {
+    let mut random = Random(5);
+    for case in 0..2_000 {
+        let count = random.below(60);
+        let usual = [0, 1, 8, 16, 31, 32, 32, 40, u16::MAX][random.below(9)];
+        let lengths: Vec<u16> = (0..count)
+            .map(|_| {
+                if random.below(1 + case % 20) == 1 {
+                    random.below(70) as u16
+                } else {
+                    usual
+                }
+            })
+            .collect();
+        let query_bytes = [0, 1, 7, 8, 9, 16, 31, 32, 33, 64][random.below(10)];
+        let query = random.bytes(query_bytes);
+        // An allocation of its own, which ends where the last code does.
+        let mut codes = random.bytes(32 * count);
+        if case % 3 == 0 {
+            codes.fill([0, 255][case % 2]);
+        }
+        let expected: Vec<u32> = lengths
+            .iter()
+            .zip(codes.chunks(32))
+            .map(|(&length, code)| {
+                let (bits, all) = fraction(Metric::Nphd, &query, &code[..usize::from(length).min(32)]);
+                if length == 0 {
+                    u32::MAX
+                } else {
+                    ((bits << 31) / all) as u32
+                }
+            })
+            .collect();
+        for kernel in Kernel::available() {
+            let mut out = vec![1; count];
+            kernel.keys(Metric::Nphd, &query, &codes, 32, &lengths, &mut out);
+            assert_eq!(out, expected, "{kernel:?} {query:?} {lengths:?}");
         }
     }
 }

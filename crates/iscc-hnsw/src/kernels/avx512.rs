@@ -102,4 +102,8 @@ impl Popcount for Avx512 {
     }
 }
 
-super::kernel_table!("avx512", Avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,bmi2");
+super::kernel_table!(
+    "avx512",
+    Avx512,
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,bmi2"
+);

@@ -10,10 +10,6 @@ const STRIDE: usize = 32;
 /// Codes of a block.
 const BLOCK: usize = 8;
 
-/// Distance in bytes from the codes that are compared to those asked to be loaded: the processor foresees the column
-/// itself, but not across pages, and not far enough for memory.
-const AHEAD: usize = 4096;
-
 /// Sums of the quarters of eight codes, which come two to a register: lane `i` is of code `i`.
 ///
 /// # Safety
@@ -117,7 +113,12 @@ impl Prepared {
         unsafe {
             let common = _mm512_cvtepu16_epi64(_mm_min_epu16(lengths, self.length));
             let bits = _mm512_slli_epi64::<3>(common);
-            let beyond = |a, b| bits_beyond(_mm512_permutexvar_epi64(_mm512_setr_epi64(a, a, a, a, b, b, b, b), bits));
+            let beyond = |a, b| {
+                bits_beyond(_mm512_permutexvar_epi64(
+                    _mm512_setr_epi64(a, a, a, a, b, b, b, b),
+                    bits,
+                ))
+            };
             let beyond = [beyond(0, 1), beyond(2, 3), beyond(4, 5), beyond(6, 7)];
             let reciprocals = _mm512_i64gather_epi64::<8>(common, RECIPROCALS.as_ptr().cast());
             let product = _mm512_mullo_epi64(self.differing(codes, beyond), reciprocals);
@@ -139,11 +140,8 @@ pub(super) unsafe fn nphd_keys(query: &[u8], codes: &[u8], lengths: &[u16], out:
     let query = unsafe { Prepared::new(query) };
     let blocks = codes.chunks_exact(BLOCK * STRIDE).zip(lengths.chunks_exact(BLOCK));
     for ((codes, lengths), out) in blocks.zip(out.chunks_exact_mut(BLOCK)) {
-        // SAFETY: the three have a block each, and all accesses are to these; a prefetch never faults.
+        // SAFETY: the three have a block each, and all accesses are to these.
         unsafe {
-            for line in (0..BLOCK * STRIDE).step_by(64) {
-                _mm_prefetch::<_MM_HINT_T0>(codes.as_ptr().wrapping_add(AHEAD + line).cast());
-            }
             let lengths = _mm_loadu_si128(lengths.as_ptr().cast());
             // A code of no bytes is never long enough, not even for a query of none.
             let is_long = _mm_cmpge_epu16_mask(lengths, _mm_max_epu16(query.length, _mm_set1_epi16(1)));
