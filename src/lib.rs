@@ -3,7 +3,7 @@
 
 // Every export is reached through SQL, where it is documented; PostgreSQL's callbacks have the
 // contracts of its manual.
-#![allow(clippy::missing_safety_doc)]
+#![allow(clippy::missing_safety_doc, clippy::too_many_arguments)]
 
 mod admin;
 mod am;

@@ -49,7 +49,7 @@ pub fn recall(cluster: &Cluster, kinds: &[(&str, &[Row])]) {
     let statement = truth_client.prepare(QUERY).expect("prepare");
     for (kind, rows) in kinds {
         let queries = sample(rows, QUERIES);
-        let mut ask = |client: &mut Client, statement: &Statement| -> Vec<Vec<f64>> {
+        let ask = |client: &mut Client, statement: &Statement| -> Vec<Vec<f64>> {
             queries
                 .iter()
                 .map(|q| distances(client, statement, &Binary::bitvec(&q.code)))

@@ -102,12 +102,13 @@ unsafe extern "C-unwind" fn validate_shard_size(value: *const c_char) {
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amoptions(reloptions: Datum, validate: bool) -> *mut pg_sys::bytea {
     use std::mem::offset_of;
-    let element = |name: &'static CStr, opttype, offset: usize| {
-        let mut element = pg_sys::relopt_parse_elt::default();
-        element.optname = name.as_ptr();
-        element.opttype = opttype;
-        element.offset = offset as i32;
-        element
+    // PostgreSQL 18 has one more field.
+    #[allow(clippy::needless_update)]
+    let element = |name: &'static CStr, opttype, offset: usize| pg_sys::relopt_parse_elt {
+        optname: name.as_ptr(),
+        opttype,
+        offset: offset as i32,
+        ..Default::default()
     };
     use pg_sys::relopt_type::{RELOPT_TYPE_INT, RELOPT_TYPE_STRING};
     let table = [

@@ -35,7 +35,7 @@ fn parse(text: &[u8]) -> Datum {
             .hint("Write the code in hexadecimal: \\xff80 or ff80.")
             .raise();
     }
-    if digits.is_empty() || digits.len() % 2 != 0 {
+    if digits.is_empty() || !digits.len().is_multiple_of(2) {
         quoted()
             .detail(format!("The number of hexadecimal digits is {}.", digits.len()))
             .hint("A bitvec has whole bytes, two digits each, and one byte at least.")
