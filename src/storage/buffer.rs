@@ -3,6 +3,8 @@
 use iscc_hnsw::page::PAGE_BYTES;
 use pgrx::pg_sys;
 
+use crate::error::corrupt_page;
+
 /// A whole page.
 pub type Page = [u8; PAGE_BYTES];
 
@@ -73,7 +75,12 @@ impl LockedBuffer {
                 pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_EXCLUSIVE as i32);
                 buffer
             };
-            LockedBuffer { buffer }
+            let new = LockedBuffer { buffer };
+            if new.block() != block {
+                let why = format!("the metapage counts {block} blocks, the relation has {existing}");
+                corrupt_page(&relation_name(relation), 0, why);
+            }
+            new
         }
     }
 

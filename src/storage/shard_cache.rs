@@ -84,7 +84,11 @@ pub fn get(at: Locator, id: &ShardId, segments: &[Segment]) -> Option<Rc<MappedS
         stamp,
         shard: shard.clone(),
     };
-    CACHE.with_borrow_mut(|cache| cache.insert((at, *id), cached));
+    CACHE.with_borrow_mut(|cache| {
+        // Mappings of files that are gone, say of dropped indexes, would keep their disk space.
+        cache.retain(|(at, id), cached| cached.shard.is_none() || shard_file::path(*at, id).exists());
+        cache.insert((at, *id), cached);
+    });
     shard
 }
 
@@ -138,6 +142,11 @@ pub fn open(path: &Path, id: &ShardId, segments: &[Segment]) -> Result<MappedSha
 }
 
 fn warn(path: &Path, why: &Unusable) {
+    // A standby gets the log, not the files: that is no fault.
+    // SAFETY: reads shared state.
+    if matches!(why, Unusable::Missing) && unsafe { pgrx::pg_sys::RecoveryInProgress() } {
+        return;
+    }
     let path = path.display();
     let (code, message) = match why {
         Unusable::Missing => (

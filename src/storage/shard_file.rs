@@ -1,14 +1,13 @@
 //! Names of shard files, and writing one so that it is there whole or not at all.
 //!
-//! A file is `iscc_usearch/<tablespace>_<database>_<relation>_<id>.usearch` below the data directory.
-//! The name says which relation's metapage has to list the id: another process can tell an orphan
-//! without opening the file. The id, not the relation's number, is the identity: numbers are reused.
+//! A file is `iscc_usearch/<name>` below the data directory; [`ShardName`] says what the name tells.
 
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use iscc_hnsw::file_name::ShardName;
 use pgrx::pg_sys;
 
 use crate::compat::Locator;
@@ -17,7 +16,6 @@ use crate::compat::Locator;
 pub const DIRECTORY: &str = "iscc_usearch";
 /// Files being written; base backups leave out what has this name.
 const TEMPORARY_PREFIX: &str = "pgsql_tmp_";
-const SUFFIX: &str = ".usearch";
 
 /// Identity of a shard.
 pub type ShardId = [u8; 16];
@@ -53,8 +51,13 @@ pub fn hex(id: &ShardId) -> String {
 
 /// Path of a published shard, relative to the data directory.
 pub fn path(at: Locator, id: &ShardId) -> PathBuf {
-    let name = format!("{}_{}_{}_{}{SUFFIX}", at.tablespace, at.database, at.number, hex(id));
-    Path::new(DIRECTORY).join(name)
+    let name = ShardName {
+        tablespace: at.tablespace,
+        database: at.database,
+        relation: at.number,
+        id: *id,
+    };
+    Path::new(DIRECTORY).join(name.to_string())
 }
 
 /// Understands a file name; None for one that is not ours.
@@ -62,16 +65,14 @@ pub fn parse_name(name: &str) -> Option<FileName> {
     if name.starts_with(TEMPORARY_PREFIX) {
         return Some(FileName::Temporary);
     }
-    let mut parts = name.strip_suffix(SUFFIX)?.split('_');
-    let mut number = || parts.next()?.parse::<u32>().ok();
-    let locator = Locator {
-        tablespace: number()?,
-        database: number()?,
-        number: number()?,
-    };
-    let id = u128::from_str_radix(parts.next()?, 16).ok()?.to_be_bytes();
-    let whole = parts.next().is_none() && path(locator, &id).file_name()?.to_str()? == name;
-    whole.then_some(FileName::Shard(locator, id))
+    ShardName::parse(name).map(|name| {
+        let at = Locator {
+            tablespace: name.tablespace,
+            database: name.database,
+            number: name.relation,
+        };
+        FileName::Shard(at, name.id)
+    })
 }
 
 /// A shard file under its final name, not yet known to be listed. While this lives, the sweep
@@ -167,38 +168,4 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 fn fsync_enabled() -> bool {
     // SAFETY: the value of the server's `fsync` setting.
     unsafe { pg_sys::enableFsync }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_round_trip() {
-        let at = Locator {
-            tablespace: 1663,
-            database: 5,
-            number: u32::MAX,
-        };
-        let id = [0xab; 16];
-        let path = path(at, &id);
-        assert!(path.as_os_str().len() < 99);
-        let name = path.file_name().unwrap().to_str().unwrap();
-        assert_eq!(parse_name(name), Some(FileName::Shard(at, id)));
-        assert_eq!(parse_name("pgsql_tmp_00"), Some(FileName::Temporary));
-        for foreign in [
-            "",
-            "x",
-            "1_2_3_4.usearch",
-            "1_2_3.usearch",
-            &name[1..],
-            &format!("{name}~"),
-        ] {
-            let parsed = parse_name(foreign);
-            assert!(
-                !matches!(parsed, Some(FileName::Shard(a, i)) if a == at && i == id),
-                "{foreign}"
-            );
-        }
-    }
 }

@@ -12,6 +12,7 @@
 //! | [`ranges`] | from a shard's ordinals to blocks and slots of the log |
 //! | [`shard`] | O(1) opening, codes and posting lists of a file |
 //! | [`page`], [`log_page`], [`directory`] | pages of the index relation |
+//! | [`file_name`] | names of shard files |
 //! | [`cost`] | what searches cost |
 //! | [`verify`] | full structural check of a file |
 //! | [`search`] | resumable best-first search over a file |
@@ -21,6 +22,7 @@ mod code_set;
 pub mod cost;
 pub mod directory;
 pub mod distance;
+pub mod file_name;
 pub mod format;
 mod graph;
 mod insert;

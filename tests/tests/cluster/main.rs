@@ -3,6 +3,7 @@
 mod crash;
 mod harness;
 mod lifecycle;
+mod pages;
 mod planner;
 mod recall;
 mod shard_files;
