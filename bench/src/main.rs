@@ -34,18 +34,37 @@ fn main() {
     client.batch_execute("VACUUM ANALYZE mixed").expect("vacuum");
     println!("CREATE INDEX: {:.0} codes/s\n", ROWS as f64 / build * 1000.0);
 
+    // `scripts/bench latency copy` runs these parts only.
+    let parts: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|p| p == part);
     let kinds = [
         ("stored codes", stored),
         ("held-out versions", &held_out),
         ("unrelated codes", &foreign),
     ];
-    reads::recall(&cluster, &kinds);
-    reads::latency(&cluster, stored, &held_out);
-    reads::filter(&cluster, stored);
-    reads::first_query(&cluster, stored);
-    reads::memory(&cluster, stored);
-    reads::beside_pgvector(&cluster, stored, &held_out);
-    writes::copy(&cluster, stored);
-    writes::vacuum(&cluster, stored);
+    if wanted("recall") {
+        reads::recall(&cluster, &kinds);
+    }
+    if wanted("latency") {
+        reads::latency(&cluster, stored, &held_out);
+    }
+    if wanted("filter") {
+        reads::filter(&cluster, stored);
+    }
+    if wanted("first_query") {
+        reads::first_query(&cluster, stored);
+    }
+    if wanted("memory") {
+        reads::memory(&cluster, stored);
+    }
+    if wanted("pgvector") {
+        reads::beside_pgvector(&cluster, stored, &held_out);
+    }
+    if wanted("copy") {
+        writes::copy(&cluster, stored);
+    }
+    if wanted("vacuum") {
+        writes::vacuum(&cluster, stored);
+    }
     cluster.assert_no_crash();
 }
