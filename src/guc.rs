@@ -20,7 +20,7 @@ static SEARCH_MODE: GucSetting<SearchMode> = GucSetting::<SearchMode>::new(Searc
 static EF_SEARCH: GucSetting<i32> = GucSetting::<i32>::new(0);
 
 /// Effort of a graph search when `ef_search` is 0: candidates kept.
-pub const DEFAULT_EF_SEARCH: usize = 256;
+pub const DEFAULT_EF_SEARCH: usize = 320;
 const MAX_EF_SEARCH: i32 = 10_000;
 
 /// `iscc_usearch.search_mode`.

@@ -7,8 +7,8 @@ use std::thread;
 use cluster_tests::Cluster;
 use cluster_tests::codes::{self, create_table, insert_sql, load};
 use cluster_tests::search::{
-    assert_complete, assert_exact, assert_sound, assert_well_formed, each, index_client, mean_recall, nearest, seal,
-    truth_client, value,
+    assert_complete, assert_each_once, assert_exact, assert_sound, assert_well_formed, each, index_client, mean_recall,
+    nearest, seal, truth_client, value,
 };
 use postgres::Client;
 
@@ -156,7 +156,7 @@ fn empty() {
     }
 }
 
-/// Queries beside DELETE, VACUUM, INSERT and seals: full answers, in order, of rows that exist.
+/// Queries beside DELETE, VACUUM, INSERT and seals: full answers of rows that exist, exact ones in order.
 #[test]
 fn beside_queries() {
     let rows = codes::text(16_000);
@@ -176,7 +176,11 @@ fn beside_queries() {
                         return;
                     }
                     let answer = nearest(&mut client, "t", &query.code, "LIMIT 50");
-                    assert_well_formed(&answer);
+                    // Where most of a shard is dead, a graph search goes on for long and may find a row late.
+                    match mode {
+                        "exact" => assert_well_formed(&answer),
+                        _ => assert_each_once(&answer),
+                    }
                     assert_eq!(answer.len(), 50, "{mode}: too few rows");
                 }
             })
