@@ -7,4 +7,5 @@ mod pages;
 mod planner;
 mod recall;
 mod shard_files;
+mod standby;
 mod vacuum;
