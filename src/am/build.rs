@@ -9,7 +9,7 @@ use pgrx::prelude::*;
 use super::options::IndexOptions;
 use crate::seal::{self, Inspect};
 use crate::storage::buffer::block_count;
-use crate::storage::directory;
+use crate::storage::directory::{self, Limits};
 use crate::storage::log::{Appender, tid_bytes};
 use crate::storage::update::{Logging, needs_wal};
 use crate::types::bitvec::varlena_bytes;
@@ -36,6 +36,7 @@ fn progress(parameter: u32, value: i64) {
 
 struct BuildState {
     appender: Appender,
+    limits: Limits,
     rows: f64,
 }
 
@@ -53,7 +54,8 @@ pub unsafe extern "C-unwind" fn ambuild(
 
     progress(pg_sys::PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOG);
     let mut state = BuildState {
-        appender: Appender::new(index, options.limits(), logging),
+        appender: Appender::new(index, logging),
+        limits: options.limits(),
         rows: 0.0,
     };
     // SAFETY: the executor's arguments; the callback gets `state` back.
@@ -104,7 +106,8 @@ unsafe extern "C-unwind" fn add_row(
     unsafe {
         let state = &mut *state.cast::<BuildState>();
         let code = if *isnull { &[][..] } else { varlena_bytes(*values) };
-        state.appender.append(index, code, &tid_bytes(&*tid));
+        let limits = state.limits;
+        state.appender.append(index, code, &tid_bytes(&*tid), || limits);
         state.rows += 1.0;
     }
 }

@@ -1,6 +1,5 @@
 //! INSERT: one entry at the end of the log.
 
-use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
@@ -25,7 +24,8 @@ pub unsafe extern "C-unwind" fn aminsert(
     // SAFETY: PostgreSQL passes one value of the indexed type and a valid TID.
     unsafe {
         let code = if *isnull { &[][..] } else { varlena_bytes(*values) };
-        appender(index, index_info).append(index, code, &tid_bytes(&*heap_tid));
+        let limits = || IndexOptions::of(index).limits();
+        appender(index, index_info).append(index, code, &tid_bytes(&*heap_tid), limits);
     }
     // Whether the row is unique is not ours to say.
     false
@@ -33,15 +33,15 @@ pub unsafe extern "C-unwind" fn aminsert(
 
 /// The appender of this statement, which knows where the last row went.
 unsafe fn appender<'a>(index: pg_sys::Relation, index_info: *mut pg_sys::IndexInfo) -> &'a mut Appender {
-    // SAFETY: ii_AmCache is ours alone; the context lives as long as index_info and drops the
-    // appender with it.
+    // SAFETY: ii_AmCache is ours alone; the allocation lives as long as index_info. An appender owns nothing to drop.
     unsafe {
         let cache = &mut (*index_info).ii_AmCache;
         if cache.is_null() {
-            let options = IndexOptions::of(index);
-            let appender = Appender::new(index, options.limits(), Logging::EachChange);
-            let mut context = PgMemoryContexts::For((*index_info).ii_Context);
-            *cache = context.leak_and_drop_on_delete(appender).cast();
+            const { assert!(!std::mem::needs_drop::<Appender>()) };
+            *cache = pg_sys::MemoryContextAlloc((*index_info).ii_Context, size_of::<Appender>());
+            cache
+                .cast::<Appender>()
+                .write(Appender::new(index, Logging::EachChange));
         }
         &mut *cache.cast::<Appender>()
     }

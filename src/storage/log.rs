@@ -12,7 +12,6 @@ use crate::error::{corrupt_page, report};
 
 /// Appends entries to the open segment; keeps in mind where the last one went.
 pub struct Appender {
-    limits: Limits,
     logging: Logging,
     wal: bool,
     open_block: Option<u32>,
@@ -20,17 +19,16 @@ pub struct Appender {
 
 impl Appender {
     /// An appender for one statement, or one build.
-    pub fn new(index: pg_sys::Relation, limits: Limits, logging: Logging) -> Self {
+    pub fn new(index: pg_sys::Relation, logging: Logging) -> Self {
         Appender {
-            limits,
             logging,
             wal: logging == Logging::EachChange && needs_wal(index),
             open_block: None,
         }
     }
 
-    /// Appends an entry; `code` is empty for a NULL.
-    pub fn append(&mut self, index: pg_sys::Relation, code: &[u8], tid: &Tid) {
+    /// Appends an entry; `code` is empty for a NULL. `limits` is asked only when the open page does not take it.
+    pub fn append(&mut self, index: pg_sys::Relation, code: &[u8], tid: &Tid, limits: impl Fn() -> Limits) {
         if let Some(block) = self.open_block
             && self.append_to(index, block, code, tid)
         {
@@ -38,7 +36,6 @@ impl Appender {
         }
         loop {
             let header = directory::read_header(index);
-            check_len(index, code.len(), usize::from(self.limits.declared_bytes));
             let full_block = header.open_segment().and_then(Segment::last_block);
             if let Some(block) = full_block
                 && self.append_to(index, block, code, tid)
@@ -46,10 +43,12 @@ impl Appender {
                 self.open_block = full_block;
                 return;
             }
+            let limits = limits();
+            check_len(index, code.len(), usize::from(limits.declared_bytes));
             let room = Room {
                 full_block,
                 code_bytes: code.len(),
-                limits: self.limits,
+                limits,
             };
             directory::make_room(index, room, self.logging);
             pgrx::check_for_interrupts!();
