@@ -6,7 +6,7 @@
 use std::io;
 use std::time::Duration;
 
-use iscc_hnsw::build::{BuildControl, BuiltShard, ShardBuilder, ShardIdentity};
+use iscc_hnsw::build::{BuildControl, BuiltShard, ShardBuilder, ShardIdentity, estimated_file_bytes};
 use iscc_hnsw::directory::{STATE_CLOSED, STATE_SEALED, Segment};
 use iscc_hnsw::log_page::is_alive;
 use iscc_hnsw::ranges::EntryRange;
@@ -162,6 +162,7 @@ fn seal_one(
     } else {
         known_id
     };
+    check_memory(options, segments)?;
     let (builder, counts) = collect(index, options, segments);
     let entries = builder.len() as i64;
     if entries == 0 {
@@ -186,6 +187,19 @@ fn seal_one(
     list(index, segments, &counts, id, nodes, logging);
     log_sealed(index, entries, nodes, published.bytes, started.elapsed());
     Ok(entries)
+}
+
+/// Fails unless the system would give the memory that a build takes, about twice the size of its file. An allocation
+/// that fails later, inside the build, would end the process, and with it the server's other sessions.
+fn check_memory(options: &IndexOptions, segments: &[Segment]) -> io::Result<()> {
+    let entries: u64 = segments.iter().map(|s| u64::from(s.entries.get())).sum();
+    let stride = segments.iter().map(|s| s.stride.get()).max().unwrap_or(1);
+    let bytes = 2 * estimated_file_bytes(entries, &options.build_params(stride, 1));
+    let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    // Not touched, so it costs no memory; given back at once.
+    Vec::<u8>::new()
+        .try_reserve_exact(bytes)
+        .map_err(|_| io::ErrorKind::OutOfMemory.into())
 }
 
 fn log_sealed(index: pg_sys::Relation, entries: i64, nodes: u32, bytes: u64, time: Duration) {
@@ -351,6 +365,16 @@ fn io_report(index: pg_sys::Relation, why: &io::Error) -> crate::error::Report {
     let code = match why.kind() {
         io::ErrorKind::StorageFull => PgSqlErrorCode::ERRCODE_DISK_FULL,
         io::ErrorKind::PermissionDenied => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        io::ErrorKind::OutOfMemory => {
+            return report(
+                PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY,
+                format!(
+                    "not enough memory to build a shard of index \"{}\"",
+                    relation_name(index)
+                ),
+            )
+            .hint("Building takes about twice the size of the shard file; make the index with a smaller shard_size.");
+        }
         _ => PgSqlErrorCode::ERRCODE_IO_ERROR,
     };
     report(

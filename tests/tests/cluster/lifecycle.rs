@@ -1,6 +1,9 @@
 //! Indexes come and go in all the ways that PostgreSQL knows, and leave no file behind.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -375,6 +378,47 @@ fn cancelled_build() {
     client
         .batch_execute("SELECT count(*) FROM t")
         .expect("the session lives");
+}
+
+/// A backend that may not have the memory for a build gets an error; VACUUM goes on without the shard.
+#[test]
+fn little_memory() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    create_table(&mut client, "t");
+    load(&mut client, "t", &codes::text(60_000));
+    // Touch the extension first: the limit is about the build.
+    each(
+        &mut client,
+        "CREATE TABLE u (code bitvec); CREATE INDEX ON u USING usearch (code)",
+    );
+    let pid: i32 = value(&mut client, "SELECT pg_backend_pid()");
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
+    let size = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmSize:"))
+        .expect("VmSize");
+    let kilobytes: usize = size.trim().trim_end_matches(" kB").parse().expect("a number");
+    // Only a process's own user may limit it.
+    let owner = std::fs::metadata(format!("/proc/{pid}")).expect("process");
+    let limited = Command::new("prlimit")
+        .uid(owner.uid())
+        .gid(owner.gid())
+        .args([format!("--pid={pid}"), format!("--as={}", (kilobytes + 12_000) * 1024)])
+        .status();
+    assert!(limited.expect("prlimit").success());
+
+    let create = "CREATE INDEX t_code ON t USING usearch (code)";
+    let error = client.batch_execute(create).expect_err("too little memory");
+    assert_eq!(error.code().map(|code| code.code()), Some("53200"), "{error:?}");
+    each(
+        &mut cluster.client(),
+        "CREATE INDEX t_code ON t USING usearch (code); REINDEX INDEX t_code",
+    );
+    each(&mut cluster.client(), "UPDATE t SET id = -id WHERE id > 30000");
+    each(&mut client, "VACUUM t");
+    assert_sound(&mut cluster.client(), "t_code");
+    cluster.assert_no_crash();
 }
 
 /// `pg_stat_progress_create_index` shows what a build does.
