@@ -71,12 +71,25 @@ pub fn disable_path(path: *mut pg_sys::IndexPath) {
     }
 }
 
-/// Counts an index search for EXPLAIN ANALYZE.
+/// Counts an index search for pg_stat_user_indexes and, where it is shown, EXPLAIN ANALYZE.
 pub fn count_search(scan: pg_sys::IndexScanDesc) {
-    let _ = scan;
-    #[cfg(feature = "pg18")]
-    // SAFETY: the executor passes a valid scan; instrument may be NULL.
+    // SAFETY: the executor passes a valid scan of an open index; the pointers to counters may be NULL.
     unsafe {
+        let index = (*scan).indexRelation;
+        if (*index).pgstat_info.is_null() && (*index).pgstat_enabled {
+            pg_sys::pgstat_assoc_relation(index);
+        }
+        if let Some(statistics) = (*index).pgstat_info.as_mut() {
+            #[cfg(feature = "pg15")]
+            {
+                statistics.t_counts.t_numscans += 1;
+            }
+            #[cfg(not(feature = "pg15"))]
+            {
+                statistics.counts.numscans += 1;
+            }
+        }
+        #[cfg(feature = "pg18")]
         if let Some(instrument) = (*scan).instrument.as_mut() {
             instrument.nsearches += 1;
         }
