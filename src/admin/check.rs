@@ -14,7 +14,7 @@ use super::OpenIndex;
 use crate::am::options::IndexOptions;
 use crate::compat::locator;
 use crate::seal::{self, NO_SHARD};
-use crate::storage::buffer::{Lock, LockedBuffer, block_count, relation_name};
+use crate::storage::buffer::{Lock, LockedBuffer, block_count};
 use crate::storage::directory::{self, Directory};
 use crate::storage::log::{self, tid_bytes};
 use crate::storage::shard_cache::{self, MappedShard, Unusable};
@@ -229,12 +229,6 @@ fn check_heap(table: pg_sys::Relation, index: pg_sys::Relation, directory: &Dire
             std::ptr::from_mut(&mut check).cast(),
             std::ptr::null_mut(),
         );
-    }
-    let name = relation_name(table);
-    if check.problems.0.len() > 1000 {
-        check
-            .problems
-            .add(format!("table {name}"), "there are more problems than are listed");
     }
 }
 

@@ -46,7 +46,7 @@ pub fn new_id() -> ShardId {
 
 /// The id in hexadecimal.
 pub fn hex(id: &ShardId) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(*id))
 }
 
 /// Path of a published shard, relative to the data directory.
@@ -58,6 +58,12 @@ pub fn path(at: Locator, id: &ShardId) -> PathBuf {
         id: *id,
     };
     Path::new(DIRECTORY).join(name.to_string())
+}
+
+/// Path of a file being written by this process. The process is part of it, because an id is not enough: a copy of a
+/// database has the ids of its template, and may be rebuilding the same shard.
+fn temporary_path(id: &ShardId) -> PathBuf {
+    Path::new(DIRECTORY).join(format!("{TEMPORARY_PREFIX}{}_{}", std::process::id(), hex(id)))
 }
 
 /// Understands a file name; None for one that is not ours.
@@ -92,7 +98,9 @@ pub fn publish(
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<u64>,
 ) -> io::Result<Published> {
     create_directory()?;
-    let temporary = Path::new(DIRECTORY).join(format!("{TEMPORARY_PREFIX}{}", hex(id)));
+    let temporary = temporary_path(id);
+    // One of this name was left by a process that had our number and died: an index has one writer at a time.
+    let _ = std::fs::remove_file(&temporary);
     let result = write_and_rename(&temporary, &path(at, id), write);
     if result.is_err() {
         let _ = std::fs::remove_file(&temporary);

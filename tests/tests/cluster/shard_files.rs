@@ -222,6 +222,24 @@ fn flipped_ends() {
     }
 }
 
+/// A file that a dead writer left under the name that this one will use does not keep a shard from being rebuilt.
+#[test]
+fn leftover_of_a_writer() {
+    let fixture = Fixture::new();
+    let mut client = fixture.cluster.client();
+    let pid: i32 = value(&mut client, "SELECT pg_backend_pid()");
+    for file in fixture.cluster.shard_files() {
+        let name = file.file_stem().and_then(|name| name.to_str()).expect("name");
+        let id = name.rsplit('_').next().expect("id");
+        let leftover = file.with_file_name(format!("pgsql_tmp_{pid}_{id}"));
+        fs::rename(&file, &leftover).expect("rename");
+    }
+    seal(&mut client, "t_code");
+    fixture.assert_whole(&mut client);
+    let left = fixture.cluster.shard_files();
+    assert!(left.iter().all(|file| file.extension().is_some()), "{left:?}");
+}
+
 /// Something else under the shard's name: garbage, another shard, a longer file, a directory.
 #[test]
 fn replaced() {
