@@ -221,6 +221,15 @@ CREATE FUNCTION usearch_seal(index regclass) RETURNS bigint
 COMMENT ON FUNCTION usearch_seal(regclass) IS
     'builds shards from the tail of a usearch index, and again those whose file is lost or damaged; returns the number of entries in them; for the owner';
 
+CREATE FUNCTION usearch_compact(
+    index regclass,
+    OUT shards_built integer, OUT entries_built bigint, OUT entries_removed bigint, OUT bytes_freed bigint
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'usearch_compact_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+    ROWS 1;
+COMMENT ON FUNCTION usearch_compact(regclass) IS
+    'merges all shards of a usearch index into as few as shard_size allows and leaves out dead entries, whose space in the log is used again; for the owner';
+
 CREATE FUNCTION usearch_sweep() RETURNS integer
     AS 'MODULE_PATHNAME', 'usearch_sweep_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION usearch_sweep() IS
@@ -233,22 +242,34 @@ CREATE FUNCTION usearch_index_stats(
     OUT segments integer, OUT shards integer, OUT distinct_codes bigint,
     OUT index_bytes bigint, OUT shard_bytes bigint,
     OUT metric text, OUT m integer, OUT ef_construction integer, OUT shard_size bigint,
-    OUT max_bits integer, OUT format_version integer
+    OUT max_bits integer, OUT format_version integer,
+    OUT dead_share double precision, OUT code_bits jsonb, OUT total_bytes bigint, OUT free_bytes bigint
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'usearch_index_stats_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     ROWS 1;
 COMMENT ON FUNCTION usearch_index_stats(regclass) IS
-    'one row about a usearch index; dead entries of sealed segments as of the last VACUUM, distinct codes as of the seals';
+    'one row about a usearch index, whose log it reads; dead entries are those that VACUUM has marked, dead_share is of the entries with a code, code_bits the number of entries alive by length in bits, free_bytes those that the log will use again, distinct codes as of the seals';
 
 CREATE FUNCTION usearch_shards(
     index regclass,
     OUT shard_id uuid, OUT file text, OUT state text, OUT bytes bigint, OUT nodes bigint,
-    OUT entries bigint, OUT dead bigint, OUT blocks bigint, OUT built_at timestamptz
+    OUT entries bigint, OUT dead bigint, OUT blocks bigint, OUT built_at timestamptz,
+    OUT level smallint, OUT dead_share double precision
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'usearch_shards_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     ROWS 10;
 COMMENT ON FUNCTION usearch_shards(regclass) IS
-    'one row for each shard of a usearch index; state is ok, missing or damaged; entries are those with a code';
+    'one row for each shard of a usearch index; state is ok, missing or damaged; entries are those with a code, dead and dead_share as of the last VACUUM; level is how often its entries were built into a shard before, at most';
+
+CREATE FUNCTION usearch_total_size(index regclass) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'usearch_total_size_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION usearch_total_size(regclass) IS
+    'bytes of a usearch index: all forks of the relation and its shard files';
+
+CREATE FUNCTION usearch_prewarm(index regclass) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'usearch_prewarm_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION usearch_prewarm(regclass) IS
+    'loads the log of a usearch index into shared buffers and its shard files into the cache of the operating system; returns the bytes read; for the owner and those who may SELECT from the table';
 
 CREATE FUNCTION usearch_check(
     index regclass, heap boolean DEFAULT false, OUT part text, OUT problem text

@@ -115,3 +115,26 @@ pub unsafe fn vacuum_delay_point() {
         pg_sys::vacuum_delay_point();
     }
 }
+
+/// Installs a signal handler.
+pub fn handle_signal(signal: i32, handler: unsafe extern "C" fn(i32)) {
+    // SAFETY: the handler is one of PostgreSQL's own; the two types differ only in how a panic would pass.
+    unsafe {
+        let handler: unsafe extern "C-unwind" fn(i32) = std::mem::transmute(handler);
+        #[cfg(feature = "pg18")]
+        pg_sys::pqsignal_be(signal, Some(handler));
+        #[cfg(not(feature = "pg18"))]
+        pg_sys::pqsignal(signal, Some(handler));
+    }
+}
+
+/// Settings under which a background worker could be made to fail, with the values that it needs.
+pub const WORKER_SETTINGS: &[(&std::ffi::CStr, &std::ffi::CStr)] = &[
+    (c"search_path", c""),
+    (c"statement_timeout", c"0"),
+    (c"lock_timeout", c"0"),
+    (c"idle_in_transaction_session_timeout", c"0"),
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    (c"transaction_timeout", c"0"),
+    (c"default_transaction_isolation", c"read committed"),
+];

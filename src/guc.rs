@@ -3,9 +3,10 @@
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 
 /// How an ordered scan searches sealed shards.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, PostgresGucEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, PostgresGucEnum)]
 pub enum SearchMode {
     /// For each shard what is cheaper: its graph, or its codes one by one.
+    #[default]
     #[name = c"auto"]
     Auto,
     /// Always the graph, where the shard's file is usable.
@@ -18,6 +19,8 @@ pub enum SearchMode {
 
 static SEARCH_MODE: GucSetting<SearchMode> = GucSetting::<SearchMode>::new(SearchMode::Auto);
 static EF_SEARCH: GucSetting<i32> = GucSetting::<i32>::new(0);
+static BACKGROUND_WORKER: GucSetting<bool> = GucSetting::<bool>::new(true);
+static WORKER_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
 
 /// Effort of a graph search when `ef_search` is 0: candidates kept.
 pub const DEFAULT_EF_SEARCH: usize = 320;
@@ -33,6 +36,21 @@ pub fn ef_search() -> usize {
     match EF_SEARCH.get() {
         0 => DEFAULT_EF_SEARCH,
         ef => ef as usize,
+    }
+}
+
+const MAX_WORKER_THREADS: i32 = 64;
+
+/// `iscc_usearch.background_worker`.
+pub fn background_worker() -> bool {
+    BACKGROUND_WORKER.get()
+}
+
+/// The threads that `iscc_usearch.worker_threads` gives to a background build: by default half of the processors.
+pub fn worker_threads() -> usize {
+    match WORKER_THREADS.get() {
+        0 => std::thread::available_parallelism().map_or(1, |n| n.get()).div_ceil(2),
+        threads => threads as usize,
     }
 }
 
@@ -56,5 +74,25 @@ pub fn register() {
         GucContext::Userset,
         GucFlags::default(),
     );
+    GucRegistry::define_bool_guc(
+        c"iscc_usearch.background_worker",
+        c"Whether inserts, VACUUM and standbys start a background worker that builds shards.",
+        c"Without it VACUUM does its work.",
+        &BACKGROUND_WORKER,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"iscc_usearch.worker_threads",
+        c"Number of threads with which the background worker builds a shard.",
+        c"0 takes half of the processors.",
+        &WORKER_THREADS,
+        0,
+        MAX_WORKER_THREADS,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    #[cfg(feature = "failpoints")]
+    crate::failpoint::register();
     crate::compat::reserve_guc_prefix();
 }

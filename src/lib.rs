@@ -9,8 +9,9 @@ mod admin;
 mod am;
 mod compat;
 mod error;
+mod failpoint;
 mod guc;
-mod seal;
+mod maintenance;
 mod storage;
 mod types;
 

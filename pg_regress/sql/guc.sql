@@ -3,7 +3,7 @@
 -- the library registers them when it is loaded
 SELECT bit_length('ff'::bitvec);
 SELECT name, setting, unit, context, vartype, min_val, max_val, enumvals, boot_val
-FROM pg_settings WHERE name LIKE 'iscc\_usearch.%' ORDER BY name;
+FROM pg_settings WHERE name LIKE 'iscc\_usearch.%' AND name <> 'iscc_usearch.failpoint' ORDER BY name;
 
 SHOW iscc_usearch.search_mode;
 SET iscc_usearch.search_mode = graph;

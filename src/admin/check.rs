@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::c_void;
+use std::ops::Range;
 
 use iscc_hnsw::directory::Segment;
 use iscc_hnsw::log_page::{Tid, is_alive};
@@ -10,13 +11,12 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::OpenIndex;
+use super::{OpenIndex, require_owner};
 use crate::am::options::IndexOptions;
 use crate::compat::locator;
-use crate::seal::{self, NO_SHARD};
 use crate::storage::buffer::{Lock, LockedBuffer, block_count};
-use crate::storage::directory::{self, Directory};
-use crate::storage::log::{self, tid_bytes};
+use crate::storage::directory::{self, Directory, META_BLOCK, NO_SHARD};
+use crate::storage::log::{self, Mismatch, tid_bytes};
 use crate::storage::shard_cache::{self, MappedShard, Unusable};
 use crate::storage::shard_file::{self, ShardId};
 use crate::types::bitvec::varlena_bytes;
@@ -38,31 +38,45 @@ fn usearch_check(
     index: pg_sys::Oid,
     heap: bool,
 ) -> TableIterator<'static, (name!(part, String), name!(problem, String))> {
-    let mut problems = Problems::default();
     // Nobody may lock a table through an index that is not theirs.
-    seal::require_owner(OpenIndex::open(index, pg_sys::AccessShareLock).0);
+    require_owner(OpenIndex::open(index, pg_sys::AccessShareLock).0);
     let table = heap.then(|| lock_table(index));
     let index = OpenIndex::open(index, pg_sys::AccessShareLock);
-    let directory = directory::read(index.0);
-    if directory.header.metric != IndexOptions::of(index.0).metric_code() {
+    let _lock = index.lock_maintenance();
+    let problems = loop {
+        match check(index.0, table) {
+            Ok(problems) => break problems,
+            // Replay on a standby does not ask for locks.
+            Err(mismatch) => mismatch.confirm(index.0),
+        }
+    };
+    if let Some(table) = table {
+        // SAFETY: opened by lock_table; the lock stays to the end of the transaction.
+        unsafe { pg_sys::relation_close(table, pg_sys::NoLock as i32) };
+    }
+    TableIterator::new(problems.0)
+}
+
+fn check(index: pg_sys::Relation, table: Option<pg_sys::Relation>) -> Result<Problems, Mismatch> {
+    let mut problems = Problems::default();
+    let directory = directory::read(index);
+    if directory.header.metric != IndexOptions::of(index).metric_code() {
         problems.add(
             "metapage",
             "the index was built for another distance than its operator class has",
         );
     }
-    check_directory(index.0, &directory, &mut problems);
-    check_log(index.0, &directory, &mut problems);
-    for (id, segments) in seal::shards(&directory) {
-        if segments.iter().all(directory::is_sealed) && id != NO_SHARD {
-            check_shard(index.0, &id, &segments, &mut problems);
+    check_directory(index, &directory, &mut problems);
+    check_log(index, &directory, &mut problems)?;
+    for (id, segments) in directory.shards() {
+        if segments.iter().all(Segment::is_sealed) && id != NO_SHARD {
+            check_shard(index, &id, &segments, &mut problems)?;
         }
     }
     if let Some(table) = table {
-        check_heap(table, index.0, &directory, &mut problems);
-        // SAFETY: opened by lock_table; the lock stays to the end of the transaction.
-        unsafe { pg_sys::relation_close(table, pg_sys::NoLock as i32) };
+        check_heap(table, index, &directory, &mut problems)?;
     }
-    TableIterator::new(problems.0)
+    Ok(problems)
 }
 
 /// Opens the index's table, locked against writers.
@@ -82,57 +96,77 @@ fn check_directory(index: pg_sys::Relation, directory: &Directory, problems: &mu
             format!("{used} blocks are in use, but {} exist", block_count(index)),
         );
     }
-    let mut ranges: Vec<(u32, u32)> = directory
-        .segments()
-        .map(|s| (s.blocks().start, s.blocks().end))
+    // Each block but the metapage belongs to one segment, to the free ones, or to the directory.
+    let segments = directory.listed.iter().map(Segment::blocks);
+    let mut ranges: Vec<Range<u32>> = segments
+        .chain(directory.open_room())
+        .chain(directory.pages().map(|block| block..block + 1))
         .collect();
-    ranges.sort_unstable();
-    for pair in ranges.windows(2) {
-        if pair[0].1 > pair[1].0 {
+    ranges.sort_unstable_by_key(|blocks| (blocks.start, blocks.end));
+    let mut expected = META_BLOCK + 1;
+    for blocks in ranges {
+        if blocks.start < expected {
+            problems.add("directory", format!("block {} is used twice", blocks.start));
+        } else if blocks.start > expected {
             problems.add(
                 "directory",
-                format!("segments at blocks {} and {} overlap", pair[0].0, pair[1].0),
+                format!("nothing uses blocks {expected} to {}", blocks.start - 1),
             );
         }
+        expected = expected.max(blocks.end);
     }
-    if ranges.last().is_some_and(|last| last.1 > used) {
-        problems.add("directory", "a segment ends beyond the blocks in use");
+    if expected != used {
+        problems.add(
+            "directory",
+            format!("block {expected} should be the first unused one, not {used}"),
+        );
     }
 }
 
-fn check_log(index: pg_sys::Relation, directory: &Directory, problems: &mut Problems) {
+fn check_log(index: pg_sys::Relation, directory: &Directory, problems: &mut Problems) -> Result<(), Mismatch> {
     for segment in directory.segments() {
         let mut entries = 0;
         for block in segment.blocks() {
             pgrx::check_for_interrupts!();
             let buffer = LockedBuffer::read(index, block, Lock::Share);
-            let page = log::parse(index, segment, &buffer);
+            let page = log::parse(segment, &buffer)?;
             entries += page.len() as u32;
             for problem in page.problems() {
                 problems.add(format!("block {block}"), problem);
             }
         }
-        if directory::is_sealed(segment) && entries != segment.entries.get() {
+        if segment.is_sealed() && entries != segment.entries.get() {
             problems.add(
                 format!("segment at block {}", segment.start_block),
                 format!("has {entries} entries, the directory says {}", segment.entries),
             );
         }
     }
+    Ok(())
 }
 
-fn check_shard(index: pg_sys::Relation, id: &ShardId, segments: &[Segment], problems: &mut Problems) {
+fn check_shard(
+    index: pg_sys::Relation,
+    id: &ShardId,
+    segments: &[Segment],
+    problems: &mut Problems,
+) -> Result<(), Mismatch> {
     let path = shard_file::path(locator(index), id);
     let part = format!("shard {}", shard_file::hex(id));
     let shard = match shard_cache::open(&path, id, segments) {
         Ok(shard) => shard,
-        Err(Unusable::Missing) => return problems.add(part, "file is missing"),
-        Err(Unusable::Damaged(why)) => return problems.add(part, format!("file is damaged: {why}")),
+        Err(why) => {
+            match why {
+                Unusable::Missing => problems.add(part, "file is missing"),
+                Unusable::Damaged(why) => problems.add(part, format!("file is damaged: {why}")),
+            }
+            return Ok(());
+        }
     };
     for problem in shard.verify() {
         problems.add(part.clone(), problem);
     }
-    check_postings(index, &shard, segments, &part, problems);
+    check_postings(index, &shard, segments, &part, problems)
 }
 
 /// Every posting must point to an entry with the node's code, and every entry alive must be posted.
@@ -142,7 +176,7 @@ fn check_postings(
     segments: &[Segment],
     part: &str,
     problems: &mut Problems,
-) {
+) -> Result<(), Mismatch> {
     let ranges = shard.ranges();
     let mut posted: HashMap<(u32, u16), u32> = HashMap::new();
     for node in 0..shard.nodes() {
@@ -177,7 +211,7 @@ fn check_postings(
                     _ => {}
                 }
             }
-        });
+        })?;
     }
     for ((block, slot), node) in posted {
         problems.add(
@@ -185,6 +219,7 @@ fn check_postings(
             format!("node {node} posts block {block} slot {slot}, which has no code"),
         );
     }
+    Ok(())
 }
 
 struct HeapCheck<'a> {
@@ -192,7 +227,12 @@ struct HeapCheck<'a> {
     problems: &'a mut Problems,
 }
 
-fn check_heap(table: pg_sys::Relation, index: pg_sys::Relation, directory: &Directory, problems: &mut Problems) {
+fn check_heap(
+    table: pg_sys::Relation,
+    index: pg_sys::Relation,
+    directory: &Directory,
+    problems: &mut Problems,
+) -> Result<(), Mismatch> {
     let mut log_entries: HashMap<Tid, Vec<u8>> = HashMap::new();
     let mut twice = Vec::new();
     for segment in directory.segments() {
@@ -206,7 +246,7 @@ fn check_heap(table: pg_sys::Relation, index: pg_sys::Relation, directory: &Dire
                     twice.push(tid);
                 }
             }
-        });
+        })?;
     }
     for tid in twice {
         problems.add("log", format!("row {} has two entries", show(&tid)));
@@ -230,6 +270,7 @@ fn check_heap(table: pg_sys::Relation, index: pg_sys::Relation, directory: &Dire
             std::ptr::null_mut(),
         );
     }
+    Ok(())
 }
 
 #[pg_guard]

@@ -1,15 +1,18 @@
-//! Functions for operators: look at an index, seal it, check it.
+//! Functions for operators: look at an index, seal it, check it, load it into memory.
 
+mod census;
 mod check;
+mod prewarm;
+mod size;
 mod stats;
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use crate::am::is_usearch_index;
-use crate::am::options::IndexOptions;
+use crate::compat;
 use crate::error::report;
-use crate::seal::{self, Inspect, Maintenance, Wait};
+use crate::maintenance::{self, Foreground, Inspect, Job, Stopped, lock};
 use crate::storage::buffer::relation_name;
 use crate::storage::sweep;
 use crate::storage::update::Logging;
@@ -18,8 +21,26 @@ use crate::storage::update::Logging;
 struct OpenIndex(pg_sys::Relation, pg_sys::LOCKMODE);
 
 impl OpenIndex {
-    /// Opens an index by OID; raises an error for any other kind of relation.
+    /// Opens an index by OID to read its pages; raises an error for any other kind of relation, and where there are no
+    /// pages.
     fn open(oid: pg_sys::Oid, lock: u32) -> Self {
+        let index = Self::open_definition(oid, lock);
+        if is_definition_only(index.0) {
+            report(
+                PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+                format!(
+                    "cannot read unlogged index \"{}\" during recovery",
+                    relation_name(index.0)
+                ),
+            )
+            .detail("A standby has the definition of an unlogged index, not its contents.")
+            .raise();
+        }
+        index
+    }
+
+    /// Opens an index by OID that may have no pages; raises an error for any other kind of relation.
+    fn open_definition(oid: pg_sys::Oid, lock: u32) -> Self {
         let lock = lock as pg_sys::LOCKMODE;
         // SAFETY: opens inside a transaction; a bad OID raises an error.
         let index = OpenIndex(unsafe { pg_sys::relation_open(oid, lock) }, lock);
@@ -33,6 +54,12 @@ impl OpenIndex {
         }
         index
     }
+
+    /// Waits until nobody changes the structure of the index, and keeps it so.
+    fn lock_maintenance(&self) -> Option<lock::Held> {
+        // SAFETY: the index is open.
+        lock::maintenance(unsafe { (*self.0).rd_id }, lock::Wait::Yes)
+    }
 }
 
 impl Drop for OpenIndex {
@@ -44,30 +71,80 @@ impl Drop for OpenIndex {
     }
 }
 
-/// Seals the tail now and rebuilds shards whose files are lost or damaged; reads every shard to find out. Returns the entries in the shards
-/// built.
+/// True for an unlogged index on a standby.
+fn is_definition_only(index: pg_sys::Relation) -> bool {
+    // SAFETY: the caller holds the index open.
+    let persistence = unsafe { (*(*index).rd_rel).relpersistence } as u8;
+    persistence == pg_sys::RELPERSISTENCE_UNLOGGED && maintenance::in_recovery()
+}
+
+/// Seals the tail now and rebuilds shards whose files are lost or damaged; reads every shard to find out. Returns the
+/// entries in the shards built.
 #[pg_extern(sql = false)]
 fn usearch_seal(index: pg_sys::Oid) -> i64 {
-    seal::require_primary("usearch_seal");
+    maintain(index, "usearch_seal", |job| job.seal_all(Inspect::Everything)).entries
+}
+
+/// Merges all shards into as few as `shard_size` allows, without dead entries, whose space can be used again.
+#[pg_extern(sql = false)]
+fn usearch_compact(
+    index: pg_sys::Oid,
+) -> TableIterator<
+    'static,
+    (
+        name!(shards_built, i32),
+        name!(entries_built, i64),
+        name!(entries_removed, i64),
+        name!(bytes_freed, i64),
+    ),
+> {
+    let done = maintain(index, "usearch_compact", |job| job.compact());
+    let freed = done.freed_blocks * i64::from(pg_sys::BLCKSZ);
+    TableIterator::once((done.shards as i32, done.entries, done.removed, freed))
+}
+
+/// Runs maintenance for an index's owner.
+fn maintain(
+    index: pg_sys::Oid,
+    function: &str,
+    work: impl FnOnce(&mut Job<'_>) -> Result<maintenance::Done, Stopped>,
+) -> maintenance::Done {
+    require_primary(function);
     // The lock of INSERT: writers go on.
     let index = OpenIndex::open(index, pg_sys::RowExclusiveLock);
-    seal::require_owner(index.0);
-    let _lock = Maintenance::lock(index.0, Wait::Yes);
-    let options = IndexOptions::of(index.0);
-    match seal::seal_all(
-        index.0,
-        &options,
-        Inspect::Everything,
-        Logging::EachChange,
-        &mut |_, _| (),
-    ) {
-        Ok(sealed) => sealed.entries,
-        Err(why) => seal::raise_io(index.0, &why),
-    }
+    require_owner(index.0);
+    let _lock = index.lock_maintenance();
+    let mut watcher = Foreground;
+    let mut job = Job::foreground(index.0, Logging::EachChange, &mut watcher);
+    work(&mut job).unwrap_or_else(|why| maintenance::raise(index.0, why))
 }
 
 /// Removes shard files that no index lists. Returns how many.
 #[pg_extern(sql = false)]
 fn usearch_sweep() -> i32 {
     sweep::sweep()
+}
+
+/// Raises an error unless the server can write.
+fn require_primary(function: &str) {
+    if maintenance::in_recovery() {
+        report(
+            PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
+            format!("cannot execute {function}() during recovery"),
+        )
+        .raise();
+    }
+}
+
+/// Raises an error unless the current user owns the index.
+fn require_owner(index: pg_sys::Relation) {
+    // SAFETY: the caller holds the index open.
+    let oid = unsafe { (*index).rd_id };
+    if !compat::owns_relation(oid) {
+        report(
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            format!("must be owner of index {}", relation_name(index)),
+        )
+        .raise();
+    }
 }

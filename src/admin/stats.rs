@@ -1,42 +1,18 @@
 //! What an index holds.
 
-use iscc_hnsw::directory::{STATE_CLOSED, Segment};
+use iscc_hnsw::directory::Segment;
 use iscc_hnsw::distance::Metric;
-use iscc_hnsw::log_page::is_alive;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::OpenIndex;
+use super::census::{Census, share};
+use super::{OpenIndex, size};
 use crate::am::options::IndexOptions;
 use crate::compat::locator;
-use crate::seal::{self, NO_SHARD};
 use crate::storage::buffer::block_count;
-use crate::storage::directory;
-use crate::storage::log;
+use crate::storage::directory::{self, NO_SHARD};
 use crate::storage::shard_cache::{self, Unusable};
-use crate::storage::shard_file::{self, ShardId};
-
-/// Entries of segments.
-#[derive(Default)]
-struct Entries {
-    all: i64,
-    dead: i64,
-    nulls: i64,
-}
-
-/// Counts by reading the pages: for segments whose directory entry does not know yet.
-fn count(index: pg_sys::Relation, segment: &Segment, total: &mut Entries) {
-    log::for_each_page(index, segment, |_, page| {
-        total.all += page.len() as i64;
-        for slot in 0..page.len() {
-            if page.code_len(slot) == 0 {
-                total.nulls += 1;
-            } else if !page.tid(slot).is_some_and(|tid| is_alive(&tid)) {
-                total.dead += 1;
-            }
-        }
-    });
-}
+use crate::storage::shard_file;
 
 /// One row about an index.
 #[pg_extern(sql = false)]
@@ -61,58 +37,54 @@ fn usearch_index_stats(
         name!(shard_size, i64),
         name!(max_bits, Option<i32>),
         name!(format_version, i32),
+        name!(dead_share, Option<f64>),
+        name!(code_bits, pgrx::JsonB),
+        name!(total_bytes, i64),
+        name!(free_bytes, i64),
     ),
 > {
     let index = OpenIndex::open(index, pg_sys::AccessShareLock);
     let relation = index.0;
     let options = IndexOptions::of(relation);
-    let directory = directory::read(relation);
-    let (mut sealed, mut tail) = (Entries::default(), Entries::default());
-    let mut nodes = 0;
-    for segment in directory.segments() {
-        if directory::is_sealed(segment) {
-            sealed.all += i64::from(segment.entries.get());
-            sealed.dead += i64::from(segment.dead.get());
-            sealed.nulls += i64::from(segment.nulls.get());
-            nodes += i64::from(segment.nodes.get());
-        } else {
-            count(relation, segment, &mut tail);
-        }
-    }
-    let shards: Vec<ShardId> = seal::shards(&directory)
-        .into_iter()
-        .map(|(id, _)| id)
-        .filter(|id| *id != NO_SHARD)
-        .collect();
-    let shard_bytes: u64 = shards.iter().map(|id| file_bytes(relation, id).unwrap_or(0)).sum();
-    let metric = match options.metric {
-        Metric::Nphd => "nphd",
-        Metric::Jaccard => "jaccard",
-    };
+    let (directory, census) = Census::take(relation);
+    let sealed = directory.segments().filter(|s| s.is_sealed());
+    let free: i64 = directory
+        .listed
+        .iter()
+        .filter(|s| s.is_free())
+        .map(|s| i64::from(s.block_count.get()))
+        .sum();
+    let index_bytes = i64::from(block_count(relation)) * i64::from(pg_sys::BLCKSZ);
+    let shard_bytes = size::shard_bytes(relation, &directory);
     let max_bytes = i32::from(options.max_code_bytes);
     TableIterator::once((
-        sealed.all + tail.all,
-        sealed.dead + tail.dead,
-        sealed.nulls + tail.nulls,
-        tail.all,
+        census.entries,
+        census.dead,
+        census.nulls,
+        census.tail,
         directory.segments().count() as i32,
-        shards.len() as i32,
-        nodes,
-        i64::from(block_count(relation)) * i64::from(pg_sys::BLCKSZ),
-        shard_bytes as i64,
-        metric.to_string(),
+        size::shard_ids(&directory).len() as i32,
+        sealed.map(|s| i64::from(s.nodes.get())).sum(),
+        index_bytes,
+        shard_bytes,
+        metric_name(options.metric).to_string(),
         i32::from(options.m),
         i32::from(options.ef_construction),
         options.shard_bytes as i64,
         (max_bytes > 0).then_some(max_bytes * 8),
         i32::from(directory.header.version.get()),
+        census.dead_share(),
+        census.code_bits(),
+        index_bytes + shard_bytes,
+        free * i64::from(pg_sys::BLCKSZ),
     ))
 }
 
-fn file_bytes(index: pg_sys::Relation, id: &ShardId) -> Option<u64> {
-    std::fs::metadata(shard_file::path(locator(index), id))
-        .ok()
-        .map(|m| m.len())
+fn metric_name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Nphd => "nphd",
+        Metric::Jaccard => "jaccard",
+    }
 }
 
 /// One row for each shard.
@@ -132,16 +104,20 @@ fn usearch_shards(
         name!(dead, i64),
         name!(blocks, i64),
         name!(built_at, Option<TimestampWithTimeZone>),
+        name!(level, i16),
+        name!(dead_share, Option<f64>),
     ),
 > {
     let index = OpenIndex::open(index, pg_sys::AccessShareLock);
     let relation = index.0;
     let mut rows = Vec::new();
-    for (id, segments) in seal::shards(&directory::read(relation)) {
-        if id == NO_SHARD || segments.iter().any(|s| s.state == STATE_CLOSED) {
+    for (id, segments) in directory::read(relation).shards() {
+        if id == NO_SHARD || !segments.iter().all(Segment::is_sealed) {
             continue;
         }
         let sum = |value: fn(&Segment) -> u32| segments.iter().map(|s| i64::from(value(s))).sum();
+        let entries = sum(|s| s.entries.get() - s.nulls.get().min(s.entries.get()));
+        let dead = sum(|s| s.dead.get());
         let path = shard_file::path(locator(relation), &id);
         let (state, built_at) = match shard_cache::open(&path, &id, &segments) {
             Ok(shard) => ("ok", Some(pgrx::datum::to_timestamp(shard.built_at() as f64))),
@@ -152,12 +128,14 @@ fn usearch_shards(
             pgrx::Uuid::from_bytes(id),
             path.display().to_string(),
             state.to_string(),
-            file_bytes(relation, &id).map(|bytes| bytes as i64),
+            size::file_bytes(relation, &id),
             sum(|s| s.nodes.get()),
-            sum(|s| s.entries.get() - s.nulls.get().min(s.entries.get())),
-            sum(|s| s.dead.get()),
+            entries,
+            dead,
             sum(|s| s.block_count.get()),
             built_at,
+            segments.iter().map(|s| i16::from(s.level)).max().unwrap_or(0),
+            share(dead, entries),
         ));
     }
     TableIterator::new(rows)

@@ -7,7 +7,7 @@ use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use super::options::IndexOptions;
-use crate::seal::{self, Inspect};
+use crate::maintenance::{self, Inspect, Job, Watcher};
 use crate::storage::buffer::block_count;
 use crate::storage::directory::{self, Limits};
 use crate::storage::log::{Appender, tid_bytes};
@@ -32,6 +32,16 @@ pub unsafe extern "C-unwind" fn ambuildphasename(phase: i64) -> *mut c_char {
 fn progress(parameter: u32, value: i64) {
     // SAFETY: writes this backend's own progress entry.
     unsafe { pg_sys::pgstat_progress_update_param(parameter as i32, value) };
+}
+
+/// Shows in pg_stat_progress_create_index how far the shards are.
+struct Progress;
+
+impl Watcher for Progress {
+    fn progress(&mut self, done: u64, total: u64) {
+        progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_TOTAL, total as i64);
+        progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, done as i64);
+    }
 }
 
 struct BuildState {
@@ -73,12 +83,8 @@ pub unsafe extern "C-unwind" fn ambuild(
     };
 
     progress(pg_sys::PROGRESS_CREATEIDX_SUBPHASE, PHASE_SHARDS);
-    let mut on_progress = |done: u64, total: u64| {
-        progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_TOTAL, total as i64);
-        progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, done as i64);
-    };
-    if let Err(why) = seal::seal_all(index, &options, Inspect::Header, logging, &mut on_progress) {
-        seal::raise_io(index, &why);
+    if let Err(why) = Job::foreground(index, logging, &mut Progress).seal_all(Inspect::Header) {
+        maintenance::raise(index, why);
     }
     if needs_wal(index) {
         // SAFETY: logs all pages of the new index; they follow the standard page layout.

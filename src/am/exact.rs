@@ -1,13 +1,14 @@
 //! Exact search: every code of some segments, from the log, nearest first.
 
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::BinaryHeap;
 
 use iscc_hnsw::directory::Segment;
 use iscc_hnsw::distance::Query;
 use iscc_hnsw::log_page::{LogPage, Tid, is_alive};
 use pgrx::pg_sys;
 
-use crate::storage::log;
+use super::returned::Returned;
+use crate::storage::log::{self, Mismatch};
 
 /// Where an entry is: block and slot in one number, in log order.
 pub type Position = u64;
@@ -63,11 +64,11 @@ impl ExactStream {
     }
 
     /// Key of the next entry, after running a pass if need be. Entries in `skip` are left out.
-    pub fn head(&mut self, index: pg_sys::Relation, query: &Query, skip: &HashSet<Position>) -> Option<u32> {
+    pub fn head(&mut self, index: pg_sys::Relation, query: &Query, skip: &Returned) -> Result<Option<u32>, Mismatch> {
         if self.found.is_empty() && !self.complete {
-            self.pass(index, query, skip);
+            self.pass(index, query, skip)?;
         }
-        self.found.last().map(|found| found.key)
+        Ok(self.found.last().map(|found| found.key))
     }
 
     /// The entry whose key [`ExactStream::head`] gave.
@@ -77,7 +78,7 @@ impl ExactStream {
         Some(found)
     }
 
-    fn pass(&mut self, index: pg_sys::Relation, query: &Query, skip: &HashSet<Position>) {
+    fn pass(&mut self, index: pg_sys::Relation, query: &Query, skip: &Returned) -> Result<(), Mismatch> {
         let mut pass = Pass {
             query,
             skip,
@@ -90,18 +91,19 @@ impl ExactStream {
             keys: Vec::new(),
         };
         for segment in &self.segments {
-            log::for_each_page(index, segment, |block, page| pass.page(block, page));
+            log::for_each_page(index, segment, |block, page| pass.page(block, page))?;
         }
         self.complete = pass.nearest.len() < self.batch;
         self.found = pass.nearest.into_sorted_vec();
         self.found.reverse();
         self.batch = (self.batch * GROWTH).min(MAX_BATCH);
+        Ok(())
     }
 }
 
 struct Pass<'a> {
     query: &'a Query,
-    skip: &'a HashSet<Position>,
+    skip: &'a Returned,
     after: Option<(u32, Position)>,
     limit: usize,
     /// Keys above this one need not be looked at.
@@ -135,7 +137,7 @@ impl Pass<'_> {
 
     fn offer(&mut self, key: u32, position: Position, tid: Option<Tid>) {
         let Some(tid) = tid.filter(is_alive) else { return };
-        if self.after.is_some_and(|after| (key, position) <= after) || self.skip.contains(&position) {
+        if self.after.is_some_and(|after| (key, position) <= after) || self.skip.contains(&tid) {
             return;
         }
         self.nearest.push(Found { key, position, tid });
@@ -179,9 +181,11 @@ impl LogWalk {
     }
 
     /// The next entry's heap TID.
-    pub fn next(&mut self, index: pg_sys::Relation) -> Option<Tid> {
+    pub fn next(&mut self, index: pg_sys::Relation) -> Result<Option<Tid>, Mismatch> {
         while self.tids.is_empty() {
-            let segment = *self.segments.get(self.at)?;
+            let Some(segment) = self.segments.get(self.at).copied() else {
+                return Ok(None);
+            };
             let blocks = segment.blocks();
             let block = self.next_block.max(blocks.start);
             if block >= blocks.end {
@@ -196,8 +200,8 @@ impl LogWalk {
                 let slots = (0..page.len()).rev().filter(wanted);
                 self.tids
                     .extend(slots.filter_map(|slot| page.tid(slot)).filter(is_alive));
-            });
+            })?;
         }
-        self.tids.pop()
+        Ok(self.tids.pop())
     }
 }

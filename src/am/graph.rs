@@ -12,7 +12,7 @@ use pgrx::pg_sys;
 
 use super::exact::{Found, position};
 use crate::guc::SearchMode;
-use crate::storage::log;
+use crate::storage::log::{self, Mismatch};
 use crate::storage::shard_cache::MappedShard;
 use crate::storage::shard_file::ShardId;
 
@@ -116,12 +116,12 @@ impl GraphStream {
 
     /// Takes the entry whose key [`GraphStream::head`] gave and looks it up in the log: its own
     /// distance counts, not the shard's.
-    pub fn take(&mut self, index: pg_sys::Relation, query: &Query) -> Taken {
+    pub fn take(&mut self, index: pg_sys::Relation, query: &Query) -> Result<Taken, Mismatch> {
         let Some((block, slot)) = self.ordinals.pop().and_then(|ordinal| locate(&self.ranges, ordinal)) else {
-            return Taken::Damaged(None);
+            return Ok(Taken::Damaged(None));
         };
         let Some(segment) = self.segments.iter().find(|s| s.blocks().contains(&block)) else {
-            return Taken::Damaged(None);
+            return Ok(Taken::Damaged(None));
         };
         let slot = usize::from(slot);
         log::with_page(index, segment, block, |page| {

@@ -5,6 +5,7 @@ use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use super::options::IndexOptions;
+use crate::maintenance;
 use crate::storage::log::{Appender, tid_bytes};
 use crate::storage::update::Logging;
 use crate::types::bitvec::varlena_bytes;
@@ -25,7 +26,11 @@ pub unsafe extern "C-unwind" fn aminsert(
     unsafe {
         let code = if *isnull { &[][..] } else { varlena_bytes(*values) };
         let limits = || IndexOptions::of(index).limits();
-        appender(index, index_info).append(index, code, &tid_bytes(&*heap_tid), limits);
+        let appender = appender(index, index_info);
+        appender.append(index, code, &tid_bytes(&*heap_tid), limits);
+        if let Some(blocks) = appender.grown_to() {
+            maintenance::after_growth(index, blocks);
+        }
     }
     // Whether the row is unique is not ours to say.
     false

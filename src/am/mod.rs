@@ -9,6 +9,7 @@ mod exact;
 mod graph;
 mod insert;
 pub mod options;
+mod returned;
 mod scan;
 mod vacuum;
 mod validate;

@@ -4,7 +4,7 @@
 //! the executor asks: first what the graphs find, then the rest of each shard by exact scan.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::BinaryHeap;
 
 use iscc_hnsw::cost;
 use iscc_hnsw::directory::Segment;
@@ -15,16 +15,17 @@ use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::exact::{ExactStream, Found, LogWalk, Position, Want};
+use super::exact::{ExactStream, Found, LogWalk, Want};
 use super::graph::{GraphStream, Taken};
 use super::options::IndexOptions;
+use super::returned::Returned;
 use crate::compat::{self, locator};
 use crate::error::report;
 use crate::guc::{self, SearchMode};
-use crate::seal::{NO_SHARD, shards};
-use crate::storage::directory;
-use crate::storage::log::item_pointer;
-use crate::storage::shard_cache;
+use crate::maintenance::worker;
+use crate::storage::directory::{self, Directory, NO_SHARD};
+use crate::storage::log::{Mismatch, item_pointer};
+use crate::storage::shard_cache::{self, Lookup};
 use crate::types::bitvec::varlena_bytes;
 
 /// A source of entries, nearest first.
@@ -40,12 +41,12 @@ struct Scan {
     metric: Option<Metric>,
     started: bool,
     query: Option<Query>,
-    mode: Option<SearchMode>,
+    mode: SearchMode,
     streams: Vec<Stream>,
     /// Entries that a damaged shard gave too early, waiting for their distance's turn.
     early: BinaryHeap<Reverse<Found>>,
-    /// What graphs have returned; an exact scan of the rest leaves it out.
-    returned: HashSet<Position>,
+    /// All rows returned or waiting in `early`: they are not to come again from another stream.
+    returned: Returned,
     /// Entries in no order: NULLs at the end, or all when there is nothing to order by.
     unordered: Option<LogWalk>,
     /// Buffers for the next search.
@@ -62,81 +63,114 @@ enum Nearest {
 impl Scan {
     /// Prepares for a new query, keeping the buffers.
     fn reset(&mut self, query: Option<Query>) {
-        let mut spare = std::mem::take(&mut self.spare);
-        for stream in self.streams.drain(..) {
-            if let Stream::Graph(graph) = stream {
-                spare.push(graph.finish().1);
-            }
-        }
+        self.close_streams();
         self.returned.clear();
-        self.early.clear();
-        let returned = std::mem::take(&mut self.returned);
         *self = Scan {
             metric: self.metric,
             query,
-            spare,
-            returned,
+            spare: std::mem::take(&mut self.spare),
+            returned: std::mem::take(&mut self.returned),
             ..Scan::default()
         };
     }
 
-    /// Copies the directory and opens the streams.
-    fn start(&mut self, index: pg_sys::Relation) {
-        let directory = directory::read(index);
-        let all: Vec<Segment> = directory.segments().copied().collect();
-        if self.query.is_none() {
-            self.unordered = Some(LogWalk::new(all, Want::All));
-            return;
+    fn close_streams(&mut self) {
+        for stream in self.streams.drain(..) {
+            if let Stream::Graph(graph) = stream {
+                self.spare.push(graph.finish().1);
+            }
         }
-        let mode = guc::search_mode();
+    }
+
+    /// Copies the directory and opens the streams: at the start, and again when blocks of the copy have been used
+    /// again. What was returned before is left out then.
+    fn open(&mut self, index: pg_sys::Relation) {
+        self.close_streams();
+        let mut directory = directory::read(index);
+        if self.query.is_some() {
+            self.mode = guc::search_mode();
+            while !self.open_streams(index, &directory) {
+                self.close_streams();
+                directory = directory::read(index);
+            }
+        }
+        let want = if self.query.is_some() { Want::Nulls } else { Want::All };
+        self.unordered = Some(LogWalk::new(directory.segments().copied().collect(), want));
+    }
+
+    /// False when the directory has changed meanwhile.
+    fn open_streams(&mut self, index: pg_sys::Relation, directory: &Directory) -> bool {
         let effort = guc::ef_search();
-        let at = locator(index);
-        shard_cache::retain(at, |id| all.iter().any(|s| s.shard_id == *id));
+        shard_cache::retain(locator(index), |id| directory.complete().any(|s| s.shard_id == *id));
         let mut exact: Vec<Segment> = directory.header.open_segment().copied().into_iter().collect();
-        for (id, segments) in shards(&directory) {
-            let sealed = segments.iter().all(directory::is_sealed);
+        for (id, segments) in directory.shards() {
+            let sealed = segments.iter().all(Segment::is_sealed);
             if sealed && id == NO_SHARD {
                 continue;
             }
-            let shard = (sealed && wants_graph(mode, &segments, effort))
-                .then(|| shard_cache::get(at, &id, &segments))
-                .flatten();
-            match shard {
-                None => exact.extend(segments),
-                Some(shard) => {
+            if !sealed || !wants_graph(self.mode, &segments, effort) {
+                exact.extend(segments);
+                continue;
+            }
+            match shard_cache::get(index, &id, &segments) {
+                Lookup::Found(shard) => {
                     let search = self.spare.pop().unwrap_or_default();
                     let graph = GraphStream::new(shard, segments, search, effort);
                     self.streams.push(Stream::Graph(Box::new(graph)));
                 }
+                Lookup::Unusable => {
+                    worker::ask();
+                    exact.extend(segments);
+                }
+                Lookup::NoLongerListed => return false,
             }
         }
         if !exact.is_empty() {
-            self.streams.push(Stream::Exact(ExactStream::new(exact, 0)));
+            self.streams
+                .push(Stream::Exact(ExactStream::new(exact, self.returned.len())));
         }
-        self.mode = Some(mode);
-        self.unordered = Some(LogWalk::new(all, Want::Nulls));
+        true
     }
 
     /// The next row's TID.
     fn next(&mut self, index: pg_sys::Relation) -> Option<Tid> {
+        loop {
+            match self.advance(index) {
+                Ok(tid) => return tid,
+                Err(mismatch) => {
+                    mismatch.confirm(index);
+                    self.open(index);
+                }
+            }
+        }
+    }
+
+    fn advance(&mut self, index: pg_sys::Relation) -> Result<Option<Tid>, Mismatch> {
         if let Some(query) = self.query.take() {
             let found = self.next_nearest(index, &query);
             self.query = Some(query);
-            if let Some(found) = found {
-                return Some(found.tid);
+            if let Some(found) = found? {
+                return Ok(Some(found.tid));
             }
         }
-        self.unordered.as_mut()?.next(index)
+        let Some(walk) = &mut self.unordered else {
+            return Ok(None);
+        };
+        while let Some(tid) = walk.next(index)? {
+            if self.returned.insert(&tid) {
+                return Ok(Some(tid));
+            }
+        }
+        Ok(None)
     }
 
-    fn next_nearest(&mut self, index: pg_sys::Relation, query: &Query) -> Option<Found> {
-        loop {
-            let (nearest, key) = self.nearest(index, query)?;
+    fn next_nearest(&mut self, index: pg_sys::Relation, query: &Query) -> Result<Option<Found>, Mismatch> {
+        while let Some((nearest, key)) = self.nearest(index, query)? {
             let taken = match nearest {
-                Nearest::Early => return self.early.pop().map(|Reverse(found)| found),
+                Nearest::Early => return Ok(self.early.pop().map(|Reverse(found)| found)),
                 Nearest::Stream(at) => match &mut self.streams[at] {
-                    Stream::Exact(exact) => return exact.take(),
-                    Stream::Graph(graph) => match graph.take(index, query) {
+                    Stream::Exact(exact) => exact.take(),
+                    Stream::Graph(graph) => match graph.take(index, query)? {
                         Taken::Alive(found) => Some(found),
                         Taken::Dead => None,
                         Taken::Damaged(found) => {
@@ -147,43 +181,46 @@ impl Scan {
                     },
                 },
             };
-            // A position comes twice only from a damaged shard.
-            let Some(found) = taken.filter(|f| self.returned.insert(f.position)) else {
+            // A row comes twice from a damaged shard, and when the streams were opened again.
+            let Some(found) = taken.filter(|f| self.returned.insert(&f.tid)) else {
                 continue;
             };
             if found.key <= key {
-                return Some(found);
+                return Ok(Some(found));
             }
             self.early.push(Reverse(found));
         }
+        Ok(None)
     }
 
     /// The source with the smallest key. A graph that has given all it can becomes an exact scan of
     /// what it left.
-    fn nearest(&mut self, index: pg_sys::Relation, query: &Query) -> Option<(Nearest, u32)> {
-        let mode = self.mode.unwrap_or(SearchMode::Auto);
+    fn nearest(&mut self, index: pg_sys::Relation, query: &Query) -> Result<Option<(Nearest, u32)>, Mismatch> {
         let early = self.early.peek().map(|Reverse(found)| (Nearest::Early, found.key));
         let mut best = early;
         for at in 0..self.streams.len() {
             let head = match &mut self.streams[at] {
-                Stream::Graph(graph) => graph.head(query, mode),
+                Stream::Graph(graph) => graph.head(query, self.mode),
                 Stream::Exact(_) => None,
             };
-            let head = head.or_else(|| self.exact_head(index, query, at));
+            let head = match head {
+                None => self.exact_head(index, query, at)?,
+                head => head,
+            };
             if let Some(key) = head
                 && best.is_none_or(|(_, least)| key < least)
             {
                 best = Some((Nearest::Stream(at), key));
             }
         }
-        best
+        Ok(best)
     }
 
-    fn exact_head(&mut self, index: pg_sys::Relation, query: &Query, at: usize) -> Option<u32> {
+    fn exact_head(&mut self, index: pg_sys::Relation, query: &Query, at: usize) -> Result<Option<u32>, Mismatch> {
         self.end_graph(at);
         match &mut self.streams[at] {
             Stream::Exact(exact) => exact.head(index, query, &self.returned),
-            Stream::Graph(_) => None,
+            Stream::Graph(_) => Ok(None),
         }
     }
 
@@ -272,7 +309,7 @@ pub unsafe extern "C-unwind" fn amgettuple(
         if !state.started {
             require_mvcc((*scan).xs_snapshot);
             compat::count_search(scan);
-            state.start(index);
+            state.open(index);
             state.started = true;
         }
         match state.next(index) {

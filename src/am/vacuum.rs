@@ -1,4 +1,4 @@
-//! VACUUM: one pass over the log marks dead entries; afterwards what is due gets sealed.
+//! VACUUM: one pass over the log marks dead entries; afterwards maintenance does what is due.
 
 use std::ffi::c_void;
 
@@ -7,17 +7,12 @@ use iscc_hnsw::log_page::{self, is_alive};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::options::IndexOptions;
-use crate::seal::{self, Inspect, Maintenance, Wait};
+use crate::maintenance::{self, lock};
 use crate::storage::buffer::{Lock, LockedBuffer, block_count};
-use crate::storage::directory;
-use crate::storage::log::{self, item_pointer};
+use crate::storage::directory::{self, Directory};
+use crate::storage::log::{self, Mismatch, item_pointer};
 use crate::storage::sweep;
 use crate::storage::update::{Logging, Update};
-
-/// VACUUM seals the tail when it has more entries than this: an exact scan of so many costs a query
-/// a few microseconds.
-const SEAL_TAIL_ENTRIES: u64 = 10_000;
 
 /// Marks the entries dead whose rows VACUUM removes. Also asks about every entry for CREATE INDEX
 /// CONCURRENTLY, which wants to see all TIDs.
@@ -37,23 +32,26 @@ pub unsafe extern "C-unwind" fn ambulkdelete(
             let mut pointer = item_pointer(tid);
             pg_sys::ffi::pg_guard_ffi_boundary(|| callback(&mut pointer, callback_state))
         };
+        // Entries must not move to where this has been already.
+        let _places = lock::keep_places((*index).rd_id);
         let directory = directory::read(index);
-        let mut dead_of = Vec::new();
+        let mut passes = Vec::new();
         let mut live = 0u64;
-        for segment in directory.segments() {
-            let pass = sweep_segment(index, segment, (*info).strategy, &mut is_dead);
+        // A move that is not finished yet: its entries are in both places, and both must know which are dead.
+        for segment in directory.segments().chain(directory.pending()) {
+            let pass = match sweep_segment(index, segment, (*info).strategy, &mut is_dead) {
+                Ok(pass) => pass,
+                // Used again since: its entries are in a segment that was pending, which comes later.
+                Err(mismatch) => {
+                    mismatch.confirm(index);
+                    continue;
+                }
+            };
             live += pass.live;
             (*stats).tuples_removed += pass.removed as f64;
-            dead_of.push((*segment, pass.dead));
+            passes.push((*segment, pass));
         }
-        directory::update_segments(index, Logging::EachChange, |listed| {
-            let found = dead_of.iter().find(|(s, _)| directory::same(s, listed));
-            found.is_some_and(|&(_, dead)| {
-                let changed = listed.dead != dead;
-                listed.dead = dead.into();
-                changed
-            })
-        });
+        remember_dead(index, &directory, &passes);
         (*stats).num_index_tuples = live as f64;
         (*stats).num_pages = block_count(index);
         stats
@@ -68,13 +66,46 @@ struct Pass {
     dead: u32,
 }
 
+/// Notes in the directory how many entries are dead. An open segment that is mostly dead is closed, so that its space
+/// can be reclaimed.
+fn remember_dead(index: pg_sys::Relation, seen: &Directory, passes: &[(Segment, Pass)]) {
+    let open = seen.header.open_segment();
+    let is_open = |segment: &Segment| open.is_some_and(|open| directory::same(open, segment));
+    if passes
+        .iter()
+        .any(|(segment, pass)| is_open(segment) && u64::from(pass.dead) > pass.live)
+    {
+        directory::close_open(index, Logging::EachChange);
+    }
+    let dead_in = |listed: &Segment| {
+        // A segment may have become one with its neighbours since.
+        let inside = passes.iter().filter(|(segment, _)| {
+            let (part, whole) = (segment.blocks(), listed.blocks());
+            listed.has_epoch(segment.epoch.get()) && whole.start <= part.start && part.end <= whole.end
+        });
+        let (mut blocks, mut dead) = (0, 0);
+        for (segment, pass) in inside {
+            blocks += segment.block_count.get();
+            dead += pass.dead;
+        }
+        (blocks == listed.block_count.get()).then_some(dead)
+    };
+    directory::change(index, Logging::EachChange, |directory| {
+        for listed in directory.listed.iter_mut().filter(|s| !s.is_free()) {
+            if let Some(dead) = dead_in(listed) {
+                listed.dead = dead.into();
+            }
+        }
+    });
+}
+
 /// One pass over a segment. Pages without anything to mark are only locked for reading.
 fn sweep_segment(
     index: pg_sys::Relation,
     segment: &Segment,
     strategy: pg_sys::BufferAccessStrategy,
     is_dead: &mut impl FnMut(&log_page::Tid) -> bool,
-) -> Pass {
+) -> Result<Pass, Mismatch> {
     let mut pass = Pass::default();
     let mut to_kill: Vec<usize> = Vec::new();
     for block in segment.blocks() {
@@ -82,7 +113,7 @@ fn sweep_segment(
         unsafe { crate::compat::vacuum_delay_point() };
         to_kill.clear();
         let mut buffer = LockedBuffer::read_with(index, block, Lock::Exclusive, strategy);
-        let page = log::parse(index, segment, &buffer);
+        let page = log::parse(segment, &buffer)?;
         for slot in 0..page.len() {
             let Some(tid) = page.tid(slot) else { continue };
             let mut alive = is_alive(&tid);
@@ -106,7 +137,7 @@ fn sweep_segment(
             pass.removed += to_kill.len() as u64;
         }
     }
-    pass
+    Ok(pass)
 }
 
 unsafe fn new_stats() -> *mut pg_sys::IndexBulkDeleteResult {
@@ -114,7 +145,7 @@ unsafe fn new_stats() -> *mut pg_sys::IndexBulkDeleteResult {
     unsafe { pg_sys::palloc0(size_of::<pg_sys::IndexBulkDeleteResult>()).cast() }
 }
 
-/// Ends a VACUUM of the index: seals a large tail, rebuilds lost shards, sweeps orphan files.
+/// Ends a VACUUM of the index: sees to it that what is due gets done, and sweeps orphan files.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amvacuumcleanup(
     info: *mut pg_sys::IndexVacuumInfo,
@@ -126,7 +157,7 @@ pub unsafe extern "C-unwind" fn amvacuumcleanup(
             return stats;
         }
         let index = (*info).index;
-        seal_what_is_due(index);
+        maintenance::after_vacuum(index);
         sweep::sweep();
         let stats = if stats.is_null() {
             let stats = new_stats();
@@ -138,20 +169,5 @@ pub unsafe extern "C-unwind" fn amvacuumcleanup(
         };
         (*stats).num_pages = block_count(index);
         stats
-    }
-}
-
-fn seal_what_is_due(index: pg_sys::Relation) {
-    let directory = directory::read(index);
-    let due = seal::tail_entries(&directory) > SEAL_TAIL_ENTRIES || seal::lacks_shards(index, &directory);
-    if !due {
-        return;
-    }
-    let Some(_lock) = Maintenance::lock(index, Wait::No) else {
-        return;
-    };
-    let options = IndexOptions::of(index);
-    if let Err(why) = seal::seal_all(index, &options, Inspect::Header, Logging::EachChange, &mut |_, _| ()) {
-        seal::warn_io(index, &why);
     }
 }

@@ -51,36 +51,15 @@ impl LockedBuffer {
         }
     }
 
-    /// The block after the last one in use, zeroed, pinned and locked. The relation grows unless
-    /// the block exists already (left by a crash after it had grown).
-    ///
-    /// The caller holds the metapage exclusively: that is what keeps two backends from growing the
-    /// relation at once.
+    /// A block that nobody uses, zeroed, pinned and locked. The relation grows until it has this block; it may have it
+    /// already, free to use again or left by a crash.
     pub fn new_block(relation: pg_sys::Relation, fork: pg_sys::ForkNumber::Type, block: u32) -> Self {
+        grow(relation, fork, block + 1);
         // SAFETY: the caller holds the relation open.
         unsafe {
-            let existing = pg_sys::RelationGetNumberOfBlocksInFork(relation, fork);
-            let wanted = if block < existing {
-                block
-            } else {
-                pg_sys::InvalidBlockNumber
-            };
             let mode = pg_sys::ReadBufferMode::RBM_ZERO_AND_LOCK;
-            let buffer = if wanted == block {
-                pg_sys::ReadBufferExtended(relation, fork, block, mode, std::ptr::null_mut())
-            } else {
-                // InvalidBlockNumber is P_NEW: grow by one block.
-                let normal = pg_sys::ReadBufferMode::RBM_NORMAL;
-                let buffer = pg_sys::ReadBufferExtended(relation, fork, wanted, normal, std::ptr::null_mut());
-                pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_EXCLUSIVE as i32);
-                buffer
-            };
-            let new = LockedBuffer { buffer };
-            if new.block() != block {
-                let why = format!("the metapage counts {block} blocks, the relation has {existing}");
-                corrupt_page(&relation_name(relation), 0, why);
-            }
-            new
+            let buffer = pg_sys::ReadBufferExtended(relation, fork, block, mode, std::ptr::null_mut());
+            LockedBuffer { buffer }
         }
     }
 
@@ -116,6 +95,43 @@ impl Drop for LockedBuffer {
             // SAFETY: pinned and locked by us.
             unsafe { pg_sys::UnlockReleaseBuffer(self.buffer) };
         }
+    }
+}
+
+/// More blocks than this are never missing where one is to be used: growth goes step by step.
+const MOST_MISSING_BLOCKS: u32 = 1024;
+
+/// Makes the relation have so many blocks at least.
+fn grow(relation: pg_sys::Relation, fork: pg_sys::ForkNumber::Type, blocks: u32) {
+    // SAFETY: the caller holds the relation open; an error releases the lock.
+    unsafe {
+        let existing = pg_sys::RelationGetNumberOfBlocksInFork(relation, fork);
+        if existing >= blocks {
+            return;
+        }
+        if blocks - existing > MOST_MISSING_BLOCKS {
+            let why = format!("it counts {} blocks, the relation has {existing}", blocks - 1);
+            corrupt_page(&relation_name(relation), 0, why);
+        }
+        let lock = pg_sys::ExclusiveLock as i32;
+        pg_sys::LockRelationForExtension(relation, lock);
+        while pg_sys::RelationGetNumberOfBlocksInFork(relation, fork) < blocks {
+            // InvalidBlockNumber is P_NEW: grow by one block.
+            let (new, normal) = (pg_sys::InvalidBlockNumber, pg_sys::ReadBufferMode::RBM_NORMAL);
+            let buffer = pg_sys::ReadBufferExtended(relation, fork, new, normal, std::ptr::null_mut());
+            pg_sys::ReleaseBuffer(buffer);
+        }
+        pg_sys::UnlockRelationForExtension(relation, lock);
+    }
+}
+
+/// Makes the relation have `more` blocks beyond `used`, for a large allocation that is about to come.
+pub fn grow_ahead(relation: pg_sys::Relation, used: u32, more: u32) {
+    let end = used.saturating_add(more);
+    while block_count(relation) < end {
+        pgrx::check_for_interrupts!();
+        let step = end.min(block_count(relation) + MOST_MISSING_BLOCKS / 8);
+        grow(relation, pg_sys::ForkNumber::MAIN_FORKNUM, step);
     }
 }
 

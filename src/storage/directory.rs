@@ -1,46 +1,133 @@
 //! Reading and changing the segment directory in the relation.
 //!
 //! Lock order: metapage, directory pages along the chain, log pages. Every change of the directory
-//! holds the metapage exclusively.
+//! holds the metapage exclusively, and a reader holds it while it walks the chain; so a change that
+//! touches many pages writes new ones first and then, in one WAL record, lets the metapage point to them.
 
-use iscc_hnsw::directory::{self as format, MetaHeader, STATE_CLOSED, STATE_NONE, STATE_OPEN, STATE_SEALED, Segment};
+use std::ops::Range;
+
+use iscc_hnsw::allocation;
+use iscc_hnsw::directory::{self as format, MetaHeader, STATE_CLOSED, STATE_NONE, STATE_OPEN, STATE_PENDING, Segment};
 use iscc_hnsw::log_page::{self, LogPage};
-use iscc_hnsw::page::{PageError, PageKind};
+use iscc_hnsw::page::{NO_BLOCK, PageError, PageKind};
 use pgrx::pg_sys;
 
 use super::buffer::{Lock, LockedBuffer, Page, relation_name};
+use super::shard_file::ShardId;
 use super::update::{Logging, Update};
 use crate::error::corrupt_page;
 
 /// Block number of the metapage.
 pub const META_BLOCK: u32 = 0;
 
+/// The id of a segment that has nothing to search: no code was alive when it was sealed.
+pub const NO_SHARD: ShardId = [0; 16];
+
+/// An open segment that reuses blocks gets so many at least: fewer would make many small segments.
+const LEAST_REUSED_BLOCKS: u32 = 8;
+
 /// A consistent copy of the directory.
+#[derive(Clone)]
 pub struct Directory {
     /// Header of the metapage, with the open segment.
     pub header: MetaHeader,
-    /// All other segments: closed or sealed.
+    /// All other segments, and the free blocks.
     pub listed: Vec<Segment>,
+    /// Blocks of the directory pages, in order.
+    chain: Vec<u32>,
 }
 
 impl Directory {
-    /// All segments, the open one last.
+    /// The segments that make up the index, the open one last.
     pub fn segments(&self) -> impl Iterator<Item = &Segment> {
-        self.listed.iter().chain(self.header.open_segment())
+        self.complete().chain(self.header.open_segment())
+    }
+
+    /// The closed and sealed segments.
+    pub fn complete(&self) -> impl Iterator<Item = &Segment> {
+        self.listed.iter().filter(|segment| segment.is_searchable())
+    }
+
+    /// The blocks that the open segment has or may grow to.
+    pub fn open_room(&self) -> Option<Range<u32>> {
+        let open = self.header.open_segment()?.blocks();
+        Some(open.start..open.end.max(self.header.open_limit.get()))
+    }
+
+    /// Blocks of the directory pages.
+    pub fn pages(&self) -> impl Iterator<Item = u32> {
+        self.chain.iter().copied()
+    }
+
+    /// Size of the open segment.
+    pub fn open_blocks(&self) -> u32 {
+        self.header.open_segment().map_or(0, |open| open.block_count.get())
+    }
+
+    /// Segments being filled with entries of others.
+    pub fn pending(&self) -> impl Iterator<Item = &Segment> {
+        self.listed.iter().filter(|segment| segment.state == STATE_PENDING)
+    }
+
+    /// True when a segment has this shard.
+    pub fn lists(&self, id: &ShardId) -> bool {
+        self.listed.iter().any(|segment| segment.shard_id == *id)
+    }
+
+    /// The closed and sealed segments by shard; one without a shard stands alone, with [`NO_SHARD`].
+    pub fn shards(&self) -> Vec<(ShardId, Vec<Segment>)> {
+        let mut groups: Vec<(ShardId, Vec<Segment>)> = Vec::new();
+        for &segment in self.complete() {
+            let id = segment.shard_id;
+            match groups.iter_mut().find(|(known, _)| id != NO_SHARD && *known == id) {
+                Some((_, members)) => members.push(segment),
+                None => groups.push((id, vec![segment])),
+            }
+        }
+        groups
+    }
+
+    /// Takes blocks for a new segment: free ones, or the next ones of the relation.
+    fn allocate(&mut self, count: u32) -> Range<u32> {
+        allocation::take(&mut self.listed, count).unwrap_or_else(|| {
+            let start = self.header.used_blocks.get();
+            self.header.used_blocks = (start + count).into();
+            start..start + count
+        })
+    }
+
+    /// The number of a new generation.
+    fn new_epoch(&mut self) -> u32 {
+        let epoch = self.header.next_epoch.get();
+        self.header.next_epoch = epoch.wrapping_add(1).into();
+        epoch
+    }
+
+    /// Adds a pending segment of so many blocks.
+    pub fn add_pending(&mut self, count: u32, stride: u16) -> Segment {
+        let blocks = self.allocate(count);
+        let pending = Segment::new(STATE_PENDING, blocks, stride, self.new_epoch());
+        self.listed.push(pending);
+        pending
+    }
+
+    /// Removes segments from the list; their blocks are free.
+    pub fn free(&mut self, segments: &[Segment]) {
+        self.remove(segments);
+        for segment in segments {
+            allocation::release(&mut self.listed, segment.blocks());
+        }
+    }
+
+    /// Removes segments from the list, because others cover their blocks.
+    pub fn remove(&mut self, segments: &[Segment]) {
+        self.listed.retain(|listed| !segments.iter().any(|s| same(s, listed)));
     }
 }
 
 /// Unwraps a page operation, raising the corruption error that names index and block.
 fn checked<T>(index: pg_sys::Relation, block: u32, result: Result<T, PageError>) -> T {
     result.unwrap_or_else(|why| corrupt_page(&relation_name(index), block, why))
-}
-
-fn kind_of(block: u32) -> PageKind {
-    if block == META_BLOCK {
-        PageKind::Meta
-    } else {
-        PageKind::Directory
-    }
 }
 
 /// Creates the metapage of an empty index in an empty fork.
@@ -70,22 +157,138 @@ pub fn read(index: pg_sys::Relation) -> Directory {
 /// A copy of the whole directory while the caller holds the metapage.
 fn read_under(index: pg_sys::Relation, meta: &LockedBuffer) -> Directory {
     let header = header_of(index, meta.page());
-    let mut listed = Vec::new();
-    let mut collect = |block: u32, page: &Page| {
-        listed.extend(checked(index, block, format::segments(page, kind_of(block))));
-        checked(index, block, format::next(page, kind_of(block)))
+    let (mut listed, mut chain) = (Vec::new(), Vec::new());
+    let mut collect = |block: u32, page: &Page, kind| {
+        listed.extend(checked(index, block, format::segments(page, kind)));
+        checked(index, block, format::next(page, kind))
     };
-    let mut next = collect(META_BLOCK, meta.page());
-    let mut pages = 0;
+    let mut next = collect(META_BLOCK, meta.page(), PageKind::Meta);
     while let Some(block) = next {
         // A chain longer than the index has blocks is a loop.
-        pages += 1;
-        if pages > header.used_blocks.get() {
+        if chain.len() as u32 > header.used_blocks.get() {
             corrupt_page(&relation_name(index), block, "the directory chain is a loop");
         }
-        next = collect(block, LockedBuffer::read(index, block, Lock::Share).page());
+        chain.push(block);
+        let page = LockedBuffer::read(index, block, Lock::Share);
+        next = collect(block, page.page(), PageKind::Directory);
     }
-    Directory { header, listed }
+    Directory { header, listed, chain }
+}
+
+/// Changes the directory in one atomic step.
+pub fn change<T>(index: pg_sys::Relation, logging: Logging, change: impl FnOnce(&mut Directory) -> T) -> T {
+    let mut meta = LockedBuffer::read(index, META_BLOCK, Lock::Exclusive);
+    let before = read_under(index, &meta);
+    let mut after = before.clone();
+    let result = change(&mut after);
+    write(index, &mut meta, &before, after, logging, |_| ());
+    result
+}
+
+/// Pages that one generic WAL record can change.
+const PAGES_IN_RECORD: usize = 4;
+
+/// Writes what has changed. `also` changes one more page in the same WAL record.
+fn write(
+    index: pg_sys::Relation,
+    meta: &mut LockedBuffer,
+    before: &Directory,
+    after: Directory,
+    logging: Logging,
+    also: impl FnOnce(&mut Update),
+) {
+    let pages = Pages::of(&after.listed);
+    let old = Pages::of(&before.listed);
+    let existing = before.chain.len();
+    let changed: Vec<usize> = (0..existing)
+        .filter(|&at| pages.chained(at) != old.chained(at))
+        .collect();
+    // The metapage, the page of `also`, and where a page is added to the chain the one before it.
+    if changed.len() + 2 > PAGES_IN_RECORD || pages.chained.len() > existing {
+        return write_new_chain(index, meta, before, after, logging, also);
+    }
+    let mut buffers: Vec<(usize, LockedBuffer)> = changed
+        .into_iter()
+        .map(|at| (at, LockedBuffer::read(index, before.chain[at], Lock::Exclusive)))
+        .collect();
+    let mut update = Update::begin(index, logging);
+    for (at, buffer) in &mut buffers {
+        let block = buffer.block();
+        let page = update.page(buffer);
+        checked(
+            index,
+            block,
+            format::set_segments(page, PageKind::Directory, pages.chained(*at)),
+        );
+    }
+    let page = update.page(meta);
+    format::set_meta(page, &after.header);
+    checked(
+        index,
+        META_BLOCK,
+        format::set_segments(page, PageKind::Meta, pages.meta),
+    );
+    also(&mut update);
+    update.commit();
+}
+
+/// The entries of a directory by page.
+struct Pages<'a> {
+    meta: &'a [Segment],
+    chained: Vec<&'a [Segment]>,
+}
+
+impl<'a> Pages<'a> {
+    fn of(listed: &'a [Segment]) -> Self {
+        let (meta, rest) = listed.split_at(listed.len().min(format::capacity(PageKind::Meta)));
+        let chained = rest.chunks(format::capacity(PageKind::Directory)).collect();
+        Pages { meta, chained }
+    }
+
+    /// What stands on a page of the chain; nothing beyond its end.
+    fn chained(&self, at: usize) -> &'a [Segment] {
+        self.chained.get(at).copied().unwrap_or_default()
+    }
+}
+
+/// Writes all directory pages anew to other blocks, then the metapage, which points to them. A crash in
+/// between leaves the old chain.
+fn write_new_chain(
+    index: pg_sys::Relation,
+    meta: &mut LockedBuffer,
+    before: &Directory,
+    mut after: Directory,
+    logging: Logging,
+    also: impl FnOnce(&mut Update),
+) {
+    // Half as many pages again, so that what is added next finds room; the blocks of the old chain are an entry each
+    // at most.
+    let entries = after.listed.len() + before.chain.len() + 1;
+    let count = entries.div_ceil(format::capacity(PageKind::Directory)) * 3 / 2 + 1;
+    let blocks = after.allocate(count as u32);
+    for &block in &before.chain {
+        allocation::release(&mut after.listed, block..block + 1);
+    }
+    let pages = Pages::of(&after.listed);
+    for (at, block) in blocks.clone().enumerate() {
+        let mut buffer = LockedBuffer::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);
+        let mut update = Update::begin(index, logging);
+        let page = update.new_page(&mut buffer);
+        format::init_directory(page);
+        let kind = PageKind::Directory;
+        checked(index, block, format::set_segments(page, kind, pages.chained(at)));
+        let next = if block + 1 < blocks.end { block + 1 } else { NO_BLOCK };
+        checked(index, block, format::set_next(page, kind, next));
+        update.commit();
+    }
+    let mut update = Update::begin(index, logging);
+    let page = update.page(meta);
+    format::set_meta(page, &after.header);
+    let kind = PageKind::Meta;
+    checked(index, META_BLOCK, format::set_segments(page, kind, pages.meta));
+    checked(index, META_BLOCK, format::set_next(page, kind, blocks.start));
+    also(&mut update);
+    update.commit();
 }
 
 /// What bounds new segments. From the index's definition as it is now: ALTER TABLE can lift the limit of
@@ -109,32 +312,71 @@ pub struct Room {
     pub limits: Limits,
 }
 
-/// Makes sure that there is an open page other than `room.full_block` whose cells hold the code.
-pub fn make_room(index: pg_sys::Relation, room: Room, logging: Logging) {
+/// Makes sure that there is an open page other than `room.full_block` whose cells hold the code. Returns the number of
+/// blocks of the open segment when this added one.
+pub fn make_room(index: pg_sys::Relation, room: Room, logging: Logging) -> Option<u32> {
     let mut meta = LockedBuffer::read(index, META_BLOCK, Lock::Exclusive);
-    let header = header_of(index, meta.page());
-    if let Some(open) = header.open_segment() {
+    let mut header = header_of(index, meta.page());
+    if let Some(open) = header.open_segment().copied() {
         let fits = room.code_bytes <= usize::from(open.stride.get());
         if fits && open.last_block() != room.full_block {
-            return;
+            return None;
         }
-        let can_grow = open.block_count < room.limits.max_blocks && header.used_blocks.get() == open.blocks().end;
-        if fits && can_grow {
-            return add_page(index, &mut meta, header, logging);
+        if fits && open.block_count < room.limits.max_blocks && grow_open(&mut header) {
+            let mut log = new_log_block(index, &header);
+            let mut update = Update::begin(index, logging);
+            format::set_meta(update.page(&mut meta), &header);
+            init_log_page(update.new_page(&mut log), &header);
+            update.commit();
+            return Some(header.open.block_count.get());
         }
         close_under(index, &mut meta, logging);
     }
-    let mut header = header_of(index, meta.page());
-    header.open = Segment {
-        start_block: header.used_blocks,
-        block_count: 0.into(),
-        stride: stride_for(&header, room).into(),
-        state: STATE_OPEN,
-        epoch: header.next_epoch,
-        ..Segment::default()
-    };
-    header.next_epoch = (header.next_epoch.get().wrapping_add(1)).into();
-    add_page(index, &mut meta, header, logging);
+    open_segment(index, &mut meta, room, logging);
+    Some(1)
+}
+
+/// Opens a segment of one page, in free blocks if there are enough.
+fn open_segment(index: pg_sys::Relation, meta: &mut LockedBuffer, room: Room, logging: Logging) {
+    let before = read_under(index, meta);
+    let mut after = before.clone();
+    let stride = stride_for(&after.header, room);
+    let reused = allocation::take_largest(&mut after.listed, LEAST_REUSED_BLOCKS, room.limits.max_blocks);
+    let start = reused
+        .as_ref()
+        .map_or(after.header.used_blocks.get(), |free| free.start);
+    after.header.open = Segment::new(STATE_OPEN, start..start, stride, after.new_epoch());
+    after.header.open_limit = reused.map_or(0, |free| free.end).into();
+    if !grow_open(&mut after.header) {
+        corrupt_page(&relation_name(index), META_BLOCK, "a new segment has no room");
+    }
+    let header = after.header;
+    let mut log = new_log_block(index, &header);
+    write(index, meta, &before, after, logging, |update| {
+        init_log_page(update.new_page(&mut log), &header);
+    });
+}
+
+/// Adds a block to the open segment of `header`; false when what comes behind it belongs to others.
+fn grow_open(header: &mut MetaHeader) -> bool {
+    let end = header.open.blocks().end;
+    match header.open_limit.get() {
+        0 if header.used_blocks == end => header.used_blocks += 1,
+        limit if end < limit => {}
+        _ => return false,
+    }
+    header.open.block_count += 1;
+    true
+}
+
+/// The last block of the open segment, which has just been added.
+fn new_log_block(index: pg_sys::Relation, header: &MetaHeader) -> LockedBuffer {
+    let block = header.open.blocks().end - 1;
+    LockedBuffer::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block)
+}
+
+fn init_log_page(page: &mut Page, header: &MetaHeader) {
+    log_page::init(page, header.open.stride.get(), header.open.epoch.get());
 }
 
 /// The stride of a new segment: what the column's type declares, else what the last segment had,
@@ -152,19 +394,6 @@ fn stride_for(header: &MetaHeader, room: Room) -> u16 {
     }
 }
 
-/// Adds a page to the open segment of `header`, which may be new.
-fn add_page(index: pg_sys::Relation, meta: &mut LockedBuffer, mut header: MetaHeader, logging: Logging) {
-    let block = header.used_blocks.get();
-    let mut log = LockedBuffer::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);
-    header.used_blocks = (block + 1).into();
-    header.open.block_count += 1;
-    let mut update = Update::begin(index, logging);
-    format::set_meta(update.page(meta), &header);
-    let page = update.new_page(&mut log);
-    log_page::init(page, header.open.stride.get(), header.open.epoch.get());
-    update.commit();
-}
-
 /// Closes the open segment, if it has entries: it goes to the list and takes no more.
 pub fn close_open(index: pg_sys::Relation, logging: Logging) {
     let mut meta = LockedBuffer::read(index, META_BLOCK, Lock::Exclusive);
@@ -172,8 +401,8 @@ pub fn close_open(index: pg_sys::Relation, logging: Logging) {
 }
 
 fn close_under(index: pg_sys::Relation, meta: &mut LockedBuffer, logging: Logging) {
-    let mut header = header_of(index, meta.page());
-    let Some(open) = header.open_segment().copied() else {
+    let before = read_under(index, meta);
+    let Some(open) = before.header.open_segment().copied() else {
         return;
     };
     let Some(last_block) = open.last_block() else { return };
@@ -184,120 +413,26 @@ fn close_under(index: pg_sys::Relation, meta: &mut LockedBuffer, logging: Loggin
     if entries == 0 {
         return;
     }
-    let closed = Segment {
+    let mut after = before.clone();
+    let rest = open.blocks().end..before.header.open_limit.get().max(open.blocks().end);
+    allocation::release(&mut after.listed, rest);
+    after.listed.push(Segment {
         state: STATE_CLOSED,
         entries: entries.into(),
         ..open
-    };
-    header.open = Segment {
+    });
+    after.header.open_limit = 0.into();
+    after.header.open = Segment {
         state: STATE_NONE,
         stride: open.stride,
         ..Segment::default()
     };
-
-    let directory_block = header.last_directory.get();
-    if directory_block == META_BLOCK {
-        let mut update = Update::begin(index, logging);
-        let page = update.page(meta);
-        if checked(index, META_BLOCK, format::push(page, PageKind::Meta, &closed)) {
-            format::set_meta(page, &header);
-            checked(index, last_block, log_page::close(update.page(&mut last)));
-            return update.commit();
-        }
-        drop(update);
-        return close_into_new_page(index, (meta, None), &mut last, header, &closed, logging);
-    }
-    let mut directory = LockedBuffer::read(index, directory_block, Lock::Exclusive);
-    let mut update = Update::begin(index, logging);
-    let pushed = format::push(update.page(&mut directory), PageKind::Directory, &closed);
-    if checked(index, directory_block, pushed) {
-        format::set_meta(update.page(meta), &header);
+    write(index, meta, &before, after, logging, |update| {
         checked(index, last_block, log_page::close(update.page(&mut last)));
-        return update.commit();
-    }
-    drop(update);
-    close_into_new_page(index, (meta, Some(directory)), &mut last, header, &closed, logging);
-}
-
-/// Closes a segment when the last page of the directory chain is full: adds a page to the chain.
-/// `chain` is the metapage and the last directory page, if that is another one.
-fn close_into_new_page(
-    index: pg_sys::Relation,
-    chain: (&mut LockedBuffer, Option<LockedBuffer>),
-    last: &mut LockedBuffer,
-    mut header: MetaHeader,
-    closed: &Segment,
-    logging: Logging,
-) {
-    let (meta, tail) = chain;
-    let block = header.used_blocks.get();
-    let mut added = LockedBuffer::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);
-    header.used_blocks = (block + 1).into();
-    header.last_directory = block.into();
-    let last_block = last.block();
-
-    let mut tail = tail;
-    let mut update = Update::begin(index, logging);
-    let page = update.new_page(&mut added);
-    format::init_directory(page);
-    checked(index, block, format::push(page, PageKind::Directory, closed));
-    let meta_page = update.page(meta);
-    format::set_meta(meta_page, &header);
-    match tail.as_mut() {
-        None => checked(index, META_BLOCK, format::set_next(meta_page, PageKind::Meta, block)),
-        Some(tail) => {
-            let at = tail.block();
-            let page = update.page(tail);
-            checked(index, at, format::set_next(page, PageKind::Directory, block));
-        }
-    }
-    checked(index, last_block, log_page::close(update.page(last)));
-    update.commit();
-}
-
-/// Applies `change` to each listed segment that it wants to change (it returns true), one WAL
-/// record for each directory page.
-pub fn update_segments(index: pg_sys::Relation, logging: Logging, mut change: impl FnMut(&mut Segment) -> bool) {
-    let mut meta = LockedBuffer::read(index, META_BLOCK, Lock::Exclusive);
-    let mut next = update_page(index, &mut meta, logging, &mut change);
-    while let Some(block) = next {
-        let mut page = LockedBuffer::read(index, block, Lock::Exclusive);
-        next = update_page(index, &mut page, logging, &mut change);
-    }
-}
-
-fn update_page(
-    index: pg_sys::Relation,
-    buffer: &mut LockedBuffer,
-    logging: Logging,
-    change: &mut impl FnMut(&mut Segment) -> bool,
-) -> Option<u32> {
-    let block = buffer.block();
-    let kind = kind_of(block);
-    let segments = checked(index, block, format::segments(buffer.page(), kind));
-    let changed: Vec<(usize, Segment)> = segments
-        .into_iter()
-        .enumerate()
-        .filter_map(|(slot, mut segment)| change(&mut segment).then_some((slot, segment)))
-        .collect();
-    let next = checked(index, block, format::next(buffer.page(), kind));
-    if !changed.is_empty() {
-        let mut update = Update::begin(index, logging);
-        let page = update.page(buffer);
-        for (slot, segment) in &changed {
-            checked(index, block, format::replace(page, kind, *slot, segment));
-        }
-        update.commit();
-    }
-    next
+    });
 }
 
 /// Identity of a segment over time: its first block and the generation of its contents.
 pub fn same(a: &Segment, b: &Segment) -> bool {
     a.start_block == b.start_block && a.epoch == b.epoch
-}
-
-/// True when a segment has a shard, whatever the state of its file.
-pub fn is_sealed(segment: &Segment) -> bool {
-    segment.state == STATE_SEALED
 }

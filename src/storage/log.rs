@@ -2,6 +2,7 @@
 
 use iscc_hnsw::directory::Segment;
 use iscc_hnsw::log_page::{self, LogPage, MAX_CODE_BYTES, Tid};
+use iscc_hnsw::page::PageError;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
@@ -15,6 +16,8 @@ pub struct Appender {
     logging: Logging,
     wal: bool,
     open_block: Option<u32>,
+    /// Blocks of the open segment when this appender last added one.
+    open_blocks: u32,
 }
 
 impl Appender {
@@ -24,7 +27,13 @@ impl Appender {
             logging,
             wal: logging == Logging::EachChange && needs_wal(index),
             open_block: None,
+            open_blocks: 0,
         }
+    }
+
+    /// The size of the open segment in blocks, when this appender has added one to it since the last call.
+    pub fn grown_to(&mut self) -> Option<u32> {
+        (self.open_blocks > 0).then(|| std::mem::take(&mut self.open_blocks))
     }
 
     /// Appends an entry; `code` is empty for a NULL. `limits` is asked only when the open page does not take it.
@@ -50,7 +59,9 @@ impl Appender {
                 code_bytes: code.len(),
                 limits,
             };
-            directory::make_room(index, room, self.logging);
+            if let Some(blocks) = directory::make_room(index, room, self.logging) {
+                self.open_blocks = blocks;
+            }
             pgrx::check_for_interrupts!();
         }
     }
@@ -96,29 +107,78 @@ fn check_len(index: pg_sys::Relation, bytes: usize, declared: usize) {
     }
 }
 
+/// A page that is not what the copy of the directory says: its blocks have been used again since the copy was made, or
+/// it is damaged. [`Mismatch::confirm`] tells which.
+#[derive(Debug)]
+pub struct Mismatch {
+    block: u32,
+    why: Option<PageError>,
+}
+
+impl Mismatch {
+    /// Returns if the page is what the directory says now, so that a fresh copy helps; otherwise the page is damaged,
+    /// which is an error.
+    pub fn confirm(self, index: pg_sys::Relation) {
+        // More than one look, as the blocks may be used again between the two reads.
+        for _ in 0..3 {
+            let directory = directory::read(index);
+            let owner = directory.segments().find(|s| s.blocks().contains(&self.block));
+            match owner.map(|owner| with_page(index, owner, self.block, |_| ())) {
+                None | Some(Ok(())) => return,
+                Some(Err(_)) => {
+                    pgrx::check_for_interrupts!();
+                }
+            }
+        }
+        self.raise(index)
+    }
+
+    /// Raises the error for a damaged page: nobody can have used the blocks again.
+    pub fn raise(self, index: pg_sys::Relation) -> ! {
+        let name = relation_name(index);
+        match self.why {
+            Some(why) => corrupt_page(&name, self.block, why),
+            None => corrupt_page(&name, self.block, "it belongs to another segment"),
+        }
+    }
+}
+
 /// Calls `visit` with each page of a segment, locked for reading. Checks for interrupts between
-/// pages. A page that belongs to another generation or cannot be parsed raises an error.
-pub fn for_each_page(index: pg_sys::Relation, segment: &Segment, mut visit: impl FnMut(u32, &LogPage<'_>)) {
+/// pages.
+pub fn for_each_page(
+    index: pg_sys::Relation,
+    segment: &Segment,
+    mut visit: impl FnMut(u32, &LogPage<'_>),
+) -> Result<(), Mismatch> {
     for block in segment.blocks() {
         pgrx::check_for_interrupts!();
-        with_page(index, segment, block, |page| visit(block, page));
+        with_page(index, segment, block, |page| visit(block, page))?;
     }
+    Ok(())
 }
 
 /// Calls `read` with one page of a segment, locked for reading.
-pub fn with_page<T>(index: pg_sys::Relation, segment: &Segment, block: u32, read: impl FnOnce(&LogPage<'_>) -> T) -> T {
+pub fn with_page<T>(
+    index: pg_sys::Relation,
+    segment: &Segment,
+    block: u32,
+    read: impl FnOnce(&LogPage<'_>) -> T,
+) -> Result<T, Mismatch> {
     let buffer = LockedBuffer::read(index, block, Lock::Share);
-    read(&parse(index, segment, &buffer))
+    parse(segment, &buffer).map(|page| read(&page))
 }
 
 /// A checked view of a log page that belongs to `segment`.
-pub fn parse<'a>(index: pg_sys::Relation, segment: &Segment, buffer: &'a LockedBuffer) -> LogPage<'a> {
-    let page =
-        LogPage::parse(buffer.page()).unwrap_or_else(|why| corrupt_page(&relation_name(index), buffer.block(), why));
-    if page.epoch() != segment.epoch.get() || page.stride() != usize::from(segment.stride.get()) {
-        corrupt_page(&relation_name(index), buffer.block(), "it belongs to another segment");
+pub fn parse<'a>(segment: &Segment, buffer: &'a LockedBuffer) -> Result<LogPage<'a>, Mismatch> {
+    let mismatch = |why| Mismatch {
+        block: buffer.block(),
+        why,
+    };
+    let page = LogPage::parse(buffer.page()).map_err(|why| mismatch(Some(why)))?;
+    if !segment.has_epoch(page.epoch()) || page.stride() != usize::from(segment.stride.get()) {
+        return Err(mismatch(None));
     }
-    page
+    Ok(page)
 }
 
 /// The entry's heap TID in PostgreSQL's form.

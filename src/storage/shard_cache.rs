@@ -16,8 +16,9 @@ use iscc_hnsw::shard::Shard;
 use memmap2::Mmap;
 use pgrx::prelude::*;
 
+use super::directory;
 use super::shard_file::{self, ShardId};
-use crate::compat::Locator;
+use crate::compat::{Locator, locator};
 use crate::error::report;
 
 /// A shard in mapped memory.
@@ -59,9 +60,20 @@ pub enum Unusable {
     Damaged(String),
 }
 
-/// The shard with this id, mapped; None when it is missing or damaged, with a WARNING the first
-/// time that this backend sees it so. `segments` are those that the directory gives to the shard.
-pub fn get(at: Locator, id: &ShardId, segments: &[Segment]) -> Option<Rc<MappedShard>> {
+/// What looking for a shard finds.
+pub enum Lookup {
+    /// The shard, mapped.
+    Found(Rc<MappedShard>),
+    /// None that can be used.
+    Unusable,
+    /// Its file is gone because the directory has changed: it was merged into another.
+    NoLongerListed,
+}
+
+/// Looks for the shard with this id. Reports an unusable one by a WARNING the first time that this backend sees it so,
+/// and asks the background worker to build it. `segments` are those that the directory gives to the shard.
+pub fn get(index: pgrx::pg_sys::Relation, id: &ShardId, segments: &[Segment]) -> Lookup {
+    let at = locator(index);
     let path = shard_file::path(at, id);
     let stamp = std::fs::metadata(&path).ok().as_ref().map(Stamp::of);
     let known = CACHE.with_borrow(|cache| {
@@ -70,16 +82,26 @@ pub fn get(at: Locator, id: &ShardId, segments: &[Segment]) -> Option<Rc<MappedS
             .filter(|c| c.stamp == stamp)
             .map(|c| c.shard.clone())
     });
-    if let Some(shard) = known {
-        return shard;
-    }
-    let shard = match open(&path, id, segments) {
-        Ok(shard) => Some(Rc::new(shard)),
-        Err(why) => {
-            warn(&path, &why);
-            None
-        }
+    let shard = match known {
+        Some(shard) => shard,
+        None => match open(&path, id, segments) {
+            Ok(shard) => remember(at, id, stamp, Some(Rc::new(shard))),
+            Err(Unusable::Missing) if !directory::read(index).lists(id) => return Lookup::NoLongerListed,
+            Err(why) => {
+                warn(&path, &why);
+                remember(at, id, stamp, None)
+            }
+        },
     };
+    shard.map_or(Lookup::Unusable, Lookup::Found)
+}
+
+fn remember(
+    at: Locator,
+    id: &ShardId,
+    stamp: Option<Stamp>,
+    shard: Option<Rc<MappedShard>>,
+) -> Option<Rc<MappedShard>> {
     let cached = Cached {
         stamp,
         shard: shard.clone(),
@@ -160,6 +182,6 @@ fn warn(path: &Path, why: &Unusable) {
     };
     report(code, message)
         .detail("Its codes are scanned exactly: answers are complete, but slower.")
-        .hint("Rebuild it with usearch_seal(index).")
+        .hint("The background worker or VACUUM builds it again; usearch_seal(index) does it now.")
         .warn();
 }

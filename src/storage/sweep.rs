@@ -107,12 +107,8 @@ fn lists(relation: pg_sys::Oid, at: Locator, id: &ShardId) -> bool {
             pg_sys::UnlockRelationOid(relation, LOCK);
             return true;
         }
-        let listed = compat::locator(index) != at
-            || !crate::am::is_usearch_index(index)
-            || directory::read(index)
-                .listed
-                .iter()
-                .any(|segment| segment.shard_id == *id);
+        let listed =
+            compat::locator(index) != at || !crate::am::is_usearch_index(index) || directory::read(index).lists(id);
         pg_sys::relation_close(index, LOCK);
         listed
     }

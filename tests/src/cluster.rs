@@ -18,6 +18,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("listen_addresses", ""),
     ("fsync", "off"),
     ("autovacuum", "off"),
+    // So that shards are where a test makes them.
+    ("iscc_usearch.background_worker", "off"),
     ("max_connections", "40"),
     ("max_wal_size", "4GB"),
     ("log_line_prefix", "%m [%p] %b "),

@@ -3,6 +3,9 @@
 //! Block 0 (the metapage) carries a [`MetaHeader`] and the first entries; further entries stand on
 //! directory pages chained by [`crate::page::PageTail::next`]. The open segment, which takes new
 //! entries, is not in the list: it stands in the header, so that an insert reads one page.
+//!
+//! The list also says which blocks are free. So every block of the index is the metapage, a directory
+//! page, or part of one segment, unless a crash came between the growth of the file and its use.
 
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -23,6 +26,10 @@ pub const STATE_OPEN: u8 = 1;
 pub const STATE_CLOSED: u8 = 2;
 /// Served by the shard `shard_id`, or exactly when its file is missing.
 pub const STATE_SEALED: u8 = 3;
+/// Being filled with entries that are moved here: no part of the index yet, but VACUUM looks at it.
+pub const STATE_PENDING: u8 = 4;
+/// Blocks to use again.
+pub const STATE_FREE: u8 = 5;
 
 /// A contiguous range of log blocks.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug, Default, PartialEq)]
@@ -36,13 +43,13 @@ pub struct Segment {
     pub stride: U16,
     /// One of the `STATE_` constants.
     pub state: u8,
-    /// Merge tier of the shard: 0 as sealed.
+    /// How often its entries were built into a shard before, at most; 0 as sealed.
     pub level: u8,
-    /// Generation of the blocks' contents, as in their page tails.
+    /// Newest generation of the blocks' contents, as in their page tails.
     pub epoch: U32,
     /// Entries, dead ones and NULLs included; known once closed.
     pub entries: U32,
-    /// Entries found dead by the last VACUUM.
+    /// Entries with a code found dead by the last VACUUM.
     pub dead: U32,
     /// Entries without a code; known once sealed.
     pub nulls: U32,
@@ -50,11 +57,46 @@ pub struct Segment {
     pub nodes: U32,
     /// Identity of the shard; zero without one.
     pub shard_id: [u8; 16],
+    /// Oldest generation of the blocks' contents: a segment may be several old ones that were merged.
+    pub oldest_epoch: U32,
     /// Zero.
-    pub reserved: [u8; 16],
+    pub reserved: [u8; 12],
 }
 
 impl Segment {
+    /// A segment of this generation.
+    pub fn new(state: u8, blocks: std::ops::Range<u32>, stride: u16, epoch: u32) -> Self {
+        Segment {
+            start_block: blocks.start.into(),
+            block_count: (blocks.end - blocks.start).into(),
+            stride: stride.into(),
+            state,
+            epoch: epoch.into(),
+            oldest_epoch: epoch.into(),
+            ..Segment::default()
+        }
+    }
+
+    /// True when a page of this generation can be one of its pages.
+    pub fn has_epoch(&self, epoch: u32) -> bool {
+        (self.oldest_epoch.get()..=self.epoch.get()).contains(&epoch)
+    }
+
+    /// Part of the index: open, closed or sealed.
+    pub fn is_searchable(&self) -> bool {
+        matches!(self.state, STATE_OPEN | STATE_CLOSED | STATE_SEALED)
+    }
+
+    /// True when a segment has a shard, or needs none, whatever the state of its file.
+    pub fn is_sealed(&self) -> bool {
+        self.state == STATE_SEALED
+    }
+
+    /// True for blocks to use again.
+    pub fn is_free(&self) -> bool {
+        self.state == STATE_FREE
+    }
+
     /// Entries that fit on each of its pages.
     pub fn slots_per_block(&self) -> u16 {
         slots(self.stride.get())
@@ -79,7 +121,10 @@ impl Segment {
                 .get()
                 .checked_add(self.block_count.get())
                 .is_some_and(|end| end < NO_BLOCK)
-            && matches!(self.state, STATE_OPEN | STATE_CLOSED | STATE_SEALED)
+            && matches!(
+                self.state,
+                STATE_OPEN | STATE_CLOSED | STATE_SEALED | STATE_PENDING | STATE_FREE
+            )
     }
 }
 
@@ -101,8 +146,8 @@ pub struct MetaHeader {
     pub used_blocks: U32,
     /// Generation to give to the next segment.
     pub next_epoch: U32,
-    /// Last page of the directory chain, where entries are added; 0 is the metapage itself.
-    pub last_directory: U32,
+    /// Where the room of the open segment ends, if it reuses free blocks; 0: it grows with the relation.
+    pub open_limit: U32,
     /// Zero.
     pub reserved3: [u8; 8],
     /// The segment that takes new entries.
@@ -194,25 +239,22 @@ pub fn segments(page: &[u8; PAGE_BYTES], kind: PageKind) -> Result<Vec<Segment>,
     Ok(found)
 }
 
-/// Adds an entry to a page; false when the page is full.
-pub fn push(page: &mut [u8; PAGE_BYTES], kind: PageKind, segment: &Segment) -> Result<bool, PageError> {
-    let at = entries_offset(kind) + count(page, kind)? * SEGMENT_BYTES;
-    let (_, upper) = page::bounds(page);
-    if at + SEGMENT_BYTES > upper {
-        return Ok(false);
-    }
-    page[at..][..SEGMENT_BYTES].copy_from_slice(segment.as_bytes());
-    page::set_bounds(page, at + SEGMENT_BYTES, upper);
-    Ok(true)
+/// Number of entries that a page has room for.
+pub fn capacity(kind: PageKind) -> usize {
+    (TAIL_OFFSET - entries_offset(kind)) / SEGMENT_BYTES
 }
 
-/// Replaces an entry of a page.
-pub fn replace(page: &mut [u8; PAGE_BYTES], kind: PageKind, slot: usize, segment: &Segment) -> Result<(), PageError> {
-    if slot >= count(page, kind)? {
+/// Writes all entries of a page.
+pub fn set_segments(page: &mut [u8; PAGE_BYTES], kind: PageKind, segments: &[Segment]) -> Result<(), PageError> {
+    page::tail(page, kind)?;
+    if segments.len() > capacity(kind) {
         return Err(PageError::Layout);
     }
-    let at = entries_offset(kind) + slot * SEGMENT_BYTES;
-    page[at..][..SEGMENT_BYTES].copy_from_slice(segment.as_bytes());
+    let (start, end) = (entries_offset(kind), entries_offset(kind) + size_of_val(segments));
+    page[start..end].copy_from_slice(segments.as_bytes());
+    // The rest is the page's hole, which has to be zero.
+    page[end..TAIL_OFFSET].fill(0);
+    page::set_bounds(page, end, TAIL_OFFSET);
     Ok(())
 }
 
@@ -222,7 +264,7 @@ pub fn next(page: &[u8; PAGE_BYTES], kind: PageKind) -> Result<Option<u32>, Page
     Ok((next != NO_BLOCK).then_some(next))
 }
 
-/// Sets the next page of the directory chain.
+/// Sets the next page of the directory chain; [`NO_BLOCK`] ends it.
 pub fn set_next(page: &mut [u8; PAGE_BYTES], kind: PageKind, block: u32) -> Result<(), PageError> {
     let mut tail = page::tail(page, kind)?;
     tail.next = block.into();
@@ -235,13 +277,7 @@ mod tests {
     use super::*;
 
     fn segment(start: u32) -> Segment {
-        Segment {
-            start_block: start.into(),
-            block_count: 5.into(),
-            stride: 32.into(),
-            state: STATE_CLOSED,
-            ..Segment::default()
-        }
+        Segment::new(STATE_CLOSED, start..start + 5, 32, 1)
     }
 
     #[test]
@@ -260,28 +296,36 @@ mod tests {
     }
 
     #[test]
-    fn pages_fill_and_chain() {
+    fn pages_hold_lists_and_chain() {
         for kind in [PageKind::Meta, PageKind::Directory] {
             let mut page = Box::new([0u8; PAGE_BYTES]);
             match kind {
                 PageKind::Meta => init_meta(&mut page, 1),
                 _ => init_directory(&mut page),
             }
-            let mut n = 0;
-            while push(&mut page, kind, &segment(1 + n)).unwrap() {
-                n += 1;
+            let full: Vec<Segment> = (0..capacity(kind) as u32).map(|i| segment(1 + i)).collect();
+            assert!(full.len() > 120, "{}", full.len());
+            for list in [&full[..], &full[..3], &[], &full[..7]] {
+                set_segments(&mut page, kind, list).unwrap();
+                assert_eq!(segments(&page, kind).unwrap(), list);
             }
-            assert!(n > 120, "{n}");
-            replace(&mut page, kind, 3, &segment(9999)).unwrap();
-            assert!(replace(&mut page, kind, n as usize, &segment(1)).is_err());
-            let all = segments(&page, kind).unwrap();
-            assert_eq!(all.len(), n as usize);
-            assert_eq!(all[3].start_block, 9999);
-            assert_eq!(all[4].start_block, 5);
+            let more = [&full[..], &full[..1]].concat();
+            assert_eq!(set_segments(&mut page, kind, &more), Err(PageError::Layout));
             assert_eq!(next(&page, kind).unwrap(), None);
             set_next(&mut page, kind, 77).unwrap();
             assert_eq!(next(&page, kind).unwrap(), Some(77));
         }
+    }
+
+    #[test]
+    fn generations() {
+        let merged = Segment {
+            oldest_epoch: 3.into(),
+            epoch: 5.into(),
+            ..segment(1)
+        };
+        let known: Vec<u32> = (0..9).filter(|&epoch| merged.has_epoch(epoch)).collect();
+        assert_eq!(known, [3, 4, 5]);
     }
 
     #[test]
@@ -307,7 +351,7 @@ mod tests {
         ];
         for segment in bad {
             let mut copy = page.clone();
-            push(&mut copy, PageKind::Meta, &segment).unwrap();
+            set_segments(&mut copy, PageKind::Meta, &[segment]).unwrap();
             assert_eq!(segments(&copy, PageKind::Meta), Err(PageError::Layout));
         }
     }

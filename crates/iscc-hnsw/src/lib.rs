@@ -12,11 +12,14 @@
 //! | [`ranges`] | from a shard's ordinals to blocks and slots of the log |
 //! | [`shard`] | O(1) opening, codes and posting lists of a file |
 //! | [`page`], [`log_page`], [`directory`] | pages of the index relation |
+//! | [`allocation`] | free blocks, neighbouring segments |
+//! | [`policy`] | what maintenance is due |
 //! | [`file_name`] | names of shard files |
 //! | [`cost`] | what searches cost |
 //! | [`verify`] | full structural check of a file |
 //! | [`search`] | resumable best-first search over a file |
 
+pub mod allocation;
 pub mod build;
 mod code_set;
 pub mod cost;
@@ -31,6 +34,7 @@ mod levels;
 pub mod log_page;
 mod order;
 pub mod page;
+pub mod policy;
 mod pool;
 pub mod ranges;
 mod repair;

@@ -1,0 +1,139 @@
+//! Which blocks of the index are free, and neighbouring segments that become one.
+
+use std::ops::Range;
+
+use crate::directory::{STATE_FREE, Segment};
+
+/// Gives blocks back: they become a free entry of the list, joined with free neighbours.
+pub fn release(list: &mut Vec<Segment>, blocks: Range<u32>) {
+    let mut blocks = blocks;
+    list.retain(|entry| {
+        let touches = entry.is_free() && (entry.blocks().end == blocks.start || entry.blocks().start == blocks.end);
+        if touches {
+            blocks = entry.blocks().start.min(blocks.start)..entry.blocks().end.max(blocks.end);
+        }
+        !touches
+    });
+    if !blocks.is_empty() {
+        list.push(Segment::new(STATE_FREE, blocks, 1, 0));
+    }
+}
+
+/// Takes so many blocks from the smallest free entry that has them.
+pub fn take(list: &mut Vec<Segment>, count: u32) -> Option<Range<u32>> {
+    let candidates = list
+        .iter()
+        .filter(|entry| entry.is_free() && entry.block_count >= count);
+    let from = *candidates.min_by_key(|entry| entry.block_count.get())?;
+    Some(take_from(list, &from, count))
+}
+
+/// Takes the largest free entry, but no more than `at_most` blocks of it; None when all have less than `at_least`.
+pub fn take_largest(list: &mut Vec<Segment>, at_least: u32, at_most: u32) -> Option<Range<u32>> {
+    let candidates = list
+        .iter()
+        .filter(|entry| entry.is_free() && entry.block_count >= at_least);
+    let from = *candidates.max_by_key(|entry| entry.block_count.get())?;
+    Some(take_from(list, &from, from.block_count.get().min(at_most)))
+}
+
+fn take_from(list: &mut Vec<Segment>, from: &Segment, count: u32) -> Range<u32> {
+    let Range { start, end } = from.blocks();
+    list.retain(|entry| !(entry.is_free() && entry.start_block == start));
+    release(list, start + count..end);
+    start..start + count
+}
+
+/// The same blocks in as few segments as possible, by position: neighbours of one stride become one.
+pub fn joined(segments: &[Segment]) -> Vec<Segment> {
+    let mut sorted = segments.to_vec();
+    sorted.sort_unstable_by_key(|segment| segment.start_block.get());
+    let mut joined: Vec<Segment> = Vec::with_capacity(sorted.len());
+    for segment in sorted {
+        match joined.last_mut() {
+            Some(last) if last.blocks().end == segment.blocks().start && last.stride == segment.stride => {
+                last.block_count += segment.block_count;
+                last.epoch = last.epoch.max(segment.epoch);
+                last.oldest_epoch = last.oldest_epoch.min(segment.oldest_epoch);
+                last.entries += segment.entries;
+                last.dead += segment.dead;
+                last.nulls += segment.nulls;
+            }
+            _ => joined.push(segment),
+        }
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::STATE_SEALED;
+
+    fn free_ranges(list: &[Segment]) -> Vec<Range<u32>> {
+        let mut free: Vec<_> = list.iter().filter(|e| e.is_free()).map(Segment::blocks).collect();
+        free.sort_by_key(|range| range.start);
+        free
+    }
+
+    #[test]
+    fn neighbours_join_and_pieces_are_taken() {
+        let mut list = vec![Segment::new(STATE_SEALED, 100..110, 32, 1)];
+        for blocks in [10..20, 30..35, 20..30, 50..60, 90..100, 110..120] {
+            release(&mut list, blocks);
+        }
+        assert_eq!(free_ranges(&list), [10..35, 50..60, 90..100, 110..120]);
+        assert_eq!(take(&mut list, 11), Some(10..21));
+        assert_eq!(take(&mut list, 10).map(|r| r.len()), Some(10));
+        assert_eq!(take(&mut list, 15), None);
+        assert_eq!(take_largest(&mut list, 20, 100), None);
+        assert_eq!(take_largest(&mut list, 8, 9), Some(21..30));
+        assert_eq!(take_largest(&mut list, 8, 9).map(|r| r.len()), Some(9));
+        release(&mut list, 7..7);
+        assert_eq!(list.iter().filter(|e| e.state == STATE_SEALED).count(), 1);
+    }
+
+    #[test]
+    fn taking_and_releasing_loses_nothing() {
+        let mut list = Vec::new();
+        release(&mut list, 1..1001);
+        let mut state = 7u32;
+        let mut taken = Vec::new();
+        for _ in 0..2000 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let count = 1 + (state >> 16 & 63);
+            if state & 3 == 0 && !taken.is_empty() {
+                release(&mut list, taken.swap_remove(count as usize % taken.len()));
+            } else if let Some(range) = take(&mut list, count) {
+                assert_eq!(range.len(), count as usize);
+                taken.push(range);
+            }
+            let free: usize = free_ranges(&list).iter().map(|r| r.len()).sum();
+            let used: usize = taken.iter().map(|r: &Range<u32>| r.len()).sum();
+            assert_eq!(free + used, 1000);
+        }
+        taken.into_iter().for_each(|range| release(&mut list, range));
+        assert_eq!(free_ranges(&list), std::slice::from_ref(&(1..1001)));
+    }
+
+    #[test]
+    fn segments_join_in_order() {
+        let segment = |blocks, stride, epoch| Segment {
+            entries: 10.into(),
+            ..Segment::new(STATE_SEALED, blocks, stride, epoch)
+        };
+        let all = [
+            segment(20..30, 32, 5),
+            segment(1..10, 32, 9),
+            segment(10..20, 32, 2),
+            segment(30..31, 64, 6),
+            segment(40..41, 64, 7),
+        ];
+        let joined = joined(&all);
+        let shape: Vec<_> = joined
+            .iter()
+            .map(|s| (s.blocks(), s.oldest_epoch.get(), s.epoch.get(), s.entries.get()))
+            .collect();
+        assert_eq!(shape, [(1..30, 2, 9, 30), (30..31, 6, 6, 10), (40..41, 7, 7, 10)]);
+    }
+}

@@ -1,0 +1,383 @@
+//! What maintenance an index is due for: sizes in, one decision out.
+//!
+//! Four rules, in this order:
+//!
+//! 1. *Seal*: the tail, which every query scans exactly, is not to grow beyond [`SEAL_BLOCKS`].
+//! 2. *Rebuild*: a shard whose file cannot be used costs an exact scan of all its blocks.
+//! 3. *Reclaim*: a unit that is mostly dead gives its blocks back.
+//! 4. *Merge*: four units of one tier become one. Tiers are powers of four, so that an index has at most three units in
+//!    each, and an entry is built into a shard once a tier. Units near `shard_size` stay as they are.
+
+/// The tail is sealed when it has more blocks. A query scans so many in about 0.15 ms.
+pub const SEAL_BLOCKS: u32 = 200;
+/// Units of one tier that are merged.
+pub const FAN_IN: usize = 4;
+/// A unit is reclaimed when more than this share of its entries is dead.
+pub const RECLAIM_SHARE: f64 = 0.5;
+/// A merge leaves the dead entries behind, in blocks to use again, when more than this share of its entries is dead.
+pub const MOVE_SHARE: f64 = 0.2;
+
+/// What a part of the log is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A closed segment.
+    Tail,
+    /// The segments of one shard, or of none because no code in them is alive.
+    Sealed,
+    /// The segments of a shard whose file cannot be used.
+    Unusable,
+}
+
+/// A part of the log that is maintained as a whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unit {
+    /// What it is.
+    pub kind: Kind,
+    /// Blocks of the log.
+    pub blocks: u32,
+    /// Bytes of a code column cell; only units of one stride are merged.
+    pub stride: u16,
+    /// Entries, dead ones included.
+    pub entries: u64,
+    /// Dead entries.
+    pub dead: u64,
+}
+
+impl Unit {
+    fn is_mostly_dead(&self) -> bool {
+        self.dead as f64 > self.entries as f64 * RECLAIM_SHARE
+    }
+
+    /// The power of four of its size. Seals of [`SEAL_BLOCKS`] and somewhat more are all in one tier (128 to 511).
+    fn tier(&self) -> u32 {
+        (self.blocks / 2).max(1).ilog2() / 2
+    }
+}
+
+/// What to do. Numbers are places in the list of units.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// Close the open segment and build shards from all of the tail.
+    Seal,
+    /// Build this unit's shard again.
+    Rebuild(usize),
+    /// Move the entries alive of these units to other blocks and build a shard from them.
+    Move(Vec<usize>),
+    /// Build one shard from these units' blocks as they are.
+    Merge(Vec<usize>),
+}
+
+/// What else decides.
+#[derive(Clone, Copy, Debug)]
+pub struct State {
+    /// Blocks of the open segment.
+    pub open_blocks: u32,
+    /// Blocks of a shard of `shard_size`.
+    pub max_blocks: u32,
+    /// False while VACUUM needs the entries where they are.
+    pub may_move: bool,
+    /// False on a standby, which can only build the shards that the primary has.
+    pub may_change: bool,
+}
+
+/// True when the tail has grown enough to be sealed.
+pub fn tail_is_due(tail_blocks: u32, max_blocks: u32) -> bool {
+    tail_blocks > 0 && tail_blocks >= SEAL_BLOCKS.min(max_blocks)
+}
+
+/// The next thing to do.
+pub fn next(units: &[Unit], state: &State) -> Option<Action> {
+    let of_kind = |kind| (0..units.len()).filter(move |&at: &usize| units[at].kind == kind);
+    let closed: u32 = of_kind(Kind::Tail).map(|at| units[at].blocks).sum();
+    if state.may_change && tail_is_due(closed + state.open_blocks, state.max_blocks) {
+        return Some(Action::Seal);
+    }
+    // The small ones first: they are soon done.
+    if let Some(at) = of_kind(Kind::Unusable).min_by_key(|&at| units[at].blocks) {
+        return Some(Action::Rebuild(at));
+    }
+    if !state.may_change {
+        return None;
+    }
+    if state.may_move
+        && let Some(dead) = reclaim(units, state.max_blocks)
+    {
+        return Some(Action::Move(dead));
+    }
+    let merge = merge(units, state.max_blocks)?;
+    let sum = |value: fn(&Unit) -> u64| merge.iter().map(|&at| value(&units[at])).sum::<u64>() as f64;
+    if state.may_move && sum(|u| u.dead) > sum(|u| u.entries) * MOVE_SHARE {
+        Some(Action::Move(merge))
+    } else {
+        Some(Action::Merge(merge))
+    }
+}
+
+/// Groups of units that together make shards as large as `shard_size` allows, for compaction: each group is worth it,
+/// because it has several units or dead entries.
+pub fn compact(units: &[Unit], max_blocks: u32) -> Vec<Vec<usize>> {
+    let mut by_size: Vec<usize> = (0..units.len()).collect();
+    by_size.sort_by_key(|&at| (units[at].stride, units[at].blocks));
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut room = 0;
+    for at in by_size {
+        let live = live_blocks(&units[at]);
+        let same_stride = groups
+            .last()
+            .is_some_and(|group| units[group[0]].stride == units[at].stride);
+        if same_stride && live <= room {
+            room -= live;
+            groups.last_mut().expect("there is one").push(at);
+        } else {
+            room = max_blocks.saturating_sub(live);
+            groups.push(vec![at]);
+        }
+    }
+    groups.retain(|group| group.len() > 1 || units[group[0]].dead > 0);
+    groups
+}
+
+/// Blocks that the entries alive would take up.
+fn live_blocks(unit: &Unit) -> u32 {
+    let share = unit.entries.saturating_sub(unit.dead) as f64 / unit.entries.max(1) as f64;
+    (f64::from(unit.blocks) * share).ceil() as u32
+}
+
+/// Mostly dead units of one stride whose rests fit into one shard.
+fn reclaim(units: &[Unit], max_blocks: u32) -> Option<Vec<usize>> {
+    let first = units.iter().find(|unit| unit.is_mostly_dead())?;
+    let mut room = max_blocks.max(live_blocks(first));
+    let chosen = (0..units.len()).filter(|&at| {
+        let unit = &units[at];
+        let wanted = unit.stride == first.stride && unit.is_mostly_dead() && live_blocks(unit) <= room;
+        if wanted {
+            room -= live_blocks(unit);
+        }
+        wanted
+    });
+    Some(chosen.collect())
+}
+
+/// The smallest tier of one stride that is full, and with it every tier that its merger would fill.
+fn merge(units: &[Unit], max_blocks: u32) -> Option<Vec<usize>> {
+    let mut candidates: Vec<usize> = (0..units.len())
+        .filter(|&at| units[at].kind == Kind::Sealed && units[at].blocks <= max_blocks / 2)
+        .collect();
+    candidates.sort_by_key(|&at| (units[at].stride, units[at].tier(), units[at].blocks));
+    let group_of = |at: usize| (units[at].stride, units[at].tier());
+    let mut groups = candidates
+        .chunk_by(|&a, &b| group_of(a) == group_of(b))
+        .map(<[usize]>::to_vec);
+    let mut chosen = groups.by_ref().find(|group| group.len() >= FAN_IN)?;
+    let size = |of: &[usize]| of.iter().map(|&at| units[at].blocks).sum::<u32>();
+    for next in groups {
+        let merged = Unit {
+            blocks: size(&chosen),
+            ..units[chosen[0]]
+        };
+        let joins = units[next[0]].stride == merged.stride && units[next[0]].tier() <= merged.tier();
+        let full = units[next[0]].tier() < merged.tier() || next.len() + 1 >= FAN_IN;
+        if !joins || !full || size(&chosen) + size(&next) > max_blocks {
+            break;
+        }
+        chosen.extend(next);
+    }
+    while size(&chosen) > max_blocks {
+        chosen.pop();
+    }
+    (chosen.len() > 1).then_some(chosen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX_BLOCKS: u32 = 22_000;
+
+    fn unit(kind: Kind, blocks: u32, dead_share: f64) -> Unit {
+        let entries = u64::from(blocks) * 200;
+        Unit {
+            kind,
+            blocks,
+            stride: 32,
+            entries,
+            dead: (entries as f64 * dead_share) as u64,
+        }
+    }
+
+    fn next(units: &[Unit], open_blocks: u32, max_blocks: u32) -> Option<Action> {
+        let state = State {
+            open_blocks,
+            max_blocks,
+            may_move: true,
+            may_change: true,
+        };
+        super::next(units, &state)
+    }
+
+    fn sealed(blocks: u32) -> Unit {
+        unit(Kind::Sealed, blocks, 0.0)
+    }
+
+    #[test]
+    fn nothing_to_do() {
+        assert_eq!(next(&[], 0, MAX_BLOCKS), None);
+        assert_eq!(next(&[], SEAL_BLOCKS - 1, MAX_BLOCKS), None);
+        assert_eq!(
+            next(&[sealed(20_000), sealed(200), sealed(200), sealed(200)], 10, MAX_BLOCKS),
+            None
+        );
+        // Each nearly as large as a shard may be.
+        assert_eq!(next(&vec![sealed(12_000); 9], 10, MAX_BLOCKS), None);
+        assert_eq!(next(&[], 0, 1), None, "an empty index");
+    }
+
+    #[test]
+    fn order_of_importance() {
+        let mut units = vec![sealed(200); 4];
+        assert_eq!(next(&units, 0, MAX_BLOCKS), Some(Action::Merge(vec![0, 1, 2, 3])));
+        units.push(unit(Kind::Sealed, 300, 0.6));
+        assert_eq!(next(&units, 0, MAX_BLOCKS), Some(Action::Move(vec![4])));
+        units.push(unit(Kind::Unusable, 5000, 0.0));
+        units.push(unit(Kind::Unusable, 700, 0.0));
+        assert_eq!(next(&units, 0, MAX_BLOCKS), Some(Action::Rebuild(6)));
+        assert_eq!(next(&units, SEAL_BLOCKS, MAX_BLOCKS), Some(Action::Seal));
+        units.push(unit(Kind::Tail, SEAL_BLOCKS / 2, 0.0));
+        assert_eq!(next(&units, SEAL_BLOCKS / 2, MAX_BLOCKS), Some(Action::Seal));
+    }
+
+    #[test]
+    fn full_segments_of_small_shards_are_sealed() {
+        assert_eq!(next(&[unit(Kind::Tail, 5, 0.0)], 0, 5), Some(Action::Seal));
+        assert_eq!(next(&[unit(Kind::Tail, 2, 0.0)], 1, 5), None);
+    }
+
+    #[test]
+    fn a_dead_tail_is_reclaimed_too() {
+        assert_eq!(
+            next(&[unit(Kind::Tail, 20, 1.0)], 0, MAX_BLOCKS),
+            Some(Action::Move(vec![0]))
+        );
+    }
+
+    #[test]
+    fn merging_many_dead_moves_the_others() {
+        let units = vec![unit(Kind::Sealed, 200, 0.3); 4];
+        assert_eq!(next(&units, 0, MAX_BLOCKS), Some(Action::Move(vec![0, 1, 2, 3])));
+    }
+
+    #[test]
+    fn beside_vacuum_and_on_a_standby() {
+        let state = State {
+            open_blocks: 10 * SEAL_BLOCKS,
+            max_blocks: MAX_BLOCKS,
+            may_move: false,
+            may_change: true,
+        };
+        let standby = State {
+            may_change: false,
+            ..state
+        };
+        let vacuuming = State {
+            open_blocks: 0,
+            ..state
+        };
+        let mut units = vec![unit(Kind::Sealed, 200, 0.9); 4];
+        assert_eq!(super::next(&units, &state), Some(Action::Seal));
+        assert_eq!(super::next(&units, &vacuuming), Some(Action::Merge(vec![0, 1, 2, 3])));
+        assert_eq!(super::next(&units, &standby), None);
+        units[2].kind = Kind::Unusable;
+        assert_eq!(super::next(&units, &standby), Some(Action::Rebuild(2)));
+    }
+
+    #[test]
+    fn strides_are_kept_apart() {
+        let mut units = vec![sealed(200); 6];
+        for unit in &mut units[..3] {
+            unit.stride = 64;
+        }
+        assert_eq!(next(&units, 0, MAX_BLOCKS), None);
+        let mut dead = vec![unit(Kind::Sealed, 200, 1.0); 2];
+        dead[1].stride = 64;
+        assert_eq!(next(&dead, 0, MAX_BLOCKS), Some(Action::Move(vec![0])));
+    }
+
+    #[test]
+    fn mergers_respect_the_size_of_a_shard() {
+        let units = vec![sealed(8_000); 4];
+        assert_eq!(next(&units, 0, MAX_BLOCKS), Some(Action::Merge(vec![0, 1])));
+        // A merger that would fill the next tier takes that along.
+        let units = [vec![sealed(200); 4], vec![sealed(900); 3]].concat();
+        assert_eq!(next(&units, 0, MAX_BLOCKS), Some(Action::Merge((0..7).collect())));
+        assert_eq!(next(&units, 0, 2_000), Some(Action::Merge((0..4).collect())));
+    }
+
+    #[test]
+    fn compaction_packs_and_drops() {
+        assert_eq!(compact(&[sealed(20)], MAX_BLOCKS), Vec::<Vec<usize>>::new());
+        assert_eq!(compact(&[unit(Kind::Sealed, 20, 0.1)], MAX_BLOCKS), [vec![0]]);
+        let units = [sealed(20_000), sealed(200), sealed(4_000), unit(Kind::Sealed, 300, 1.0)];
+        assert_eq!(compact(&units, MAX_BLOCKS), [vec![1, 3, 2]]);
+    }
+
+    /// Carries out what the policy wants and counts how often each unit's entries were built.
+    fn simulate(batches: impl Iterator<Item = u32>, max_blocks: u32) -> (usize, u32) {
+        let mut units: Vec<Unit> = Vec::new();
+        let mut builds: Vec<u32> = Vec::new();
+        let (mut open, mut most_shards) = (0, 0);
+        for batch in batches {
+            open += batch;
+            while let Some(action) = next(&units, open, max_blocks) {
+                match action {
+                    Action::Seal => {
+                        units.push(sealed(open));
+                        builds.push(1);
+                        open = 0;
+                    }
+                    Action::Merge(mut group) => {
+                        group.sort_unstable();
+                        let blocks = group.iter().map(|&at| units[at].blocks).sum();
+                        let built = group.iter().map(|&at| builds[at]).max().unwrap() + 1;
+                        for &at in group.iter().rev() {
+                            units.remove(at);
+                            builds.remove(at);
+                        }
+                        units.push(sealed(blocks));
+                        builds.push(built);
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            most_shards = most_shards.max(units.len());
+        }
+        (most_shards, builds.into_iter().max().unwrap_or(0))
+    }
+
+    /// A million codes of 256 bits are 5,000 blocks.
+    #[test]
+    fn few_shards_and_few_builds() {
+        let mut state = 1u32;
+        let mut random = move |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % below
+        };
+        for late in [1, 20, 100, 300] {
+            let batches: Vec<u32> = std::iter::repeat_with(|| 1 + random(late))
+                .scan(0, |sum, batch| {
+                    *sum += batch;
+                    (*sum < 5_000).then_some(batch)
+                })
+                .collect();
+            let (shards, builds) = simulate(batches.into_iter(), MAX_BLOCKS);
+            assert!(
+                shards <= 8 && builds <= 4,
+                "late {late}: {shards} shards, {builds} builds"
+            );
+        }
+        let (shards, builds) = simulate(std::iter::repeat_n(1, 1_000_000), MAX_BLOCKS);
+        assert!(
+            shards <= 100 && builds <= 6,
+            "200 million: {shards} shards, {builds} builds"
+        );
+    }
+}

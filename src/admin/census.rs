@@ -1,0 +1,97 @@
+//! What the log holds right now, counted in one pass over its pages.
+
+use iscc_hnsw::directory::Segment;
+use iscc_hnsw::log_page::{LogPage, MAX_CODE_BYTES, is_alive};
+use pgrx::{JsonB, pg_sys};
+
+use crate::storage::directory::{self, Directory};
+use crate::storage::log::{self, Mismatch};
+
+/// Entries of an index by kind and length.
+pub struct Census {
+    /// All entries, dead ones and NULLs included.
+    pub entries: i64,
+    /// Entries with a code that VACUUM has marked dead.
+    pub dead: i64,
+    /// Entries without a code.
+    pub nulls: i64,
+    /// Entries of segments that have no shard.
+    pub tail: i64,
+    /// Entries alive by the length of their code in bytes.
+    alive: Vec<i64>,
+    /// The lengths on one page; kept for its memory.
+    lengths: Vec<u16>,
+}
+
+impl Census {
+    /// Reads every log page of the index once, and the directory that it belongs to. Checks for interrupts.
+    pub fn take(index: pg_sys::Relation) -> (Directory, Self) {
+        loop {
+            let directory = directory::read(index);
+            match Self::of(index, &directory) {
+                Ok(census) => return (directory, census),
+                // Entries were moved meanwhile.
+                Err(mismatch) => mismatch.confirm(index),
+            }
+        }
+    }
+
+    fn of(index: pg_sys::Relation, directory: &Directory) -> Result<Self, Mismatch> {
+        let mut census = Census {
+            entries: 0,
+            dead: 0,
+            nulls: 0,
+            tail: 0,
+            alive: vec![0; MAX_CODE_BYTES + 1],
+            lengths: Vec::new(),
+        };
+        for segment in directory.segments() {
+            census.add_segment(index, segment)?;
+        }
+        Ok(census)
+    }
+
+    fn add_segment(&mut self, index: pg_sys::Relation, segment: &Segment) -> Result<(), Mismatch> {
+        let before = self.entries;
+        log::for_each_page(index, segment, |_, page| self.add_page(page))?;
+        if !segment.is_sealed() {
+            self.tail += self.entries - before;
+        }
+        Ok(())
+    }
+
+    fn add_page(&mut self, page: &LogPage<'_>) {
+        page.lengths(&mut self.lengths);
+        self.entries += page.len() as i64;
+        for (slot, &bytes) in self.lengths.iter().enumerate() {
+            if bytes == 0 {
+                self.nulls += 1;
+            } else if page.tid(slot).is_some_and(|tid| is_alive(&tid)) {
+                // At most the page's stride, which is the segment's: the directory checked that one.
+                self.alive[usize::from(bytes)] += 1;
+            } else {
+                self.dead += 1;
+            }
+        }
+    }
+
+    /// Dead entries among those with a code; None when there are none of these.
+    pub fn dead_share(&self) -> Option<f64> {
+        share(self.dead, self.entries - self.nulls)
+    }
+
+    /// How many entries alive have a code of how many bits. (jsonb orders keys by their length first: these as numbers.)
+    pub fn code_bits(&self) -> JsonB {
+        let lengths = self.alive.iter().enumerate().filter(|&(_, &entries)| entries > 0);
+        JsonB(
+            lengths
+                .map(|(bytes, &entries)| ((8 * bytes).to_string(), entries))
+                .collect(),
+        )
+    }
+}
+
+/// `part` of `whole`; None when there is no whole.
+pub fn share(part: i64, whole: i64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}

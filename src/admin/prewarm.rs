@@ -1,0 +1,98 @@
+//! Loading an index into memory before queries ask for it: after a restart, or on a new standby.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+
+use super::{OpenIndex, size};
+use crate::compat::{self, locator};
+use crate::error::report;
+use crate::storage::buffer::{Lock, LockedBuffer, relation_name};
+use crate::storage::directory::{self, Directory};
+use crate::storage::shard_file;
+
+/// Bytes read from a file at once, between two checks for interrupts.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Reads the log pages into shared buffers and the shard files into the operating system's cache. Returns the bytes
+/// read. A missing shard file is passed over.
+#[pg_extern(sql = false)]
+fn usearch_prewarm(index: pg_sys::Oid) -> i64 {
+    let index = OpenIndex::open(index, pg_sys::AccessShareLock);
+    require_select(index.0);
+    let directory = directory::read(index.0);
+    load_log(index.0, &directory) + load_shards(index.0, &directory)
+}
+
+/// Raises an error unless the current user may read the table or owns the index.
+fn require_select(index: pg_sys::Relation) {
+    // SAFETY: the caller holds the index open, so its table exists; reads catalogs inside a transaction.
+    let (oid, may_select) = unsafe {
+        let table = (*(*index).rd_index).indrelid;
+        let right = pg_sys::ACL_SELECT as pg_sys::AclMode;
+        let result = pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), right);
+        ((*index).rd_id, result == pg_sys::AclResult::ACLCHECK_OK)
+    };
+    if !may_select && !compat::owns_relation(oid) {
+        report(
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            format!("permission denied for index {}", relation_name(index)),
+        )
+        .detail("Loading an index into memory needs the SELECT privilege on its table, or ownership.")
+        .hint("The table's owner can GRANT SELECT on it.")
+        .raise();
+    }
+}
+
+fn load_log(index: pg_sys::Relation, directory: &Directory) -> i64 {
+    let mut blocks = 0;
+    for block in directory.segments().flat_map(|segment| segment.blocks()) {
+        pgrx::check_for_interrupts!();
+        drop(LockedBuffer::read(index, block, Lock::Share));
+        blocks += 1;
+    }
+    blocks * i64::from(pg_sys::BLCKSZ)
+}
+
+fn load_shards(index: pg_sys::Relation, directory: &Directory) -> i64 {
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut loaded = 0;
+    for id in size::shard_ids(directory) {
+        let path = shard_file::path(locator(index), &id);
+        match load_file(&path, &mut piece, &mut loaded) {
+            Ok(()) => {}
+            // On a standby that is how it is; elsewhere searches warn.
+            Err(why) if why.kind() == ErrorKind::NotFound => {}
+            Err(why) => warn(&path, &why),
+        }
+    }
+    loaded
+}
+
+/// Reads a file to its end and adds the bytes to `loaded`. Not through a mapping: that would be a SIGBUS when somebody
+/// truncates the file meanwhile.
+fn load_file(path: &Path, piece: &mut [u8], loaded: &mut i64) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    loop {
+        pgrx::check_for_interrupts!();
+        match file.read(piece) {
+            Ok(0) => return Ok(()),
+            Ok(bytes) => *loaded += bytes as i64,
+            Err(why) if why.kind() == ErrorKind::Interrupted => {}
+            Err(why) => return Err(why),
+        }
+    }
+}
+
+fn warn(path: &Path, why: &io::Error) {
+    report(
+        PgSqlErrorCode::ERRCODE_IO_ERROR,
+        format!("could not read shard file \"{}\": {why}", path.display()),
+    )
+    .detail("The rest of the index is loaded.")
+    .hint("Rebuild it with usearch_seal(index).")
+    .warn();
+}

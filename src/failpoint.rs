@@ -1,0 +1,67 @@
+//! Named places where tests end a process or hold it. Compiled in by the feature `failpoints` only.
+//!
+//! `iscc_usearch.failpoint = 'name:kill'` makes the process that comes to that place end by SIGKILL, as in a crash;
+//! `name:pause` makes it say so in the server's log and stay there; `name:error` raises an error.
+
+/// Marks a place by name.
+macro_rules! failpoint {
+    ($name:literal) => {
+        #[cfg(feature = "failpoints")]
+        $crate::failpoint::reached($name);
+    };
+}
+pub(crate) use failpoint;
+
+#[cfg(feature = "failpoints")]
+mod enabled {
+    use std::ffi::CString;
+    use std::time::Duration;
+
+    use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
+    use pgrx::pg_sys;
+
+    static FAILPOINT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+
+    /// Registers the setting; called when the library is loaded.
+    pub fn register() {
+        GucRegistry::define_string_guc(
+            c"iscc_usearch.failpoint",
+            c"For tests: what happens at a named place.",
+            c"name:kill, name:pause or name:error",
+            &FAILPOINT,
+            GucContext::Suset,
+            GucFlags::default(),
+        );
+    }
+
+    /// Does what the setting says about this place.
+    pub fn reached(name: &str) {
+        let Some(setting) = FAILPOINT.get() else { return };
+        let setting = setting.to_string_lossy();
+        let Some(what) = setting.strip_prefix(name).and_then(|rest| rest.strip_prefix(':')) else {
+            return;
+        };
+        pgrx::log!("reached failpoint {name}");
+        match what {
+            "kill" => {
+                // SAFETY: ends this process.
+                unsafe { libc::raise(libc::SIGKILL) };
+            }
+            "pause" => loop {
+                std::thread::sleep(Duration::from_millis(10));
+                // SAFETY: a word that a signal handler sets.
+                if unsafe { (&raw const pg_sys::InterruptPending).read_volatile() } != 0 {
+                    pgrx::check_for_interrupts!();
+                }
+            },
+            _ => crate::error::report(
+                pgrx::PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
+                format!("failpoint {name} was reached"),
+            )
+            .raise(),
+        }
+    }
+}
+
+#[cfg(feature = "failpoints")]
+pub use enabled::{reached, register};

@@ -1,0 +1,446 @@
+//! What keeps an index fast: sealing its tail, building lost shards again, merging small shards, reclaiming dead space.
+//!
+//! `policy` in the crate says what is due. Who does it, the background worker, VACUUM or a function, holds the
+//! maintenance lock for each step.
+
+pub mod graph_build;
+pub mod lock;
+mod reclaim;
+mod shard;
+pub mod worker;
+
+use std::collections::HashSet;
+use std::io;
+use std::time::{Duration, Instant};
+
+use iscc_hnsw::directory::{STATE_CLOSED, STATE_SEALED, Segment};
+use iscc_hnsw::policy::{self, Action, Kind, Unit};
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+
+use crate::am::options::IndexOptions;
+use crate::compat::locator;
+use crate::error::report;
+use crate::failpoint::failpoint;
+use crate::guc;
+use crate::storage::buffer::relation_name;
+use crate::storage::directory::{self, Directory, NO_SHARD};
+use crate::storage::log::Mismatch;
+use crate::storage::shard_cache;
+use crate::storage::shard_file::{self, ShardId};
+use crate::storage::update::Logging;
+use graph_build::Threads;
+use lock::Wait;
+
+/// Who waits for maintenance, or does it.
+pub trait Watcher {
+    /// A step begins; `what` says what is done.
+    fn begin(&mut self, _what: &str) {}
+    /// Codes of a graph done, and all.
+    fn progress(&mut self, _done: u64, _total: u64) {}
+    /// True when the work is to be given up for now, because somebody else wants what it holds.
+    fn must_yield(&mut self) -> bool {
+        false
+    }
+}
+
+/// A session that waits for the work and wants nothing else.
+pub struct Foreground;
+
+impl Watcher for Foreground {}
+
+/// Why maintenance ended before it was done.
+pub enum Stopped {
+    /// A shard file could not be written.
+    Io(io::Error),
+    /// Somebody else wants what the work holds.
+    Yielded,
+    /// The log changed while it was read. Only on a standby, which does not make the changes.
+    Changed(Mismatch),
+}
+
+impl From<io::Error> for Stopped {
+    fn from(why: io::Error) -> Self {
+        Stopped::Io(why)
+    }
+}
+
+impl From<Mismatch> for Stopped {
+    fn from(mismatch: Mismatch) -> Self {
+        Stopped::Changed(mismatch)
+    }
+}
+
+/// What maintenance did.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Done {
+    /// Shards built.
+    pub shards: u32,
+    /// Entries in them.
+    pub entries: i64,
+    /// Dead entries left behind.
+    pub removed: i64,
+    /// Blocks of the log that are free now and were not before.
+    pub freed_blocks: i64,
+}
+
+impl std::ops::AddAssign for Done {
+    fn add_assign(&mut self, other: Self) {
+        self.shards += other.shards;
+        self.entries += other.entries;
+        self.removed += other.removed;
+        self.freed_blocks += other.freed_blocks;
+    }
+}
+
+/// Maintenance of one index.
+pub struct Job<'a> {
+    /// The index, open and locked in `RowExclusiveLock` mode at least.
+    pub index: pg_sys::Relation,
+    /// What it is made with.
+    pub options: IndexOptions,
+    /// How its changes reach WAL.
+    pub logging: Logging,
+    /// Threads of a build.
+    pub threads: Threads,
+    /// Who waits.
+    pub watcher: &'a mut dyn Watcher,
+}
+
+/// How closely to look at existing shards.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Inspect {
+    /// Whether the file is there and is the right one.
+    Header,
+    /// Every byte of it, and that every node can be reached.
+    Everything,
+}
+
+/// The segments of one shard.
+type Group = (ShardId, Vec<Segment>);
+
+impl<'a> Job<'a> {
+    /// Maintenance in the session's own time, with as many threads as PostgreSQL would use for building an index in
+    /// parallel.
+    pub fn foreground(index: pg_sys::Relation, logging: Logging, watcher: &'a mut dyn Watcher) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        // SAFETY: the value of a server setting.
+        let workers = unsafe { pg_sys::max_parallel_maintenance_workers }.max(0) as usize;
+        Job {
+            index,
+            options: IndexOptions::of(index),
+            logging,
+            threads: Threads {
+                count: cores.min(workers + 1),
+                nice: false,
+            },
+            watcher,
+        }
+    }
+
+    fn oid(&self) -> pg_sys::Oid {
+        // SAFETY: the index is open.
+        unsafe { (*self.index).rd_id }
+    }
+
+    /// Does all that is due, step by step. Leaves it to another session that is at it.
+    pub fn run_due(&mut self) -> Result<Done, Stopped> {
+        let mut done = Done::default();
+        let mut rebuilt = HashSet::new();
+        while let Some(_lock) = lock::maintenance(self.oid(), Wait::No) {
+            let Some((action, groups)) = self.due() else { break };
+            if let Action::Rebuild(at) = action
+                && !rebuilt.insert(groups[at].0)
+            {
+                // It was built and still cannot be used: whatever is wrong, once more will not help.
+                break;
+            }
+            done += self.perform(action, groups)?;
+            pgrx::check_for_interrupts!();
+        }
+        Ok(done)
+    }
+
+    /// True when [`Job::run_due`] would have something to do.
+    pub fn is_due(&self) -> bool {
+        self.due().is_some()
+    }
+
+    fn due(&self) -> Option<(Action, Vec<Group>)> {
+        let directory = directory::read(self.index);
+        let groups = directory.shards();
+        let units: Vec<Unit> = groups.iter().map(|group| self.unit(group, Inspect::Header)).collect();
+        let state = policy::State {
+            open_blocks: directory.open_blocks(),
+            max_blocks: self.options.limits().max_blocks,
+            may_move: lock::move_entries(self.oid()).is_some(),
+            may_change: !in_recovery(),
+        };
+        Some((policy::next(&units, &state)?, groups))
+    }
+
+    fn unit(&self, (id, segments): &Group, inspect: Inspect) -> Unit {
+        let sum = |value: fn(&Segment) -> u32| segments.iter().map(|s| u64::from(value(s))).sum::<u64>();
+        let kind = match segments.iter().all(Segment::is_sealed) {
+            false => Kind::Tail,
+            true if has_usable_shard(self.index, id, segments, inspect) => Kind::Sealed,
+            true => Kind::Unusable,
+        };
+        Unit {
+            kind,
+            blocks: sum(|s| s.block_count.get()) as u32,
+            stride: segments.iter().map(|s| s.stride.get()).max().unwrap_or(1),
+            entries: sum(|s| s.entries.get()),
+            dead: sum(|s| s.dead.get()),
+        }
+    }
+
+    fn perform(&mut self, action: Action, groups: Vec<Group>) -> Result<Done, Stopped> {
+        self.discard_pending();
+        match action {
+            Action::Seal => self.seal_tail(),
+            Action::Rebuild(at) => {
+                let (id, segments) = &groups[at];
+                self.rebuild(*id, segments)
+            }
+            Action::Merge(chosen) => self.merge(&members(&groups, &chosen)),
+            Action::Move(chosen) => self.move_entries(&members(&groups, &chosen)),
+        }
+    }
+
+    /// Gives back the blocks of a move whose process died. Whoever holds the maintenance lock is the only one who moves.
+    fn discard_pending(&self) {
+        if in_recovery() {
+            return;
+        }
+        let pending: Vec<Segment> = directory::read(self.index).pending().copied().collect();
+        if !pending.is_empty() {
+            directory::change(self.index, self.logging, |directory| directory.free(&pending));
+        }
+    }
+
+    /// Seals the tail and whatever else lacks a usable shard, however small. The caller holds the maintenance lock, or is the only
+    /// one that knows the index.
+    pub fn seal_all(&mut self, inspect: Inspect) -> Result<Done, Stopped> {
+        if is_temporary(self.index) {
+            return Ok(Done::default());
+        }
+        self.discard_pending();
+        let mut done = self.seal_tail()?;
+        for group in directory::read(self.index).shards() {
+            if self.unit(&group, inspect).kind == Kind::Unusable {
+                done += self.rebuild(group.0, &group.1)?;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Merges all shards into as few as `shard_size` allows and leaves all dead entries behind. The caller holds the
+    /// maintenance lock.
+    pub fn compact(&mut self) -> Result<Done, Stopped> {
+        let mut done = self.seal_all(Inspect::Everything)?;
+        if is_temporary(self.index) {
+            return Ok(done);
+        }
+        let groups = directory::read(self.index).shards();
+        let mut units: Vec<Unit> = Vec::new();
+        for group in &groups {
+            let mut unit = self.unit(group, Inspect::Header);
+            unit.dead = shard::count_dead(self.index, &group.1)?;
+            units.push(unit);
+        }
+        for chosen in policy::compact(&units, self.options.limits().max_blocks) {
+            let segments = members(&groups, &chosen);
+            let has_dead = chosen.iter().any(|&at| units[at].dead > 0);
+            done += if has_dead {
+                self.move_entries(&segments)?
+            } else {
+                self.merge(&segments)?
+            };
+        }
+        Ok(done)
+    }
+
+    fn seal_tail(&mut self) -> Result<Done, Stopped> {
+        directory::close_open(self.index, self.logging);
+        failpoint!("seal_after_close");
+        let mut done = Done::default();
+        let max_blocks = self.options.limits().max_blocks;
+        for batch in tail_batches(&directory::read(self.index), max_blocks) {
+            let what = shard::What {
+                verb: "sealed",
+                doing: "sealing",
+                level: 0,
+            };
+            done += self.build_shard(shard_file::new_id(), &batch, &batch, &[], what)?;
+        }
+        Ok(done)
+    }
+
+    fn rebuild(&mut self, id: ShardId, segments: &[Segment]) -> Result<Done, Stopped> {
+        let what = shard::What {
+            verb: "rebuilt",
+            doing: "rebuilding",
+            level: level(segments),
+        };
+        self.build_shard(id, segments, segments, &[], what)
+    }
+
+    fn merge(&mut self, segments: &[Segment]) -> Result<Done, Stopped> {
+        let what = shard::What {
+            verb: "merged",
+            doing: "merging",
+            level: level(segments).saturating_add(1),
+        };
+        self.build_shard(shard_file::new_id(), segments, segments, &[], what)
+    }
+}
+
+fn members(groups: &[Group], chosen: &[usize]) -> Vec<Segment> {
+    chosen.iter().flat_map(|&at| groups[at].1.iter().copied()).collect()
+}
+
+fn level(segments: &[Segment]) -> u8 {
+    segments.iter().map(|segment| segment.level).max().unwrap_or(0)
+}
+
+/// The closed segments, those of one stride together as long as they fit into one shard.
+fn tail_batches(directory: &Directory, max_blocks: u32) -> Vec<Vec<Segment>> {
+    let mut batches: Vec<Vec<Segment>> = Vec::new();
+    for segment in directory.listed.iter().filter(|s| s.state == STATE_CLOSED) {
+        let room = |batch: &&mut Vec<Segment>| {
+            let blocks: u32 = batch.iter().map(|s| s.block_count.get()).sum();
+            batch[0].stride == segment.stride && blocks + segment.block_count.get() <= max_blocks
+        };
+        match batches.last_mut().filter(room) {
+            Some(batch) => batch.push(*segment),
+            None => batches.push(vec![*segment]),
+        }
+    }
+    batches
+}
+
+fn has_usable_shard(index: pg_sys::Relation, id: &ShardId, segments: &[Segment], inspect: Inspect) -> bool {
+    if *id == NO_SHARD {
+        return true;
+    }
+    match shard_cache::open(&shard_file::path(locator(index), id), id, segments) {
+        Ok(shard) => inspect == Inspect::Header || shard.verify().is_empty(),
+        Err(_) => false,
+    }
+}
+
+/// Marks a segment as served by a shard.
+fn sealed(segment: &Segment, id: ShardId, level: u8) -> Segment {
+    Segment {
+        state: STATE_SEALED,
+        shard_id: id,
+        level,
+        ..*segment
+    }
+}
+
+fn is_temporary(index: pg_sys::Relation) -> bool {
+    // SAFETY: the caller holds the index open.
+    unsafe { (*(*index).rd_rel).relpersistence == pg_sys::RELPERSISTENCE_TEMP as std::ffi::c_char }
+}
+
+/// True on a standby.
+pub fn in_recovery() -> bool {
+    // SAFETY: reads shared state.
+    unsafe { pg_sys::RecoveryInProgress() }
+}
+
+/// Raises the error for work that had to stop.
+pub fn raise(index: pg_sys::Relation, why: Stopped) -> ! {
+    match why {
+        Stopped::Io(why) => io_report(index, &why).raise(),
+        Stopped::Changed(mismatch) => mismatch.raise(index),
+        Stopped::Yielded => report(
+            PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
+            format!("VACUUM is reading index \"{}\"", relation_name(index)),
+        )
+        .hint("Try again when it is done.")
+        .raise(),
+    }
+}
+
+/// Warns that maintenance failed: the answers stay right without it.
+pub fn warn(index: pg_sys::Relation, why: Stopped) {
+    match why {
+        Stopped::Io(why) => io_report(index, &why).warn(),
+        Stopped::Changed(mismatch) => mismatch.confirm(index),
+        Stopped::Yielded => {}
+    }
+}
+
+fn io_report(index: pg_sys::Relation, why: &io::Error) -> crate::error::Report {
+    let code = match why.kind() {
+        io::ErrorKind::StorageFull => PgSqlErrorCode::ERRCODE_DISK_FULL,
+        io::ErrorKind::PermissionDenied => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        io::ErrorKind::OutOfMemory => {
+            return report(
+                PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY,
+                format!(
+                    "not enough memory to build a shard of index \"{}\"",
+                    relation_name(index)
+                ),
+            )
+            .hint("Building takes about twice the size of the shard file; make the index with a smaller shard_size.");
+        }
+        _ => PgSqlErrorCode::ERRCODE_IO_ERROR,
+    };
+    report(
+        code,
+        format!("could not write a shard of index \"{}\": {why}", relation_name(index)),
+    )
+    .detail(format!(
+        "Shards are files in \"{}\" below the data directory.",
+        shard_file::DIRECTORY
+    ))
+}
+
+/// Asks for a seal when an insert has made the open segment grow to so many blocks, and the tail is due.
+pub fn after_growth(index: pg_sys::Relation, open_blocks: u32) {
+    /// Blocks between two looks at the tail.
+    const STEP: u32 = 16;
+    // A segment of one block is new: the one before may have been closed.
+    if !(open_blocks == 1 || open_blocks.is_multiple_of(STEP)) || !guc::background_worker() || is_temporary(index) {
+        return;
+    }
+    let directory = directory::read(index);
+    let closed = directory.listed.iter().filter(|s| s.state == STATE_CLOSED);
+    let tail = directory.open_blocks() + closed.map(|s| s.block_count.get()).sum::<u32>();
+    if policy::tail_is_due(tail, IndexOptions::of(index).limits().max_blocks) {
+        worker::start();
+    }
+}
+
+/// What VACUUM does at its end: leaves the work to the background worker, or does it where there can be none.
+pub fn after_vacuum(index: pg_sys::Relation) {
+    let mut watcher = Foreground;
+    let mut job = Job::foreground(index, Logging::EachChange, &mut watcher);
+    if is_temporary(index) || !job.is_due() || worker::start() {
+        return;
+    }
+    if let Err(why) = job.run_due() {
+        warn(index, why);
+    }
+}
+
+/// Sleeps until the time is over or a signal comes; ends the process when the postmaster is gone, as no new one can start
+/// before.
+fn wait(time: Duration) {
+    let events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
+    // SAFETY: this process's own latch.
+    unsafe {
+        let latch = pg_sys::MyLatch;
+        pg_sys::WaitLatch(latch, events as i32, time.as_millis() as _, pg_sys::PG_WAIT_EXTENSION);
+        pg_sys::ResetLatch(latch);
+    }
+}
+
+/// Time since then in milliseconds.
+fn milliseconds(since: Instant) -> u128 {
+    since.elapsed().as_millis()
+}

@@ -1,0 +1,219 @@
+//! One shard: read its part of the log, build, write, and let the directory point to it.
+
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use iscc_hnsw::allocation;
+use iscc_hnsw::build::{ShardBuilder, ShardIdentity, estimated_file_bytes};
+use iscc_hnsw::directory::Segment;
+use iscc_hnsw::log_page::{LogPage, is_alive};
+use iscc_hnsw::ranges::EntryRange;
+use pgrx::pg_sys;
+
+use super::{Done, Job, Stopped, graph_build, in_recovery, milliseconds, sealed};
+use crate::am::options::IndexOptions;
+use crate::compat::locator;
+use crate::failpoint::failpoint;
+use crate::storage::buffer::relation_name;
+use crate::storage::directory::{self, NO_SHARD};
+use crate::storage::log::{self, Mismatch};
+use crate::storage::shard_file::{self, ShardId};
+
+/// Why a shard is built: for the server's log, for pg_stat_activity, and for the directory.
+#[derive(Clone, Copy)]
+pub struct What {
+    pub verb: &'static str,
+    pub doing: &'static str,
+    pub level: u8,
+}
+
+/// The entries of a segment that are no nodes of its shard.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    nulls: u32,
+    dead: u32,
+}
+
+impl Job<'_> {
+    /// Builds a shard from `sources` and lists it. `replaced` are the segments that the directory has now for the same
+    /// blocks, `freed` those whose entries were moved to the sources.
+    pub(super) fn build_shard(
+        &mut self,
+        id: ShardId,
+        sources: &[Segment],
+        replaced: &[Segment],
+        freed: &[Segment],
+        what: What,
+    ) -> Result<Done, Stopped> {
+        let started = Instant::now();
+        let sources = allocation::joined(sources);
+        let name = relation_name(self.index);
+        self.watcher.begin(&format!("{} index \"{name}\"", what.doing));
+        check_memory(&self.options, &sources)?;
+        let (builder, counts) = self.collect(&sources)?;
+        let entries = builder.len() as i64;
+        if entries == 0 {
+            self.list(&sources, &counts, NO_SHARD, 0, what.level, replaced, freed);
+            self.unlink_replaced(&NO_SHARD, replaced, freed);
+            return Ok(Done::default());
+        }
+        let built = graph_build::run(builder, self.threads, self.watcher)?;
+        let nodes = built.nodes();
+        let identity = ShardIdentity {
+            id,
+            ranges: sources.iter().map(entry_range).collect(),
+            built_at: unix_time(),
+        };
+        let published = shard_file::publish(locator(self.index), &id, |out| built.write(out, &identity))?;
+        failpoint!("shard_before_list");
+        self.list(&sources, &counts, id, nodes, what.level, replaced, freed);
+        failpoint!("shard_after_list");
+        self.unlink_replaced(&id, replaced, freed);
+        pgrx::log!(
+            "{} {entries} entries ({nodes} distinct codes) of index \"{name}\" into a shard of {} bytes in {} ms",
+            what.verb,
+            published.bytes,
+            milliseconds(started)
+        );
+        Ok(Done {
+            shards: 1,
+            entries,
+            ..Done::default()
+        })
+    }
+
+    /// Reads the entries alive of these segments, in the order of the shard's ordinals.
+    fn collect(&self, segments: &[Segment]) -> Result<(ShardBuilder, Vec<Counts>), Mismatch> {
+        let stride = segments.iter().map(|s| s.stride.get()).max().unwrap_or(1);
+        let mut builder = ShardBuilder::new(self.options.build_params(stride, self.threads.count));
+        let mut all_counts = Vec::with_capacity(segments.len());
+        let mut base = 0;
+        for segment in segments {
+            let mut counts = Counts::default();
+            log::for_each_page(self.index, segment, |block, page| {
+                let first = base + (block - segment.start_block.get()) * u32::from(segment.slots_per_block());
+                for slot in 0..page.len() {
+                    match (page.code(slot), page.tid(slot)) {
+                        (None, _) => counts.nulls += 1,
+                        (Some(_), Some(tid)) if !is_alive(&tid) => counts.dead += 1,
+                        (Some(code), _) => builder.push(first + slot as u32, code),
+                    }
+                }
+            })?;
+            base += segment.block_count.get() * u32::from(segment.slots_per_block());
+            all_counts.push(counts);
+        }
+        Ok((builder, all_counts))
+    }
+
+    /// Puts the shard into the directory. On a standby it is there already: the file is all that was missing.
+    fn list(
+        &self,
+        sources: &[Segment],
+        counts: &[Counts],
+        id: ShardId,
+        nodes: u32,
+        level: u8,
+        replaced: &[Segment],
+        freed: &[Segment],
+    ) {
+        if in_recovery() {
+            return;
+        }
+        let listed = sources
+            .iter()
+            .zip(counts)
+            .enumerate()
+            .map(|(at, (segment, counts))| Segment {
+                // The nodes of a shard are counted once, in its first segment.
+                nodes: if at == 0 { nodes } else { 0 }.into(),
+                nulls: counts.nulls.into(),
+                dead: counts.dead.into(),
+                ..sealed(segment, id, level)
+            });
+        directory::change(self.index, self.logging, |directory| {
+            directory.remove(replaced);
+            directory.listed.extend(listed);
+            directory.free(freed);
+        });
+    }
+
+    /// Removes the files of shards that the directory no longer lists. Who has one mapped keeps it until the end of
+    /// the scan; a standby's own sweep removes its copies.
+    fn unlink_replaced(&self, id: &ShardId, replaced: &[Segment], freed: &[Segment]) {
+        if in_recovery() {
+            return;
+        }
+        // Were the change lost in a crash, the old files would be wanted again.
+        flush_wal();
+        let mut old: Vec<ShardId> = replaced.iter().chain(freed).map(|s| s.shard_id).collect();
+        old.sort_unstable();
+        old.dedup();
+        for old in old.iter().filter(|old| *old != id && **old != NO_SHARD) {
+            remove_if_there(&shard_file::path(locator(self.index), old));
+            failpoint!("shard_after_unlink");
+        }
+    }
+
+    /// Frees segments that have nothing alive in them.
+    pub(super) fn free(&mut self, segments: &[Segment]) {
+        directory::change(self.index, self.logging, |directory| directory.free(segments));
+        failpoint!("move_after_free");
+        self.unlink_replaced(&NO_SHARD, &[], segments);
+    }
+}
+
+/// Makes durable what this process has logged last.
+fn flush_wal() {
+    // SAFETY: this process's own last record; 0 when there is none.
+    unsafe {
+        if pg_sys::XactLastRecEnd != 0 {
+            pg_sys::XLogFlush(pg_sys::XactLastRecEnd);
+        }
+    }
+}
+
+/// A file that cannot be removed stays for the sweep.
+fn remove_if_there(path: &Path) {
+    let _ = std::fs::remove_file(path);
+}
+
+fn entry_range(segment: &Segment) -> EntryRange {
+    EntryRange {
+        start_block: segment.start_block.get(),
+        block_count: segment.block_count.get(),
+        slots_per_block: segment.slots_per_block(),
+    }
+}
+
+/// Counts the dead entries with a code.
+pub fn count_dead(index: pg_sys::Relation, segments: &[Segment]) -> Result<u64, Mismatch> {
+    let is_dead = |page: &LogPage<'_>, slot| page.code_len(slot) > 0 && !page.tid(slot).is_some_and(|t| is_alive(&t));
+    let mut dead = 0;
+    for segment in segments {
+        log::for_each_page(index, segment, |_, page| {
+            dead += (0..page.len()).filter(|&slot| is_dead(page, slot)).count() as u64;
+        })?;
+    }
+    Ok(dead)
+}
+
+/// Fails unless the system would give the memory that a build takes, about twice the size of its file. An allocation
+/// that fails later, inside the build, would end the process, and with it the server's other sessions.
+fn check_memory(options: &IndexOptions, segments: &[Segment]) -> io::Result<()> {
+    let entries: u64 = segments.iter().map(|s| u64::from(s.entries.get())).sum();
+    let stride = segments.iter().map(|s| s.stride.get()).max().unwrap_or(1);
+    let bytes = 2 * estimated_file_bytes(entries, &options.build_params(stride, 1));
+    let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    // Not touched, so it costs no memory; given back at once.
+    Vec::<u8>::new()
+        .try_reserve_exact(bytes)
+        .map_err(|_| io::ErrorKind::OutOfMemory.into())
+}
+
+fn unix_time() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs() as i64)
+}

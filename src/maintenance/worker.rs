@@ -1,0 +1,289 @@
+//! The background worker: one process a database, which lives only while there is work.
+//!
+//! Inserts, VACUUM, and scans that miss a shard start it. It looks at all indexes of its database until none is due. It
+//! never keeps others waiting for long: between two looks of a build it asks whether somebody wants the index, the
+//! database or the maintenance lock, and gives way.
+
+use std::cell::Cell;
+use std::ffi::{CStr, CString, c_char};
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use pgrx::pg_sys;
+use pgrx::pg_sys::Datum;
+use pgrx::prelude::*;
+
+use super::graph_build::Threads;
+use super::lock;
+use super::{Job, Stopped, Watcher, warn};
+use crate::am::is_usearch_index;
+use crate::am::options::IndexOptions;
+use crate::compat;
+use crate::guc;
+use crate::storage::sweep;
+use crate::storage::update::Logging;
+
+const NAME: &CStr = c"iscc_usearch worker";
+/// How often `pg_stat_activity` is told how far a build is.
+const REPORT: Duration = Duration::from_secs(1);
+/// How long to wait before looking again at an index that somebody else wanted.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often to look again.
+const RETRIES: u32 = 10;
+/// A session asks for a worker because of a missing shard no more often than this.
+const ASK: Duration = Duration::from_secs(1);
+
+thread_local! {
+    static LAST_ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Starts this database's worker unless one runs. False when there can be none: it is switched off, or all of
+/// `max_worker_processes` are in use.
+pub fn start() -> bool {
+    if !guc::background_worker() {
+        return false;
+    }
+    if !lock::worker_is_missing() {
+        return true;
+    }
+    let mut worker = pg_sys::BackgroundWorker {
+        bgw_flags: (pg_sys::BGWORKER_SHMEM_ACCESS | pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION) as i32,
+        // On a standby, too.
+        bgw_start_time: pg_sys::BgWorkerStartTime::BgWorkerStart_ConsistentState,
+        bgw_restart_time: pg_sys::BGW_NEVER_RESTART,
+        // SAFETY: set when the backend connected to its database.
+        bgw_main_arg: Datum::from(unsafe { pg_sys::MyDatabaseId }),
+        ..Default::default()
+    };
+    copy(&mut worker.bgw_name, NAME);
+    copy(&mut worker.bgw_type, NAME);
+    copy(&mut worker.bgw_library_name, c"iscc_usearch");
+    copy(&mut worker.bgw_function_name, c"usearch_worker_main");
+    // SAFETY: a complete description; the handle is not wanted.
+    unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, std::ptr::null_mut()) }
+}
+
+/// Starts the worker because a scan misses a shard; not at every scan.
+pub fn ask() {
+    let now = Instant::now();
+    if LAST_ASKED.get().is_none_or(|last| now - last >= ASK) {
+        LAST_ASKED.set(Some(now));
+        start();
+    }
+}
+
+fn copy(target: &mut [c_char], text: &CStr) {
+    for (to, from) in target.iter_mut().zip(text.to_bytes_with_nul()) {
+        *to = *from as c_char;
+    }
+}
+
+unsafe extern "C" {
+    fn die(signal: i32);
+    fn SignalHandlerForConfigReload(signal: i32);
+}
+
+/// The worker's process.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn usearch_worker_main(database: Datum) {
+    compat::handle_signal(libc::SIGTERM, die);
+    compat::handle_signal(libc::SIGHUP, SignalHandlerForConfigReload);
+    // SAFETY: the sequence that PostgreSQL prescribes for a background worker.
+    unsafe {
+        pg_sys::BackgroundWorkerUnblockSignals();
+        let database = pg_sys::Oid::from(database.value() as u32);
+        pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0);
+        for (name, value) in compat::WORKER_SETTINGS {
+            let (context, source) = (pg_sys::GucContext::PGC_SUSET, pg_sys::GucSource::PGC_S_OVERRIDE);
+            pg_sys::SetConfigOption(name.as_ptr(), value.as_ptr(), context, source);
+        }
+        pg_sys::pgstat_report_appname(NAME.as_ptr());
+    }
+    // Another request may come after the last look and before the role is given up; it would find a worker and trust it.
+    while work_as_the_only_one() && in_transaction(|| all_indexes().into_iter().any(is_due)).unwrap_or(false) {}
+}
+
+/// Works until nothing is due. False when there is a worker already, or nothing more to be done by this one.
+fn work_as_the_only_one() -> bool {
+    let Some(Some(_role)) = in_transaction(lock::become_worker) else {
+        return false;
+    };
+    let mut failed: Vec<pg_sys::Oid> = Vec::new();
+    let mut retries = 0;
+    while let Some(indexes) = in_transaction(all_indexes) {
+        let (mut worked, mut yielded) = (false, false);
+        for index in indexes {
+            if failed.contains(&index) {
+                continue;
+            }
+            match in_transaction(|| maintain(index)) {
+                Some(Outcome::Idle) => {}
+                Some(Outcome::Worked) => worked = true,
+                Some(Outcome::Yielded) => yielded = true,
+                // The error is in the server's log.
+                None => failed.push(index),
+            }
+            if in_transaction(lock::database_is_wanted) != Some(false) {
+                return false;
+            }
+        }
+        if !worked && (!yielded || retries == RETRIES) {
+            break;
+        }
+        if !worked {
+            retries += 1;
+            super::wait(RETRY);
+            pgrx::check_for_interrupts!();
+        }
+    }
+    activity("removing files that no index lists");
+    in_transaction(sweep::sweep);
+    failed.is_empty() && retries < RETRIES
+}
+
+/// How maintaining one index ended.
+enum Outcome {
+    Idle,
+    Worked,
+    Yielded,
+}
+
+/// Runs `work` in a transaction. An error is written to the server's log and gives None.
+fn in_transaction<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let result = PgTryBuilder::new(AssertUnwindSafe(|| {
+        // SAFETY: this process is not in a transaction.
+        unsafe { pg_sys::StartTransactionCommand() };
+        let result = work();
+        // SAFETY: as above, now it is.
+        unsafe { pg_sys::CommitTransactionCommand() };
+        Some(result)
+    }))
+    .catch_others(|error| {
+        log_error(&error);
+        // SAFETY: ends the transaction that failed, with all its locks, pins and buffers.
+        unsafe { pg_sys::AbortCurrentTransaction() };
+        None
+    })
+    .execute();
+    // SAFETY: plain reporting.
+    unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_IDLE, std::ptr::null()) };
+    result
+}
+
+fn log_error(error: &pg_sys::panic::CaughtError) {
+    use pg_sys::panic::CaughtError::{ErrorReport, PostgresError, RustPanic};
+    match error {
+        PostgresError(report) | ErrorReport(report) | RustPanic { ereport: report, .. } => {
+            pgrx::log!("{} failed: {}", NAME.to_string_lossy(), report.message());
+        }
+    }
+}
+
+/// OIDs of the indexes of this database that can be maintained.
+fn all_indexes() -> Vec<pg_sys::Oid> {
+    let sql = "
+        SELECT c.oid
+          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+          JOIN pg_catalog.pg_am a ON a.oid = c.relam
+         WHERE a.amname = 'usearch' AND c.relkind = 'i' AND i.indisready
+           AND (c.relpersistence = 'p' OR (c.relpersistence = 'u' AND NOT pg_catalog.pg_is_in_recovery()))";
+    // SAFETY: a snapshot for reading catalogs, popped when done.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+    let oids = Spi::connect(|client| -> Result<Vec<pg_sys::Oid>, pgrx::spi::Error> {
+        let rows = client.select(sql, None, &[])?;
+        rows.map(|row| Ok(row.get::<pg_sys::Oid>(1)?.unwrap_or(pg_sys::InvalidOid)))
+            .collect()
+    });
+    // SAFETY: pushed above.
+    unsafe { pg_sys::PopActiveSnapshot() };
+    oids.unwrap_or_default()
+}
+
+/// Calls `work` with the index open, unless it is gone or locked.
+fn with_index<T>(oid: pg_sys::Oid, work: impl FnOnce(pg_sys::Relation) -> T) -> Option<T> {
+    const LOCK: i32 = pg_sys::RowExclusiveLock as i32;
+    // SAFETY: opens and closes a relation inside a transaction.
+    unsafe {
+        if !pg_sys::ConditionalLockRelationOid(oid, LOCK) {
+            return None;
+        }
+        let index = pg_sys::try_relation_open(oid, pg_sys::NoLock as i32);
+        if index.is_null() {
+            pg_sys::UnlockRelationOid(oid, LOCK);
+            return None;
+        }
+        let result = is_usearch_index(index).then(|| work(index));
+        pg_sys::relation_close(index, LOCK);
+        result
+    }
+}
+
+fn job(index: pg_sys::Relation, watcher: &mut dyn Watcher) -> Job<'_> {
+    Job {
+        index,
+        options: IndexOptions::of(index),
+        logging: Logging::EachChange,
+        threads: Threads {
+            count: guc::worker_threads(),
+            nice: true,
+        },
+        watcher,
+    }
+}
+
+fn is_due(oid: pg_sys::Oid) -> bool {
+    with_index(oid, |index| job(index, &mut super::Foreground).is_due()).unwrap_or(false)
+}
+
+fn maintain(oid: pg_sys::Oid) -> Outcome {
+    let outcome = with_index(oid, |index| {
+        let mut watcher = Attentive {
+            index: oid,
+            what: String::new(),
+            reported: Instant::now(),
+        };
+        match job(index, &mut watcher).run_due() {
+            Ok(done) if done.shards == 0 && done.freed_blocks == 0 => Outcome::Idle,
+            Ok(_) => Outcome::Worked,
+            Err(Stopped::Yielded | Stopped::Changed(_)) => Outcome::Yielded,
+            Err(why) => {
+                warn(index, why);
+                Outcome::Idle
+            }
+        }
+    });
+    outcome.unwrap_or(Outcome::Yielded)
+}
+
+/// Tells what the worker does, and gives way.
+struct Attentive {
+    index: pg_sys::Oid,
+    what: String,
+    reported: Instant,
+}
+
+impl Watcher for Attentive {
+    fn begin(&mut self, what: &str) {
+        self.what = what.to_string();
+        activity(what);
+    }
+
+    fn progress(&mut self, done: u64, total: u64) {
+        if self.reported.elapsed() >= REPORT {
+            self.reported = Instant::now();
+            activity(&format!("{}: {done} of {total} codes", self.what));
+        }
+    }
+
+    fn must_yield(&mut self) -> bool {
+        lock::database_is_wanted() || lock::index_is_wanted(self.index) || lock::maintenance_is_wanted(self.index)
+    }
+}
+
+/// Shows in `pg_stat_activity` what the worker does.
+fn activity(what: &str) {
+    let text = CString::new(format!("iscc_usearch: {what}")).unwrap_or_default();
+    // SAFETY: copies the text.
+    unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, text.as_ptr()) };
+}
