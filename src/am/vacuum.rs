@@ -64,6 +64,8 @@ struct Pass {
     removed: u64,
     /// Entries with a code that are dead after the pass.
     dead: u32,
+    /// Entries without one.
+    dead_nulls: u32,
 }
 
 /// Notes in the directory how many entries are dead. An open segment that is mostly dead is closed, so that its space
@@ -73,7 +75,7 @@ fn remember_dead(index: pg_sys::Relation, seen: &Directory, passes: &[(Segment, 
     let is_open = |segment: &Segment| open.is_some_and(|open| directory::same(open, segment));
     if passes
         .iter()
-        .any(|(segment, pass)| is_open(segment) && u64::from(pass.dead) > pass.live)
+        .any(|(segment, pass)| is_open(segment) && u64::from(pass.dead + pass.dead_nulls) > pass.live)
     {
         directory::close_open(index, Logging::EachChange);
     }
@@ -83,17 +85,19 @@ fn remember_dead(index: pg_sys::Relation, seen: &Directory, passes: &[(Segment, 
             let (part, whole) = (segment.blocks(), listed.blocks());
             listed.has_epoch(segment.epoch.get()) && whole.start <= part.start && part.end <= whole.end
         });
-        let (mut blocks, mut dead) = (0, 0);
+        let (mut blocks, mut dead, mut dead_nulls) = (0, 0, 0);
         for (segment, pass) in inside {
             blocks += segment.block_count.get();
             dead += pass.dead;
+            dead_nulls += pass.dead_nulls;
         }
-        (blocks == listed.block_count.get()).then_some(dead)
+        (blocks == listed.block_count.get()).then_some((dead, dead_nulls))
     };
     directory::change(index, Logging::EachChange, |directory| {
         for listed in directory.listed.iter_mut().filter(|s| !s.is_free()) {
-            if let Some(dead) = dead_in(listed) {
+            if let Some((dead, dead_nulls)) = dead_in(listed) {
                 listed.dead = dead.into();
+                listed.dead_nulls = dead_nulls.into();
             }
         }
     });
@@ -125,6 +129,8 @@ fn sweep_segment(
                 pass.live += 1;
             } else if page.code_len(slot) > 0 {
                 pass.dead += 1;
+            } else {
+                pass.dead_nulls += 1;
             }
         }
         if !to_kill.is_empty() {

@@ -180,7 +180,7 @@ impl<'a> Job<'a> {
     }
 
     fn unit(&self, (id, segments): &Group, inspect: Inspect) -> Unit {
-        let sum = |value: fn(&Segment) -> u32| segments.iter().map(|s| u64::from(value(s))).sum::<u64>();
+        let sum = |value: fn(&Segment) -> u64| segments.iter().map(value).sum::<u64>();
         let kind = match segments.iter().all(Segment::is_sealed) {
             false => Kind::Tail,
             true if has_usable_shard(self.index, id, segments, inspect) => Kind::Sealed,
@@ -188,10 +188,10 @@ impl<'a> Job<'a> {
         };
         Unit {
             kind,
-            blocks: sum(|s| s.block_count.get()) as u32,
+            blocks: sum(|s| s.block_count.get().into()) as u32,
             stride: segments.iter().map(|s| s.stride.get()).max().unwrap_or(1),
-            entries: sum(|s| s.entries.get()),
-            dead: sum(|s| s.dead.get()),
+            entries: sum(|s| s.entries.get().into()),
+            dead: sum(Segment::all_dead),
         }
     }
 
@@ -246,7 +246,7 @@ impl<'a> Job<'a> {
         let mut units: Vec<Unit> = Vec::new();
         for group in &groups {
             let mut unit = self.unit(group, Inspect::Header);
-            unit.dead = shard::count_dead(self.index, &group.1)?;
+            unit.dead = unit.entries.saturating_sub(shard::count_alive(self.index, &group.1)?);
             units.push(unit);
         }
         for chosen in policy::compact(&units, self.options.limits().max_blocks) {
@@ -259,6 +259,23 @@ impl<'a> Job<'a> {
             };
         }
         Ok(done)
+    }
+
+    /// Frees the units of which VACUUM has found every entry dead.
+    fn free_dead(&mut self) {
+        let Some(_lock) = lock::maintenance(self.oid(), Wait::No) else {
+            return;
+        };
+        let is_dead = |segment: &Segment| segment.all_dead() >= u64::from(segment.entries.get());
+        let dead: Vec<Segment> = directory::read(self.index)
+            .shards()
+            .into_iter()
+            .filter(|(_, segments)| segments.iter().all(is_dead))
+            .flat_map(|(_, segments)| segments)
+            .collect();
+        if !dead.is_empty() {
+            self.free(&dead);
+        }
     }
 
     fn seal_tail(&mut self) -> Result<Done, Stopped> {
@@ -416,11 +433,16 @@ pub fn after_growth(index: pg_sys::Relation, open_blocks: u32) {
     }
 }
 
-/// What VACUUM does at its end: leaves the work to the background worker, or does it where there can be none.
+/// What VACUUM does at its end. Segments without anything alive become free at once, so that what is inserted next uses
+/// their blocks; the rest is left to the background worker, or done here where there can be none.
 pub fn after_vacuum(index: pg_sys::Relation) {
+    if is_temporary(index) {
+        return;
+    }
     let mut watcher = Foreground;
     let mut job = Job::foreground(index, Logging::EachChange, &mut watcher);
-    if is_temporary(index) || !job.is_due() || worker::start() {
+    job.free_dead();
+    if !job.is_due() || worker::start() {
         return;
     }
     if let Err(why) = job.run_due() {

@@ -32,7 +32,7 @@ impl Job<'_> {
         };
         let all: i64 = segments.iter().map(|s| i64::from(s.entries.get())).sum();
         let old_blocks: u32 = segments.iter().map(|s| s.block_count.get()).sum();
-        let alive = count_alive(self.index, segments)?;
+        let alive = shard::count_alive(self.index, segments)?;
         let mut done = Done::default();
         let mut new_blocks = 0;
         if alive == 0 {
@@ -148,17 +148,4 @@ impl Copy {
         update.commit();
         self.next_block += 1;
     }
-}
-
-/// Entries alive, NULLs included.
-fn count_alive(index: pg_sys::Relation, segments: &[Segment]) -> Result<u64, log::Mismatch> {
-    let mut alive = 0;
-    for segment in segments {
-        log::for_each_page(index, segment, |_, page| {
-            alive += (0..page.len())
-                .filter(|&slot| page.tid(slot).is_some_and(|t| is_alive(&t)))
-                .count() as u64;
-        })?;
-    }
-    Ok(alive)
 }

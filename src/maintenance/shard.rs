@@ -7,7 +7,7 @@ use std::time::Instant;
 use iscc_hnsw::allocation;
 use iscc_hnsw::build::{ShardBuilder, ShardIdentity, estimated_file_bytes};
 use iscc_hnsw::directory::Segment;
-use iscc_hnsw::log_page::{LogPage, is_alive};
+use iscc_hnsw::log_page::is_alive;
 use iscc_hnsw::ranges::EntryRange;
 use pgrx::pg_sys;
 
@@ -33,6 +33,7 @@ pub struct What {
 struct Counts {
     nulls: u32,
     dead: u32,
+    dead_nulls: u32,
 }
 
 impl Job<'_> {
@@ -94,10 +95,14 @@ impl Job<'_> {
             log::for_each_page(self.index, segment, |block, page| {
                 let first = base + (block - segment.start_block.get()) * u32::from(segment.slots_per_block());
                 for slot in 0..page.len() {
-                    match (page.code(slot), page.tid(slot)) {
-                        (None, _) => counts.nulls += 1,
-                        (Some(_), Some(tid)) if !is_alive(&tid) => counts.dead += 1,
-                        (Some(code), _) => builder.push(first + slot as u32, code),
+                    let alive = page.tid(slot).is_some_and(|tid| is_alive(&tid));
+                    match page.code(slot) {
+                        Some(code) if alive => builder.push(first + slot as u32, code),
+                        Some(_) => counts.dead += 1,
+                        None => {
+                            counts.nulls += 1;
+                            counts.dead_nulls += u32::from(!alive);
+                        }
                     }
                 }
             })?;
@@ -130,6 +135,7 @@ impl Job<'_> {
                 nodes: if at == 0 { nodes } else { 0 }.into(),
                 nulls: counts.nulls.into(),
                 dead: counts.dead.into(),
+                dead_nulls: counts.dead_nulls.into(),
                 ..sealed(segment, id, level)
             });
         directory::change(self.index, self.logging, |directory| {
@@ -187,16 +193,16 @@ fn entry_range(segment: &Segment) -> EntryRange {
     }
 }
 
-/// Counts the dead entries with a code.
-pub fn count_dead(index: pg_sys::Relation, segments: &[Segment]) -> Result<u64, Mismatch> {
-    let is_dead = |page: &LogPage<'_>, slot| page.code_len(slot) > 0 && !page.tid(slot).is_some_and(|t| is_alive(&t));
-    let mut dead = 0;
+/// Counts the entries alive, NULLs included.
+pub fn count_alive(index: pg_sys::Relation, segments: &[Segment]) -> Result<u64, Mismatch> {
+    let mut alive = 0;
     for segment in segments {
         log::for_each_page(index, segment, |_, page| {
-            dead += (0..page.len()).filter(|&slot| is_dead(page, slot)).count() as u64;
+            let tids = (0..page.len()).filter_map(|slot| page.tid(slot));
+            alive += tids.filter(is_alive).count() as u64;
         })?;
     }
-    Ok(dead)
+    Ok(alive)
 }
 
 /// Fails unless the system would give the memory that a build takes, about twice the size of its file. An allocation

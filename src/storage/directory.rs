@@ -154,25 +154,35 @@ pub fn read(index: pg_sys::Relation) -> Directory {
     read_under(index, &meta)
 }
 
+/// A copy of the whole directory, as of now; None when its pages are damaged.
+pub fn try_read(index: pg_sys::Relation) -> Option<Directory> {
+    let meta = LockedBuffer::read(index, META_BLOCK, Lock::Share);
+    walk(index, &meta).ok()
+}
+
 /// A copy of the whole directory while the caller holds the metapage.
 fn read_under(index: pg_sys::Relation, meta: &LockedBuffer) -> Directory {
-    let header = header_of(index, meta.page());
-    let (mut listed, mut chain) = (Vec::new(), Vec::new());
-    let mut collect = |block: u32, page: &Page, kind| {
-        listed.extend(checked(index, block, format::segments(page, kind)));
-        checked(index, block, format::next(page, kind))
-    };
-    let mut next = collect(META_BLOCK, meta.page(), PageKind::Meta);
+    walk(index, meta).unwrap_or_else(|(block, why)| corrupt_page(&relation_name(index), block, why))
+}
+
+/// Reads the metapage and the directory pages; an error names the block that is damaged.
+fn walk(index: pg_sys::Relation, meta: &LockedBuffer) -> Result<Directory, (u32, PageError)> {
+    let at = |block| move |why| (block, why);
+    let header = format::meta(meta.page()).map_err(at(META_BLOCK))?;
+    let mut listed = format::segments(meta.page(), PageKind::Meta).map_err(at(META_BLOCK))?;
+    let mut next = format::next(meta.page(), PageKind::Meta).map_err(at(META_BLOCK))?;
+    let mut chain = Vec::new();
     while let Some(block) = next {
         // A chain longer than the index has blocks is a loop.
         if chain.len() as u32 > header.used_blocks.get() {
-            corrupt_page(&relation_name(index), block, "the directory chain is a loop");
+            return Err((block, PageError::Layout));
         }
         chain.push(block);
-        let page = LockedBuffer::read(index, block, Lock::Share);
-        next = collect(block, page.page(), PageKind::Directory);
+        let buffer = LockedBuffer::read(index, block, Lock::Share);
+        listed.extend(format::segments(buffer.page(), PageKind::Directory).map_err(at(block))?);
+        next = format::next(buffer.page(), PageKind::Directory).map_err(at(block))?;
     }
-    Directory { header, listed, chain }
+    Ok(Directory { header, listed, chain })
 }
 
 /// Changes the directory in one atomic step.
@@ -181,6 +191,9 @@ pub fn change<T>(index: pg_sys::Relation, logging: Logging, change: impl FnOnce(
     let before = read_under(index, &meta);
     let mut after = before.clone();
     let result = change(&mut after);
+    if after.header == before.header && after.listed == before.listed {
+        return result;
+    }
     write(index, &mut meta, &before, after, logging, |_| ());
     result
 }

@@ -107,8 +107,13 @@ fn lists(relation: pg_sys::Oid, at: Locator, id: &ShardId) -> bool {
             pg_sys::UnlockRelationOid(relation, LOCK);
             return true;
         }
-        let listed =
-            compat::locator(index) != at || !crate::am::is_usearch_index(index) || directory::read(index).lists(id);
+        let listed = compat::locator(index) != at || !crate::am::is_usearch_index(index) || {
+            // A standby has the files of an unlogged index from its base backup, and no use for them.
+            let unlogged = (*(*index).rd_rel).relpersistence as u8 == pg_sys::RELPERSISTENCE_UNLOGGED;
+            let has_pages = !(unlogged && pg_sys::RecoveryInProgress());
+            // If the directory is damaged, nobody knows.
+            has_pages && directory::try_read(index).is_none_or(|directory| directory.lists(id))
+        };
         pg_sys::relation_close(index, LOCK);
         listed
     }

@@ -57,6 +57,7 @@ pub fn joined(segments: &[Segment]) -> Vec<Segment> {
                 last.oldest_epoch = last.oldest_epoch.min(segment.oldest_epoch);
                 last.entries += segment.entries;
                 last.dead += segment.dead;
+                last.dead_nulls += segment.dead_nulls;
                 last.nulls += segment.nulls;
             }
             _ => joined.push(segment),

@@ -59,8 +59,10 @@ pub struct Segment {
     pub shard_id: [u8; 16],
     /// Oldest generation of the blocks' contents: a segment may be several old ones that were merged.
     pub oldest_epoch: U32,
+    /// Entries without a code found dead by the last VACUUM.
+    pub dead_nulls: U32,
     /// Zero.
-    pub reserved: [u8; 12],
+    pub reserved: [u8; 8],
 }
 
 impl Segment {
@@ -90,6 +92,11 @@ impl Segment {
     /// True when a segment has a shard, or needs none, whatever the state of its file.
     pub fn is_sealed(&self) -> bool {
         self.state == STATE_SEALED
+    }
+
+    /// Entries found dead, with or without a code.
+    pub fn all_dead(&self) -> u64 {
+        u64::from(self.dead.get()) + u64::from(self.dead_nulls.get())
     }
 
     /// True for blocks to use again.
