@@ -3,6 +3,7 @@
 //! Everything is a ratio or a pair measured in one run on one private server: machines differ, and
 //! shared ones differ from minute to minute.
 
+mod endurance;
 mod measure;
 mod reads;
 mod writes;
@@ -67,4 +68,8 @@ fn main() {
         writes::vacuum(&cluster, stored);
     }
     cluster.assert_no_crash();
+    drop(cluster);
+    if wanted("endurance") {
+        endurance::run(stored);
+    }
 }
