@@ -90,7 +90,8 @@ impl Drop for CancelOnDrop<'_> {
     }
 }
 
-fn wants_to_stop() -> bool {
+/// True when the statement or the process is to end.
+pub fn wants_to_stop() -> bool {
     // SAFETY: flags set by signal handlers; single words.
     unsafe {
         (&raw const pg_sys::QueryCancelPending).read_volatile() != 0

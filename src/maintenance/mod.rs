@@ -31,6 +31,7 @@ use crate::storage::shard_file::{self, ShardId};
 use crate::storage::update::Logging;
 use graph_build::Threads;
 use lock::Wait;
+use shard::What;
 
 /// Who waits for maintenance, or does it.
 pub trait Watcher {
@@ -105,6 +106,9 @@ pub struct Job<'a> {
     pub threads: Threads,
     /// Who waits.
     pub watcher: &'a mut dyn Watcher,
+    /// Shards that were built again and are not looked at any more: should one still be unusable, once more will not
+    /// help.
+    pub rebuilt: HashSet<ShardId>,
 }
 
 /// How closely to look at existing shards.
@@ -135,6 +139,7 @@ impl<'a> Job<'a> {
                 nice: false,
             },
             watcher,
+            rebuilt: HashSet::new(),
         }
     }
 
@@ -146,15 +151,8 @@ impl<'a> Job<'a> {
     /// Does all that is due, step by step. Leaves it to another session that is at it.
     pub fn run_due(&mut self) -> Result<Done, Stopped> {
         let mut done = Done::default();
-        let mut rebuilt = HashSet::new();
         while let Some(_lock) = lock::maintenance(self.oid(), Wait::No) {
             let Some((action, groups)) = self.due() else { break };
-            if let Action::Rebuild(at) = action
-                && !rebuilt.insert(groups[at].0)
-            {
-                // It was built and still cannot be used: whatever is wrong, once more will not help.
-                break;
-            }
             done += self.perform(action, groups)?;
             pgrx::check_for_interrupts!();
         }
@@ -183,6 +181,7 @@ impl<'a> Job<'a> {
         let sum = |value: fn(&Segment) -> u64| segments.iter().map(value).sum::<u64>();
         let kind = match segments.iter().all(Segment::is_sealed) {
             false => Kind::Tail,
+            true if self.rebuilt.contains(id) => Kind::Sealed,
             true if has_usable_shard(self.index, id, segments, inspect) => Kind::Sealed,
             true => Kind::Unusable,
         };
@@ -284,31 +283,20 @@ impl<'a> Job<'a> {
         let mut done = Done::default();
         let max_blocks = self.options.limits().max_blocks;
         for batch in tail_batches(&directory::read(self.index), max_blocks) {
-            let what = shard::What {
-                verb: "sealed",
-                doing: "sealing",
-                level: 0,
-            };
+            let what = What::new("sealed", "sealing", times_built(&batch));
             done += self.build_shard(shard_file::new_id(), &batch, &batch, &[], what)?;
         }
         Ok(done)
     }
 
     fn rebuild(&mut self, id: ShardId, segments: &[Segment]) -> Result<Done, Stopped> {
-        let what = shard::What {
-            verb: "rebuilt",
-            doing: "rebuilding",
-            level: level(segments),
-        };
-        self.build_shard(id, segments, segments, &[], what)
+        self.rebuilt.insert(id);
+        let level = segments.iter().map(|segment| segment.level).max().unwrap_or(0);
+        self.build_shard(id, segments, segments, &[], What::new("rebuilt", "rebuilding", level))
     }
 
     fn merge(&mut self, segments: &[Segment]) -> Result<Done, Stopped> {
-        let what = shard::What {
-            verb: "merged",
-            doing: "merging",
-            level: level(segments).saturating_add(1),
-        };
+        let what = What::new("merged", "merging", times_built(segments));
         self.build_shard(shard_file::new_id(), segments, segments, &[], what)
     }
 }
@@ -317,8 +305,10 @@ fn members(groups: &[Group], chosen: &[usize]) -> Vec<Segment> {
     chosen.iter().flat_map(|&at| groups[at].1.iter().copied()).collect()
 }
 
-fn level(segments: &[Segment]) -> u8 {
-    segments.iter().map(|segment| segment.level).max().unwrap_or(0)
+/// How often entries of these segments were built into a shard, at most.
+fn times_built(segments: &[Segment]) -> u8 {
+    let built = |segment: &Segment| segment.level.saturating_add(u8::from(segment.is_sealed()));
+    segments.iter().map(built).max().unwrap_or(0)
 }
 
 /// The closed segments, those of one stride together as long as they fit into one shard.
@@ -425,9 +415,7 @@ pub fn after_growth(index: pg_sys::Relation, open_blocks: u32) {
     if !(open_blocks == 1 || open_blocks.is_multiple_of(STEP)) || !guc::background_worker() || is_temporary(index) {
         return;
     }
-    let directory = directory::read(index);
-    let closed = directory.listed.iter().filter(|s| s.state == STATE_CLOSED);
-    let tail = directory.open_blocks() + closed.map(|s| s.block_count.get()).sum::<u32>();
+    let tail = directory::read(index).tail_blocks();
     if policy::tail_is_due(tail, IndexOptions::of(index).limits().max_blocks) {
         worker::start();
     }

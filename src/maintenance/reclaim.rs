@@ -5,15 +5,17 @@
 
 use std::time::Instant;
 
-use iscc_hnsw::directory::Segment;
+use iscc_hnsw::directory::{STATE_CLOSED, Segment};
 use iscc_hnsw::log_page::{self, Tid, is_alive, slots};
+use iscc_hnsw::policy;
 use pgrx::pg_sys;
 
-use super::{Done, Job, Stopped, level, lock, milliseconds, shard};
+use super::shard::{self, What};
+use super::{Done, Job, Stopped, lock, milliseconds, times_built};
 use crate::error::corrupt_page;
 use crate::failpoint::failpoint;
 use crate::storage::buffer::{LockedBuffer, grow_ahead, relation_name};
-use crate::storage::directory;
+use crate::storage::directory::{self, NO_SHARD};
 use crate::storage::log;
 use crate::storage::shard_file;
 use crate::storage::update::{Logging, Update};
@@ -42,16 +44,11 @@ impl Job<'_> {
             drop(places);
             failpoint!("move_after_copy");
             new_blocks = pending.block_count.get();
-            let what = shard::What {
-                verb: "moved",
-                doing: "compacting",
-                level: level(segments).saturating_add(1),
-            };
-            let built = self.build_shard(shard_file::new_id(), &[pending], &[pending], segments, what);
-            if built.is_err() {
+            let moved = self.replace(segments, &pending);
+            if moved.is_err() {
                 self.discard(&pending);
             }
-            done = built?;
+            done = moved?;
         }
         done.removed = all - alive as i64;
         done.freed_blocks = i64::from(old_blocks) - i64::from(new_blocks);
@@ -62,6 +59,30 @@ impl Job<'_> {
             milliseconds(started)
         );
         Ok(done)
+    }
+
+    /// Puts the pending segment in the place of these: with a shard, or as a part of the tail if it is too small for one.
+    fn replace(&mut self, segments: &[Segment], pending: &Segment) -> Result<Done, Stopped> {
+        let level = times_built(segments);
+        let directory = directory::read(self.index);
+        let tail = directory.tail_blocks() + pending.block_count.get();
+        if policy::tail_is_due(tail, self.options.limits().max_blocks) {
+            let what = What::new("moved", "compacting", level);
+            return self.build_shard(shard_file::new_id(), &[*pending], &[*pending], segments, what);
+        }
+        let closed = Segment {
+            state: STATE_CLOSED,
+            level,
+            ..*pending
+        };
+        directory::change(self.index, self.logging, |directory| {
+            directory.remove(&[*pending]);
+            directory.listed.push(closed);
+            directory.free(segments);
+        });
+        failpoint!("move_after_list");
+        self.unlink_replaced(&NO_SHARD, &[], segments);
+        Ok(Done::default())
     }
 
     /// Copies the entries alive to a new pending segment.

@@ -1,11 +1,11 @@
 //! One shard: read its part of the log, build, write, and let the directory point to it.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
 use iscc_hnsw::allocation;
-use iscc_hnsw::build::{ShardBuilder, ShardIdentity, estimated_file_bytes};
+use iscc_hnsw::build::{BuiltShard, ShardBuilder, ShardIdentity, estimated_file_bytes};
 use iscc_hnsw::directory::Segment;
 use iscc_hnsw::log_page::is_alive;
 use iscc_hnsw::ranges::EntryRange;
@@ -18,14 +18,23 @@ use crate::failpoint::failpoint;
 use crate::storage::buffer::relation_name;
 use crate::storage::directory::{self, NO_SHARD};
 use crate::storage::log::{self, Mismatch};
-use crate::storage::shard_file::{self, ShardId};
+use crate::storage::shard_file::{self, Published, ShardId};
 
-/// Why a shard is built: for the server's log, for pg_stat_activity, and for the directory.
+/// Why a shard is built.
 #[derive(Clone, Copy)]
 pub struct What {
-    pub verb: &'static str,
-    pub doing: &'static str,
-    pub level: u8,
+    /// For the server's log.
+    verb: &'static str,
+    /// For pg_stat_activity.
+    doing: &'static str,
+    /// For the directory: how often its entries were built before.
+    level: u8,
+}
+
+impl What {
+    pub fn new(verb: &'static str, doing: &'static str, level: u8) -> Self {
+        What { verb, doing, level }
+    }
 }
 
 /// The entries of a segment that are no nodes of its shard.
@@ -66,7 +75,7 @@ impl Job<'_> {
             ranges: sources.iter().map(entry_range).collect(),
             built_at: unix_time(),
         };
-        let published = shard_file::publish(locator(self.index), &id, |out| built.write(out, &identity))?;
+        let published = self.publish(&built, &identity)?;
         failpoint!("shard_before_list");
         self.list(&sources, &counts, id, nodes, what.level, replaced, freed);
         failpoint!("shard_after_list");
@@ -82,6 +91,26 @@ impl Job<'_> {
             entries,
             ..Done::default()
         })
+    }
+
+    fn publish(&mut self, built: &BuiltShard, identity: &ShardIdentity) -> Result<Published, Stopped> {
+        let mut stopped = false;
+        let result = shard_file::publish(locator(self.index), &identity.id, |out| {
+            let mut out = Watched {
+                out,
+                unwatched: 0,
+                stop: || {
+                    stopped = graph_build::wants_to_stop() || self.watcher.must_yield();
+                    stopped
+                },
+            };
+            built.write(&mut out, identity)
+        });
+        if stopped {
+            pgrx::check_for_interrupts!();
+            return Err(Stopped::Yielded);
+        }
+        Ok(result?)
     }
 
     /// Reads the entries alive of these segments, in the order of the shard's ordinals.
@@ -147,7 +176,7 @@ impl Job<'_> {
 
     /// Removes the files of shards that the directory no longer lists. Who has one mapped keeps it until the end of
     /// the scan; a standby's own sweep removes its copies.
-    fn unlink_replaced(&self, id: &ShardId, replaced: &[Segment], freed: &[Segment]) {
+    pub(super) fn unlink_replaced(&self, id: &ShardId, replaced: &[Segment], freed: &[Segment]) {
         if in_recovery() {
             return;
         }
@@ -167,6 +196,34 @@ impl Job<'_> {
         directory::change(self.index, self.logging, |directory| directory.free(segments));
         failpoint!("move_after_free");
         self.unlink_replaced(&NO_SHARD, &[], segments);
+    }
+}
+
+/// A file whose writing ends with an error as soon as somebody wants it to stop.
+struct Watched<W, F> {
+    out: W,
+    /// Bytes since the last look.
+    unwatched: usize,
+    stop: F,
+}
+
+/// Bytes written between two looks.
+const LOOK_BYTES: usize = 16 << 20;
+
+impl<W: Write, F: FnMut() -> bool> Write for Watched<W, F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unwatched += bytes.len();
+        if self.unwatched >= LOOK_BYTES {
+            self.unwatched = 0;
+            if (self.stop)() {
+                return Err(io::Error::other("stopped"));
+            }
+        }
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

@@ -5,6 +5,7 @@
 //! database or the maintenance lock, and gives way.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::ffi::{CStr, CString, c_char};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -15,11 +16,12 @@ use pgrx::prelude::*;
 
 use super::graph_build::Threads;
 use super::lock;
-use super::{Job, Stopped, Watcher, warn};
+use super::{Foreground, Job, Stopped, Watcher, warn};
 use crate::am::is_usearch_index;
 use crate::am::options::IndexOptions;
 use crate::compat;
 use crate::guc;
+use crate::storage::shard_file::ShardId;
 use crate::storage::sweep;
 use crate::storage::update::Logging;
 
@@ -30,6 +32,8 @@ const REPORT: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(1);
 /// How often to look again.
 const RETRIES: u32 = 10;
+/// How often a worker that is done looks whether something came up meanwhile.
+const ROUNDS: u32 = 5;
 /// A session asks for a worker because of a missing shard no more often than this.
 const ASK: Duration = Duration::from_secs(1);
 
@@ -100,13 +104,20 @@ pub unsafe extern "C-unwind" fn usearch_worker_main(database: Datum) {
         }
         pg_sys::pgstat_report_appname(NAME.as_ptr());
     }
+    let mut rebuilt = HashSet::new();
     // Another request may come after the last look and before the role is given up; it would find a worker and trust it.
-    while work_as_the_only_one() && in_transaction(|| all_indexes().into_iter().any(is_due)).unwrap_or(false) {}
+    for _ in 0..ROUNDS {
+        let more = work_as_the_only_one(&mut rebuilt)
+            && in_transaction(|| all_indexes().into_iter().any(is_due)) == Some(true);
+        if !more {
+            return;
+        }
+    }
 }
 
-/// Works until nothing is due. False when there is a worker already, or nothing more to be done by this one.
-fn work_as_the_only_one() -> bool {
-    let Some(Some(_role)) = in_transaction(lock::become_worker) else {
+/// Works until nothing is due. False when there is a worker already, or this one had better end.
+fn work_as_the_only_one(rebuilt: &mut HashSet<ShardId>) -> bool {
+    let Some(_role) = become_worker() else {
         return false;
     };
     let mut failed: Vec<pg_sys::Oid> = Vec::new();
@@ -117,14 +128,14 @@ fn work_as_the_only_one() -> bool {
             if failed.contains(&index) {
                 continue;
             }
-            match in_transaction(|| maintain(index)) {
+            match in_transaction(|| maintain(index, rebuilt)) {
                 Some(Outcome::Idle) => {}
                 Some(Outcome::Worked) => worked = true,
                 Some(Outcome::Yielded) => yielded = true,
                 // The error is in the server's log.
                 None => failed.push(index),
             }
-            if in_transaction(lock::database_is_wanted) != Some(false) {
+            if !reload() || in_transaction(lock::database_is_wanted) != Some(false) {
                 return false;
             }
         }
@@ -140,6 +151,29 @@ fn work_as_the_only_one() -> bool {
     activity("removing files that no index lists");
     in_transaction(sweep::sweep);
     failed.is_empty() && retries < RETRIES
+}
+
+/// Takes the role of this database's worker. Somebody who asks for a worker may be in the way for a moment.
+fn become_worker() -> Option<lock::Held> {
+    for _ in 0..3 {
+        if let Some(role) = in_transaction(lock::become_worker).flatten() {
+            return Some(role);
+        }
+        super::wait(Duration::from_millis(20));
+    }
+    None
+}
+
+/// Reads changed settings. False when the worker has been switched off.
+fn reload() -> bool {
+    // SAFETY: a flag that a signal handler sets; outside of a transaction.
+    unsafe {
+        if (&raw const pg_sys::ConfigReloadPending).read_volatile() != 0 {
+            pg_sys::ConfigReloadPending = 0;
+            pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
+        }
+    }
+    guc::background_worker()
 }
 
 /// How maintaining one index ended.
@@ -219,7 +253,7 @@ fn with_index<T>(oid: pg_sys::Oid, work: impl FnOnce(pg_sys::Relation) -> T) -> 
     }
 }
 
-fn job(index: pg_sys::Relation, watcher: &mut dyn Watcher) -> Job<'_> {
+fn job(index: pg_sys::Relation, watcher: &mut dyn Watcher, rebuilt: HashSet<ShardId>) -> Job<'_> {
     Job {
         index,
         options: IndexOptions::of(index),
@@ -229,21 +263,25 @@ fn job(index: pg_sys::Relation, watcher: &mut dyn Watcher) -> Job<'_> {
             nice: true,
         },
         watcher,
+        rebuilt,
     }
 }
 
 fn is_due(oid: pg_sys::Oid) -> bool {
-    with_index(oid, |index| job(index, &mut super::Foreground).is_due()).unwrap_or(false)
+    with_index(oid, |index| job(index, &mut Foreground, HashSet::new()).is_due()).unwrap_or(false)
 }
 
-fn maintain(oid: pg_sys::Oid) -> Outcome {
+fn maintain(oid: pg_sys::Oid, rebuilt: &mut HashSet<ShardId>) -> Outcome {
     let outcome = with_index(oid, |index| {
         let mut watcher = Attentive {
             index: oid,
             what: String::new(),
             reported: Instant::now(),
         };
-        match job(index, &mut watcher).run_due() {
+        let mut job = job(index, &mut watcher, std::mem::take(rebuilt));
+        let result = job.run_due();
+        *rebuilt = job.rebuilt;
+        match result {
             Ok(done) if done.shards == 0 && done.freed_blocks == 0 => Outcome::Idle,
             Ok(_) => Outcome::Worked,
             Err(Stopped::Yielded | Stopped::Changed(_)) => Outcome::Yielded,

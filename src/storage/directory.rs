@@ -64,6 +64,12 @@ impl Directory {
         self.header.open_segment().map_or(0, |open| open.block_count.get())
     }
 
+    /// Size of what has no shard yet: the open segment and the closed ones.
+    pub fn tail_blocks(&self) -> u32 {
+        let closed = self.listed.iter().filter(|segment| segment.state == STATE_CLOSED);
+        self.open_blocks() + closed.map(|segment| segment.block_count.get()).sum::<u32>()
+    }
+
     /// Segments being filled with entries of others.
     pub fn pending(&self) -> impl Iterator<Item = &Segment> {
         self.listed.iter().filter(|segment| segment.state == STATE_PENDING)
