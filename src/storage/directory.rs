@@ -211,7 +211,15 @@ fn write(
         .into_iter()
         .map(|at| (at, LockedBuffer::read(index, before.chain[at], Lock::Exclusive)))
         .collect();
+    // Replay locks the pages in this order, and must not have one that a reader who holds the metapage waits for.
     let mut update = Update::begin(index, logging);
+    let page = update.page(meta);
+    format::set_meta(page, &after.header);
+    checked(
+        index,
+        META_BLOCK,
+        format::set_segments(page, PageKind::Meta, pages.meta),
+    );
     for (at, buffer) in &mut buffers {
         let block = buffer.block();
         let page = update.page(buffer);
@@ -221,13 +229,6 @@ fn write(
             format::set_segments(page, PageKind::Directory, pages.chained(*at)),
         );
     }
-    let page = update.page(meta);
-    format::set_meta(page, &after.header);
-    checked(
-        index,
-        META_BLOCK,
-        format::set_segments(page, PageKind::Meta, pages.meta),
-    );
     also(&mut update);
     update.commit();
 }
