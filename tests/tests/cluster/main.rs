@@ -1,6 +1,7 @@
 //! Whole-cluster tests, one module a subject. Each test has a server of its own, so they run in parallel.
 
 mod crash;
+mod failpoints;
 mod harness;
 mod lifecycle;
 mod pages;
