@@ -9,4 +9,5 @@ mod planner;
 mod recall;
 mod shard_files;
 mod standby;
+mod standby_maintenance;
 mod vacuum;
