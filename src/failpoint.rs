@@ -1,7 +1,8 @@
 //! Named places where tests end a process or hold it. Compiled in by the feature `failpoints` only.
 //!
 //! `iscc_usearch.failpoint = 'name:kill'` makes the process that comes to that place end by SIGKILL, as in a crash;
-//! `name:pause` makes it say so in the server's log and stay there; `name:error` raises an error.
+//! `name:pause` makes it say so in the server's log and stay there; `name:error` raises an error. `name:kill:3` waits for
+//! the third time that the process comes there.
 
 /// Marks a place by name.
 macro_rules! failpoint {
@@ -14,6 +15,7 @@ pub(crate) use failpoint;
 
 #[cfg(feature = "failpoints")]
 mod enabled {
+    use std::cell::Cell;
     use std::ffi::CString;
     use std::time::Duration;
 
@@ -21,6 +23,11 @@ mod enabled {
     use pgrx::pg_sys;
 
     static FAILPOINT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+
+    thread_local! {
+        /// How often this process has come to the place that is set.
+        static TIMES: Cell<u32> = const { Cell::new(0) };
+    }
 
     /// Registers the setting; called when the library is loaded.
     pub fn register() {
@@ -41,6 +48,11 @@ mod enabled {
         let Some(what) = setting.strip_prefix(name).and_then(|rest| rest.strip_prefix(':')) else {
             return;
         };
+        let (what, wanted) = what.split_once(':').unwrap_or((what, "1"));
+        TIMES.set(TIMES.get() + 1);
+        if TIMES.get() < wanted.parse().unwrap_or(1) {
+            return;
+        }
         pgrx::log!("reached failpoint {name}");
         match what {
             "kill" => {

@@ -7,6 +7,7 @@ use iscc_hnsw::log_page::{self, is_alive};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use crate::failpoint::failpoint;
 use crate::maintenance::{self, lock};
 use crate::storage::buffer::{Lock, LockedBuffer, block_count};
 use crate::storage::directory::{self, Directory};
@@ -51,7 +52,9 @@ pub unsafe extern "C-unwind" fn ambulkdelete(
             (*stats).tuples_removed += pass.removed as f64;
             passes.push((*segment, pass));
         }
+        failpoint!("vacuum_before_note");
         remember_dead(index, &directory, &passes);
+        failpoint!("vacuum_after_note");
         (*stats).num_index_tuples = live as f64;
         (*stats).num_pages = block_count(index);
         stats
@@ -140,6 +143,8 @@ fn sweep_segment(
                 log_page::kill(page, slot);
             }
             update.commit();
+            drop(buffer);
+            failpoint!("vacuum_between_pages");
             pass.removed += to_kill.len() as u64;
         }
     }

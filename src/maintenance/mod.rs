@@ -215,6 +215,7 @@ impl<'a> Job<'a> {
         let pending: Vec<Segment> = directory::read(self.index).pending().copied().collect();
         if !pending.is_empty() {
             directory::change(self.index, self.logging, |directory| directory.free(&pending));
+            failpoint!("pending_discarded");
         }
     }
 

@@ -167,6 +167,8 @@ impl Copy {
         }
         log_page::close(page).unwrap_or_else(|why| corrupt_page(&relation_name(index), block, why));
         update.commit();
+        drop(buffer);
+        failpoint!("move_between_pages");
         self.next_block += 1;
     }
 }

@@ -182,6 +182,7 @@ impl Job<'_> {
         }
         // Were the change lost in a crash, the old files would be wanted again.
         flush_wal();
+        failpoint!("shard_before_unlink");
         let mut old: Vec<ShardId> = replaced.iter().chain(freed).map(|s| s.shard_id).collect();
         old.sort_unstable();
         old.dedup();

@@ -4,6 +4,7 @@ use iscc_hnsw::page::PAGE_BYTES;
 use pgrx::pg_sys;
 
 use crate::error::corrupt_page;
+use crate::failpoint::failpoint;
 
 /// A whole page.
 pub type Page = [u8; PAGE_BYTES];
@@ -122,6 +123,7 @@ fn grow(relation: pg_sys::Relation, fork: pg_sys::ForkNumber::Type, blocks: u32)
             pg_sys::ReleaseBuffer(buffer);
         }
         pg_sys::UnlockRelationForExtension(relation, lock);
+        failpoint!("relation_grown");
     }
 }
 

@@ -16,6 +16,7 @@ use super::buffer::{Lock, LockedBuffer, Page, relation_name};
 use super::shard_file::ShardId;
 use super::update::{Logging, Update};
 use crate::error::corrupt_page;
+use crate::failpoint::failpoint;
 
 /// Block number of the metapage.
 pub const META_BLOCK: u32 = 0;
@@ -230,7 +231,16 @@ fn write(
         .into_iter()
         .map(|at| (at, LockedBuffer::read(index, before.chain[at], Lock::Exclusive)))
         .collect();
+    failpoint!("directory_before_change");
+    // Replay locks the pages in this order, and must not have one that a reader who holds the metapage waits for.
     let mut update = Update::begin(index, logging);
+    let page = update.page(meta);
+    format::set_meta(page, &after.header);
+    checked(
+        index,
+        META_BLOCK,
+        format::set_segments(page, PageKind::Meta, pages.meta),
+    );
     for (at, buffer) in &mut buffers {
         let block = buffer.block();
         let page = update.page(buffer);
@@ -240,15 +250,9 @@ fn write(
             format::set_segments(page, PageKind::Directory, pages.chained(*at)),
         );
     }
-    let page = update.page(meta);
-    format::set_meta(page, &after.header);
-    checked(
-        index,
-        META_BLOCK,
-        format::set_segments(page, PageKind::Meta, pages.meta),
-    );
     also(&mut update);
     update.commit();
+    failpoint!("directory_after_change");
 }
 
 /// The entries of a directory by page.
@@ -299,7 +303,10 @@ fn write_new_chain(
         let next = if block + 1 < blocks.end { block + 1 } else { NO_BLOCK };
         checked(index, block, format::set_next(page, kind, next));
         update.commit();
+        drop(buffer);
+        failpoint!("directory_new_page");
     }
+    failpoint!("directory_before_switch");
     let mut update = Update::begin(index, logging);
     let page = update.page(meta);
     format::set_meta(page, &after.header);
@@ -308,6 +315,7 @@ fn write_new_chain(
     checked(index, META_BLOCK, format::set_next(page, kind, blocks.start));
     also(&mut update);
     update.commit();
+    failpoint!("directory_after_switch");
 }
 
 /// What bounds new segments. From the index's definition as it is now: ALTER TABLE can lift the limit of
@@ -391,7 +399,9 @@ fn grow_open(header: &mut MetaHeader) -> bool {
 /// The last block of the open segment, which has just been added.
 fn new_log_block(index: pg_sys::Relation, header: &MetaHeader) -> LockedBuffer {
     let block = header.open.blocks().end - 1;
-    LockedBuffer::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block)
+    let buffer = LockedBuffer::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);
+    failpoint!("log_page_new");
+    buffer
 }
 
 fn init_log_page(page: &mut Page, header: &MetaHeader) {

@@ -11,6 +11,7 @@ use iscc_hnsw::file_name::ShardName;
 use pgrx::pg_sys;
 
 use crate::compat::Locator;
+use crate::failpoint::failpoint;
 
 /// Directory of all shard files, below the data directory, which is a backend's working directory.
 pub const DIRECTORY: &str = "iscc_usearch";
@@ -114,14 +115,19 @@ fn write_and_rename(
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<u64>,
 ) -> io::Result<Published> {
     let file = create_locked(temporary)?;
+    failpoint!("shard_created");
     let mut out = BufWriter::with_capacity(1 << 20, &file);
     let bytes = write(&mut out)?;
+    // The end of the file is still in memory.
+    failpoint!("shard_half_written");
     out.flush()?;
     drop(out);
     if fsync_enabled() {
         file.sync_all()?;
     }
+    failpoint!("shard_before_rename");
     std::fs::rename(temporary, target)?;
+    failpoint!("shard_after_rename");
     sync_directory(Path::new(DIRECTORY))?;
     Ok(Published { _locked: file, bytes })
 }

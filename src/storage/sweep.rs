@@ -8,6 +8,7 @@ use pgrx::pg_sys;
 use super::directory;
 use super::shard_file::{self, FileName, ShardId};
 use crate::compat::{self, Locator};
+use crate::failpoint::failpoint;
 
 /// Removes orphans of this database, of databases that are gone, and of writers that died.
 /// Returns how many files went.
@@ -40,7 +41,13 @@ fn remove_orphan(path: &Path, name: FileName) -> bool {
         FileName::Temporary => true,
         FileName::Shard(at, id) => is_orphan(at, &id),
     };
-    is_orphan && fs::remove_file(path).is_ok()
+    if !is_orphan {
+        return false;
+    }
+    failpoint!("sweep_before_unlink");
+    let removed = fs::remove_file(path).is_ok();
+    failpoint!("sweep_after_unlink");
+    removed
 }
 
 fn is_orphan(at: Locator, id: &ShardId) -> bool {

@@ -42,7 +42,8 @@ pub struct Cluster {
     dir: PathBuf,
     settings: Vec<(String, String)>,
     server: Option<Child>,
-    kills_backends: bool,
+    /// Processes of the server that the test has killed, each by itself.
+    kills: usize,
 }
 
 /// Where to connect: the part of a [`Cluster`] that other threads may have.
@@ -140,7 +141,7 @@ impl Cluster {
             dir,
             settings,
             server: None,
-            kills_backends: false,
+            kills: 0,
         }
     }
 
@@ -276,13 +277,37 @@ impl Cluster {
 
     /// Kills one backend, upon which the postmaster ends all others and recovers; waits for that.
     pub fn kill9_backend(&mut self, pid: i32) {
-        self.kills_backends = true;
+        self.one_process_ends(|| kill("KILL", &[pid as u32]));
+    }
+
+    /// Waits until the postmaster has ended all processes and recovered, because `act` made one of them end by SIGKILL.
+    pub fn one_process_ends(&mut self, act: impl FnOnce()) {
+        self.kills += 1;
         let recoveries = || self.log().matches("all server processes terminated").count();
         let before = recoveries();
-        kill("KILL", &[pid as u32]);
+        act();
         wait_until("the postmaster has seen the crash", || recoveries() > before);
         wait_until("the server has recovered", || {
             self.connector().try_client("postgres").is_ok()
+        });
+    }
+
+    /// Changes a setting for all sessions that begin from now on; None takes it back.
+    pub fn set_for_new_sessions(&self, name: &str, value: Option<&str>) {
+        let change = value.map_or(format!("RESET {name}"), |value| format!("SET {name} = '{value}'"));
+        let mut client = self.client();
+        // The library must be there for its settings to be known.
+        for sql in [
+            "LOAD 'iscc_usearch'",
+            &format!("ALTER SYSTEM {change}"),
+            "SELECT pg_reload_conf()",
+        ] {
+            client.batch_execute(sql).expect("ALTER SYSTEM");
+        }
+        let shown = format!("SELECT coalesce(current_setting('{name}', true), '')");
+        wait_until("new sessions have the setting", || {
+            let now: String = self.client().query_one(&shown, &[]).expect("setting").get(0);
+            now == value.unwrap_or_default()
         });
     }
 
@@ -295,8 +320,10 @@ impl Cluster {
     /// Panics when the log tells of a crash other than a kill by the test itself.
     pub fn assert_no_crash(&self) {
         let log = self.log();
+        let mut kills = self.kills;
         for line in log.lines() {
-            let by_the_test = self.kills_backends && line.contains("was terminated by signal 9");
+            let by_the_test = kills > 0 && line.contains("was terminated by signal 9");
+            kills -= usize::from(by_the_test);
             let crash = line.contains("was terminated by signal") || line.contains("PANIC:") || line.contains("TRAP:");
             assert!(!crash || by_the_test, "the server crashed: {line}\n{}", self.log_tail());
         }

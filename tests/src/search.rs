@@ -160,6 +160,18 @@ pub fn assert_sound(client: &mut Client, index: &str) {
     assert!(problems.is_empty(), "{problems:#?}");
 }
 
+/// Panics when a sweep leaves a file that no index of this database lists.
+pub fn assert_no_orphans(cluster: &Cluster, client: &mut Client) {
+    value::<i32>(client, "SELECT usearch_sweep()");
+    let listed: i64 = value(
+        client,
+        "SELECT count(*) FROM pg_class c JOIN pg_am a ON a.oid = c.relam, usearch_shards(c.oid) s
+         WHERE a.amname = 'usearch' AND s.state <> 'missing'",
+    );
+    let files = cluster.shard_files();
+    assert_eq!(files.len() as i64, listed, "{files:?}");
+}
+
 /// The plan of a statement.
 pub fn explain(client: &mut Client, sql: &str) -> String {
     let messages = client

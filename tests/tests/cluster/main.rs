@@ -1,6 +1,7 @@
 //! Whole-cluster tests, one module a subject. Each test has a server of its own, so they run in parallel.
 
 mod crash;
+mod failpoints;
 mod harness;
 mod lifecycle;
 mod pages;
@@ -8,4 +9,5 @@ mod planner;
 mod recall;
 mod shard_files;
 mod standby;
+mod standby_maintenance;
 mod vacuum;

@@ -7,7 +7,7 @@ use cluster_tests::search::{
 use cluster_tests::{Cluster, wait_until};
 
 /// Waits until the standby has replayed all that the primary has written so far.
-fn catch_up(primary: &Cluster, standby: &Cluster) {
+pub fn catch_up(primary: &Cluster, standby: &Cluster) {
     let lsn: String = value(&mut primary.client(), "SELECT pg_current_wal_flush_lsn()::text");
     let mut client = standby.client();
     let sql = format!("SELECT pg_last_wal_replay_lsn() >= '{lsn}'::pg_lsn");

@@ -1,0 +1,162 @@
+//! What an index is doing when a process ends: how to bring an index there, and the statement that does it.
+
+use cluster_tests::Random;
+use cluster_tests::search::{each, value};
+use postgres::Client;
+
+/// A step of an index's life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// Rows come, and with them pages.
+    Insert,
+    /// The relation grows.
+    Grow,
+    /// The tail becomes a shard.
+    Seal,
+    /// Four shards become one.
+    Merge,
+    /// The entries alive of mostly dead shards move to other blocks.
+    Move,
+    /// The blocks of a shard without entries alive become free.
+    Free,
+    /// What a move left behind, when an error ended it, is cleared away.
+    Leftover,
+    /// A directory of several pages is written to other pages.
+    Chain,
+    /// VACUUM marks entries.
+    Vacuum,
+    /// A file of a dropped index is removed.
+    Sweep,
+}
+
+/// Tables of the cluster. All stages work on `t`, but for those that need a fresh index, which is `d`'s.
+pub const TABLES: &str = "
+    CREATE TABLE t (id bigint PRIMARY KEY, code bitvec(256));
+    CREATE INDEX t_code ON t USING usearch (code) WITH (shard_size = '256kB');
+    CREATE TABLE d (id bigint PRIMARY KEY, code bitvec(256));
+    CREATE INDEX d_code ON d USING usearch (code) WITH (shard_size = '64MB');
+    CREATE SEQUENCE ids";
+
+/// Rows that make a worker start.
+pub const TRIGGER_ROWS: i64 = 1_700;
+
+/// More than two pages of the directory have room for.
+const MANY_SEGMENTS: usize = 420;
+
+/// Inserts codes of all lengths, with a NULL now and then.
+pub fn insert(table: &str, rows: i64) -> String {
+    format!(
+        "INSERT INTO {table}
+         SELECT id, CASE WHEN id % 50 > 0 THEN substr(sha256(id::text::bytea), 1, (8 * (1 + id % 4))::int)::bitvec END
+           FROM (SELECT nextval('ids') id FROM generate_series(1, {rows})) n"
+    )
+}
+
+/// Deletes about so many of 100 rows.
+fn delete(table: &str, percent: usize, random: &mut Random) -> String {
+    let salt = random.below(1_000_000);
+    format!("DELETE FROM {table} WHERE abs(hashint8(id + {salt})) % 100 < {percent}")
+}
+
+impl Stage {
+    /// The table that the stage is about.
+    pub fn table(self) -> &'static str {
+        match self {
+            Stage::Grow | Stage::Chain => "d",
+            _ => "t",
+        }
+    }
+
+    /// Brings the index to where the stage can begin. The session has no background worker.
+    pub fn prepare(self, client: &mut Client, by_worker: bool, random: &mut Random) {
+        if value::<i64>(client, "SELECT count(*) FROM t") > 5_000 {
+            each(client, &delete("t", 70, random));
+        }
+        if random.below(8) == 0 {
+            each(client, "CHECKPOINT");
+        }
+        match self {
+            Stage::Insert => {}
+            Stage::Grow => {
+                each(
+                    client,
+                    &format!("TRUNCATE d; {}; SELECT usearch_seal('d_code')", insert("d", 900)),
+                );
+                each(client, &delete("d", 60, random));
+            }
+            // More than one shard's worth: so much is due for the worker.
+            Stage::Seal => each(client, &insert("t", if by_worker { 1_600 } else { 600 })),
+            Stage::Merge => {
+                each(client, "VACUUM t; SELECT usearch_compact('t_code')");
+                for _ in 0..4 {
+                    each(client, &format!("{}; SELECT usearch_seal('t_code')", insert("t", 100)));
+                }
+            }
+            Stage::Move => {
+                each(
+                    client,
+                    &format!("{}; SELECT usearch_seal('t_code')", insert("t", 1_200)),
+                );
+                each(client, &delete("t", 65, random));
+            }
+            Stage::Free => {
+                each(client, "VACUUM t; SELECT usearch_compact('t_code')");
+                let last: i64 = value(client, "SELECT last_value FROM ids");
+                each(client, &format!("{}; SELECT usearch_seal('t_code')", insert("t", 300)));
+                each(client, &format!("DELETE FROM t WHERE id > {last}"));
+            }
+            Stage::Leftover => {
+                Stage::Move.prepare(client, by_worker, random);
+                each(client, "SET iscc_usearch.failpoint = 'move_between_pages:error'");
+                client
+                    .batch_execute("VACUUM t")
+                    .expect_err("the failure point raises an error");
+                each(client, "RESET iscc_usearch.failpoint");
+            }
+            Stage::Chain => {
+                each(client, "TRUNCATE d");
+                let many = format!(
+                    "DO $$ BEGIN FOR i IN 1..{MANY_SEGMENTS} LOOP
+                       INSERT INTO d VALUES (nextval('ids'), NULL);
+                       PERFORM usearch_seal('d_code');
+                     END LOOP; END $$"
+                );
+                client.batch_execute(&many).expect("many segments");
+            }
+            Stage::Vacuum => {
+                each(client, &insert("t", 600));
+                each(client, &delete("t", 20, random));
+            }
+            Stage::Sweep => {
+                let lost = "CREATE TABLE o AS SELECT code FROM t LIMIT 50; CREATE INDEX ON o USING usearch (code)";
+                each(client, &format!("{lost}; DROP TABLE o"));
+            }
+        }
+    }
+
+    /// What does the step in a session.
+    pub fn statements(self) -> String {
+        match self {
+            Stage::Insert => insert("t", 700),
+            Stage::Grow => insert("d", 3_000),
+            Stage::Seal => "SELECT usearch_seal('t_code')".into(),
+            Stage::Merge => "SELECT usearch_compact('t_code')".into(),
+            Stage::Chain => "SELECT usearch_compact('d_code')".into(),
+            Stage::Move | Stage::Leftover => "VACUUM t; SELECT usearch_compact('t_code')".into(),
+            Stage::Free | Stage::Vacuum => "VACUUM t".into(),
+            Stage::Sweep => "SELECT usearch_sweep()".into(),
+        }
+    }
+
+    /// What makes the background worker do the step, in a session that may start it; None when it never does.
+    pub fn trigger(self) -> Option<String> {
+        match self {
+            Stage::Insert | Stage::Vacuum => None,
+            // A VACUUM would sweep itself.
+            Stage::Seal | Stage::Sweep => Some(insert("t", TRIGGER_ROWS)),
+            Stage::Grow => Some("VACUUM d".into()),
+            Stage::Chain => Some("VACUUM d".into()),
+            Stage::Merge | Stage::Move | Stage::Free | Stage::Leftover => Some("VACUUM t".into()),
+        }
+    }
+}
