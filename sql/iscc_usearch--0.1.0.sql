@@ -171,7 +171,9 @@ COMMENT ON OPERATOR ^@ (bitvec, bitvec) IS 'starts with';
 
 CREATE FUNCTION prefixes(code bitvec, bits integer[]) RETURNS bitvec[]
     LANGUAGE SQL IMMUTABLE STRICT PARALLEL SAFE
-    RETURN ARRAY(SELECT DISTINCT prefix(code, b) FROM unnest(bits) AS b WHERE b <= length(code));
+    -- DISTINCT of numbers, not of codes: pg_upgrade makes this function before the operator classes of bitvec.
+    RETURN ARRAY(SELECT prefix(code, b) FROM (SELECT DISTINCT b FROM unnest(bits) AS b WHERE b <= length(code)) AS s
+                 ORDER BY b);
 COMMENT ON FUNCTION prefixes(bitvec, integer[]) IS
     'the prefixes of a code that have one of these lengths in bits';
 

@@ -9,8 +9,9 @@ use pgrx::prelude::*;
 use super::{Stopped, Watcher};
 use crate::error::report;
 
-/// How often the waiting thread looks around.
-const LOOK: Duration = Duration::from_millis(2);
+/// How often the waiting thread looks around: often at first, for builds that are soon done.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+const LAST_LOOK: Duration = Duration::from_millis(20);
 /// How often it asks whether somebody else wants what the build holds.
 const ASK: Duration = Duration::from_millis(100);
 
@@ -45,9 +46,11 @@ pub fn run(builder: ShardBuilder, threads: Threads, watcher: &mut dyn Watcher) -
             })
         });
         let mut waited = Duration::ZERO;
+        let mut look = FIRST_LOOK;
         while !worker.is_finished() {
-            super::wait(LOOK);
-            waited += LOOK;
+            super::wait(look);
+            waited += look;
+            look = LAST_LOOK.min(look * 2);
             watcher.progress(control.done(), control.total());
             if wants_to_stop() {
                 control.cancel();

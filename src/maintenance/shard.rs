@@ -19,6 +19,7 @@ use crate::storage::buffer::relation_name;
 use crate::storage::directory::{self, NO_SHARD};
 use crate::storage::log::{self, Mismatch};
 use crate::storage::shard_file::{self, Published, ShardId};
+use crate::storage::update::{Logging, needs_wal};
 
 /// Why a shard is built.
 #[derive(Clone, Copy)]
@@ -35,6 +36,15 @@ impl What {
     pub fn new(verb: &'static str, doing: &'static str, level: u8) -> Self {
         What { verb, doing, level }
     }
+}
+
+/// What was read of the log for a shard.
+struct Collected {
+    builder: ShardBuilder,
+    /// For each segment.
+    counts: Vec<Counts>,
+    /// Where in WAL the last change of these pages ends.
+    lsn: u64,
 }
 
 /// The entries of a segment that are no nodes of its shard.
@@ -61,7 +71,7 @@ impl Job<'_> {
         let name = relation_name(self.index);
         self.watcher.begin(&format!("{} index \"{name}\"", what.doing));
         check_memory(&self.options, &sources)?;
-        let (builder, counts) = self.collect(&sources)?;
+        let Collected { builder, counts, lsn } = self.collect(&sources)?;
         let entries = builder.len() as i64;
         if entries == 0 {
             self.list(&sources, &counts, NO_SHARD, 0, what.level, replaced, freed);
@@ -75,6 +85,8 @@ impl Job<'_> {
             ranges: sources.iter().map(entry_range).collect(),
             built_at: unix_time(),
         };
+        // A shard that is listed already must not know of a change that a crash can take back: it would lack a row.
+        self.flush_wal_to(lsn);
         let published = self.publish(&built, &identity)?;
         failpoint!("shard_before_list");
         self.list(&sources, &counts, id, nodes, what.level, replaced, freed);
@@ -114,14 +126,16 @@ impl Job<'_> {
     }
 
     /// Reads the entries alive of these segments, in the order of the shard's ordinals.
-    fn collect(&self, segments: &[Segment]) -> Result<(ShardBuilder, Vec<Counts>), Mismatch> {
+    fn collect(&self, segments: &[Segment]) -> Result<Collected, Mismatch> {
         let stride = segments.iter().map(|s| s.stride.get()).max().unwrap_or(1);
         let mut builder = ShardBuilder::new(self.options.build_params(stride, self.threads.count));
         let mut all_counts = Vec::with_capacity(segments.len());
         let mut base = 0;
+        let mut lsn = 0;
         for segment in segments {
             let mut counts = Counts::default();
             log::for_each_page(self.index, segment, |block, page| {
+                lsn = lsn.max(page.lsn());
                 let first = base + (block - segment.start_block.get()) * u32::from(segment.slots_per_block());
                 for slot in 0..page.len() {
                     let alive = page.tid(slot).is_some_and(|tid| is_alive(&tid));
@@ -138,7 +152,19 @@ impl Job<'_> {
             base += segment.block_count.get() * u32::from(segment.slots_per_block());
             all_counts.push(counts);
         }
-        Ok((builder, all_counts))
+        Ok(Collected {
+            builder,
+            counts: all_counts,
+            lsn,
+        })
+    }
+
+    /// Makes WAL durable up to there, where the index's changes are logged one by one.
+    fn flush_wal_to(&self, lsn: u64) {
+        if self.logging == Logging::EachChange && needs_wal(self.index) && !in_recovery() {
+            // SAFETY: the end of a record that was inserted.
+            unsafe { pg_sys::XLogFlush(lsn) };
+        }
     }
 
     /// Puts the shard into the directory. On a standby it is there already: the file is all that was missing.

@@ -79,6 +79,11 @@ impl<'a> LogPage<'a> {
         self.tail.epoch.get()
     }
 
+    /// Where in WAL the page's last change ends, if changes of this index are logged.
+    pub fn lsn(&self) -> u64 {
+        page::lsn(self.page)
+    }
+
     /// True while the page takes new entries.
     pub fn is_open(&self) -> bool {
         self.tail.flags & OPEN != 0

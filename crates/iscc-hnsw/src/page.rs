@@ -102,6 +102,12 @@ impl fmt::Display for PageError {
     }
 }
 
+/// `pd_lsn` of a page: two words in native byte order, the high one first.
+pub fn lsn(page: &[u8; PAGE_BYTES]) -> u64 {
+    let word = |at: usize| u64::from(u32::from_ne_bytes([page[at], page[at + 1], page[at + 2], page[at + 3]]));
+    word(0) << 32 | word(4)
+}
+
 /// `pd_lower` and `pd_upper` of a page.
 pub fn bounds(page: &[u8; PAGE_BYTES]) -> (usize, usize) {
     let at = |offset: usize| usize::from(u16::from_ne_bytes([page[offset], page[offset + 1]]));
