@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 
 use cluster_tests::codes::{self, Row, create_table, insert_sql, load};
 use cluster_tests::search::{
-    assert_complete, assert_exact, assert_sound, each, index_client, seal, truth_client, value,
+    assert_complete, assert_exact, assert_no_orphans, assert_sound, each, index_client, seal, truth_client,
 };
 use cluster_tests::{Cluster, Connector, wait_until};
 use postgres::Client;
@@ -20,21 +20,6 @@ fn assert_recovered(cluster: &Cluster, queries: &[Row]) {
     assert_exact(&mut index_client(cluster, "exact"), &mut truth, "t", queries);
     assert_sound(&mut truth, "t_code");
     assert_no_orphans(cluster, &mut truth);
-}
-
-fn assert_no_orphans(cluster: &Cluster, client: &mut Client) {
-    value::<i32>(client, "SELECT usearch_sweep()");
-    let listed: i64 = value(
-        client,
-        "SELECT count(*) FROM pg_class c JOIN pg_am a ON a.oid = c.relam, usearch_shards(c.oid) s
-         WHERE a.amname = 'usearch' AND s.state <> 'missing'",
-    );
-    assert_eq!(
-        cluster.shard_files().len() as i64,
-        listed,
-        "{:?}",
-        cluster.shard_files()
-    );
 }
 
 /// Threads that insert until the server goes away, and the ids whose commit was acknowledged.

@@ -3,9 +3,12 @@
 mod crash;
 mod harness;
 mod lifecycle;
+mod operations;
 mod pages;
 mod planner;
 mod recall;
+mod servers;
 mod shard_files;
 mod standby;
+mod transactions;
 mod vacuum;
