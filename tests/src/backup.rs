@@ -1,7 +1,8 @@
 //! What is done to servers from outside: client programs, copies, recovery, upgrades.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
+use std::process::Stdio;
 
 use crate::cluster::{Cluster, initdb, run, server_command};
 use crate::search::value;
@@ -22,9 +23,11 @@ impl Cluster {
         printed.trim_end().to_string()
     }
 
-    /// True when the installation has this program.
+    /// True when the installation has this program and it starts: some builds ship ones that do not.
     pub fn has_program(&self, program: &str) -> bool {
-        self.bindir().join(program).exists()
+        let mut command = server_command(self.bindir(), program);
+        command.arg("--version").stdout(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
     }
 
     /// How other servers and programs connect to this one.
@@ -67,8 +70,10 @@ impl Cluster {
         whole
     }
 
-    /// What pg_upgrade makes of this stopped server with the programs in another directory; not started yet.
-    pub fn upgraded(&self, bindir: &Path) -> Cluster {
+    /// What pg_upgrade makes of this stopped server with the programs in another directory, or with its own; not started
+    /// yet.
+    pub fn upgraded(&self, bindir: Option<&Path>) -> Cluster {
+        let bindir = bindir.unwrap_or(self.bindir());
         let new = self.sibling(bindir);
         initdb(bindir, &new.data_dir());
         let mut upgrade = server_command(bindir, "pg_upgrade");
@@ -85,8 +90,18 @@ impl Cluster {
             .arg(new.data_dir())
             .arg("--socketdir")
             .arg(new.beside(""));
-        run(upgrade);
+        let output = upgrade.output().expect("run pg_upgrade");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{printed}\n{}", new.upgrade_log());
         new
+    }
+
+    /// What pg_restore has said about databases; pg_upgrade itself only says where that is.
+    fn upgrade_log(&self) -> String {
+        let runs = fs::read_dir(self.data_dir().join("pg_upgrade_output.d")).expect("pg_upgrade's output");
+        let logs = runs.flat_map(|run| fs::read_dir(run.expect("directory entry").path().join("log")).expect("logs"));
+        let logs = logs.map(|log| fs::read_to_string(log.expect("directory entry").path()).expect("log"));
+        logs.filter(|log| log.contains("pg_restore: error:")).collect()
     }
 
     /// Leaves a file such as `recovery.signal` for the next start.

@@ -388,8 +388,9 @@ fn copy_directory(from: &Path, to: &Path) {
 
 pub(crate) fn run(mut command: Command) -> Output {
     let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?} failed:\n{stderr}");
+    let (stdout, stderr) = (&output.stdout, &output.stderr);
+    let printed = String::from_utf8_lossy(stdout) + String::from_utf8_lossy(stderr);
+    assert!(output.status.success(), "{command:?} failed:\n{printed}");
     output
 }
 

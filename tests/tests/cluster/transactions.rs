@@ -147,7 +147,7 @@ fn created_without_wal() {
 /// A crash may take back the deletion of rows that VACUUM has already removed, when no commit waited for its WAL. A shard
 /// that was built again in between must not lack them.
 #[test]
-#[ignore = "a seal that builds a lost shard again does not flush the WAL of the deletions that it leaves out"]
+#[ignore = "a seal builds a lost shard again under its old id, before the deletions that it leaves out are durable"]
 fn rebuilt_beyond_the_wal() {
     let rows = codes::text(2_000);
     let queries = codes::sample(&rows, 20);
@@ -164,14 +164,9 @@ fn rebuilt_beyond_the_wal() {
     seal(&mut client, "t_code");
     cluster.kill9_postmaster();
     cluster.start_server();
-    assert_eq!(
-        cluster.psql("SELECT count(*) FROM t"),
-        "2000",
-        "the crash took nothing back"
-    );
-    let back: Vec<_> = rows.iter().filter(|row| row.id % 5 == 0).cloned().collect();
+    let deleted: Vec<_> = rows.iter().filter(|row| row.id % 5 == 0).cloned().collect();
     let (mut graph, mut truth) = (index_client(&cluster, "graph"), truth_client(&cluster));
-    let recall = mean_recall(&mut graph, &mut truth, "t", &back, "true", 10);
+    let recall = mean_recall(&mut graph, &mut truth, "t", &deleted, "true", 10);
     assert!(recall >= 0.99, "recall@10 is {recall}");
-    assert_good(&cluster, &queries);
+    assert_rebuilt(&cluster, &queries);
 }
