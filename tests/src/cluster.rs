@@ -40,6 +40,7 @@ pub enum Shutdown {
 /// A running server with a data directory of its own. Dropping it removes both.
 pub struct Cluster {
     dir: PathBuf,
+    bindir: PathBuf,
     settings: Vec<(String, String)>,
     server: Option<Child>,
     /// Processes of the server that the test has killed, each by itself.
@@ -107,42 +108,38 @@ impl Cluster {
         cluster
     }
 
-    /// A hot standby that streams from this server.
-    pub fn standby(&self, settings: &[(&str, &str)]) -> Cluster {
-        self.copy(&["--write-recovery-conf"], settings)
-    }
-
-    /// A server started from a base backup of this one.
-    pub fn restored_basebackup(&self, settings: &[(&str, &str)]) -> Cluster {
-        self.copy(&[], settings)
-    }
-
-    fn copy(&self, options: &[&str], settings: &[(&str, &str)]) -> Cluster {
-        let dir = new_directory();
-        let mut backup = server_command("pg_basebackup");
-        backup
-            .args(["--checkpoint=fast", "--no-sync", "--username=postgres"])
-            .arg("--host")
-            .arg(&self.dir)
-            .arg("--pgdata")
-            .arg(dir.join("data"))
-            .args(options);
-        run(backup);
-        let mut settings: Vec<_> = settings.to_vec();
-        settings.extend(self.settings.iter().map(|(k, v)| (k.as_str(), v.as_str())));
-        let mut copy = Cluster::at(dir, &settings);
-        copy.start_server();
-        copy
-    }
-
-    fn at(dir: PathBuf, settings: &[(&str, &str)]) -> Cluster {
+    /// A server that does not run yet, with a directory of its own that has no data in it.
+    pub(crate) fn at(dir: PathBuf, settings: &[(&str, &str)]) -> Cluster {
         let settings = settings.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
         Cluster {
             dir,
+            bindir: bindir(),
             settings,
             server: None,
             kills: 0,
         }
+    }
+
+    /// The same with this server's settings and the programs of any installation.
+    pub(crate) fn sibling(&self, bindir: &Path) -> Cluster {
+        Cluster {
+            dir: new_directory(),
+            bindir: bindir.to_path_buf(),
+            settings: self.settings.clone(),
+            server: None,
+            kills: 0,
+        }
+    }
+
+    /// Changes a setting for the next start.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != key);
+        self.settings.push((key.into(), value.into()));
+    }
+
+    /// The directory of the server's programs.
+    pub(crate) fn bindir(&self) -> &Path {
+        &self.bindir
     }
 
     /// Where to connect, for another thread.
@@ -159,29 +156,17 @@ impl Cluster {
 
     /// What psql prints for a statement: unaligned rows, without headers.
     pub fn psql(&self, sql: &str) -> String {
-        let mut psql = Command::new(program("psql"));
-        psql.args([
-            "-XAtq",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-U",
-            "postgres",
-            "-d",
-            "postgres",
-            "-c",
-            sql,
-        ])
-        .arg("-h")
-        .arg(&self.dir);
-        String::from_utf8(run(psql).stdout)
-            .expect("UTF-8")
-            .trim_end()
-            .to_string()
+        self.run("psql", &["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql])
     }
 
     /// The data directory.
     pub fn data_dir(&self) -> PathBuf {
         self.dir.join("data")
+    }
+
+    /// A path beside the data directory, in a directory where the server's user may write.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
     }
 
     /// The files in the extension's directory, temporary ones too, sorted by name.
@@ -222,7 +207,7 @@ impl Cluster {
             .create(true)
             .open(self.dir.join("log"))
             .expect("log file");
-        let mut command = server_command("postgres");
+        let mut command = server_command(&self.bindir, "postgres");
         command
             .arg("-D")
             .arg(self.data_dir())
@@ -273,6 +258,12 @@ impl Cluster {
         all.push(server.id());
         kill("KILL", &all);
         server.wait().expect("wait for postgres");
+    }
+
+    /// Stops one of the server's own processes, such as `walwriter`, from doing anything until all are killed.
+    pub fn pause(&self, backend_type: &str) {
+        let sql = format!("SELECT pid FROM pg_stat_activity WHERE backend_type = '{backend_type}'");
+        kill("STOP", &[self.psql(&sql).parse().expect("a pid")]);
     }
 
     /// Kills one backend, upon which the postmaster ends all others and recovers; waits for that.
@@ -349,17 +340,17 @@ impl Drop for Cluster {
     }
 }
 
-/// A program of the private installation.
-fn program(name: &str) -> PathBuf {
+/// The programs of the private installation.
+fn bindir() -> PathBuf {
     let bindir = std::env::var_os("ISCC_PG_BINDIR").expect(
         "ISCC_PG_BINDIR is not set: run the tests by `make test` or `scripts/with-prefix cargo test -p cluster-tests`",
     );
-    Path::new(&bindir).join(name)
+    bindir.into()
 }
 
-/// The same, to be run as the user that runs the server, which PostgreSQL does not allow root to be.
-fn server_command(name: &str) -> Command {
-    let mut command = Command::new(program(name));
+/// A program, to be run as the user that runs the server, which PostgreSQL does not allow root to be.
+pub(crate) fn server_command(bindir: &Path, name: &str) -> Command {
+    let mut command = Command::new(bindir.join(name));
     command.current_dir("/");
     if let Some((uid, gid)) = server_ids() {
         command.uid(uid).gid(gid);
@@ -389,18 +380,23 @@ fn template() -> &'static Path {
     static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
         let data = new_directory().join("data");
-        let mut initdb = server_command("initdb");
-        initdb
-            .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"])
-            .args(["--data-checksums", "--no-sync", "--pgdata"])
-            .arg(&data);
-        run(initdb);
+        initdb(&bindir(), &data);
         data
     })
 }
 
+/// Makes an empty data directory.
+pub(crate) fn initdb(bindir: &Path, data: &Path) {
+    let mut initdb = server_command(bindir, "initdb");
+    initdb
+        .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"])
+        .args(["--data-checksums", "--no-sync", "--pgdata"])
+        .arg(data);
+    run(initdb);
+}
+
 /// A directory that belongs to the server's user; short, because a socket's path has at most 107 bytes.
-fn new_directory() -> PathBuf {
+pub(crate) fn new_directory() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let base = std::env::var_os("ISCC_TMP").map_or_else(std::env::temp_dir, PathBuf::from);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -419,10 +415,11 @@ fn copy_directory(from: &Path, to: &Path) {
     run(cp);
 }
 
-fn run(mut command: Command) -> Output {
+pub(crate) fn run(mut command: Command) -> Output {
     let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?} failed:\n{stderr}");
+    let (stdout, stderr) = (&output.stdout, &output.stderr);
+    let printed = String::from_utf8_lossy(stdout) + String::from_utf8_lossy(stderr);
+    assert!(output.status.success(), "{command:?} failed:\n{printed}");
     output
 }
 

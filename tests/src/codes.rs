@@ -89,6 +89,17 @@ pub fn create_table(client: &mut Client, table: &str) {
     client.batch_execute(&sql).expect("CREATE TABLE");
 }
 
+/// A table `t` with an index `t_code` of several shards, and a tail: the last fifth of the rows came after the build.
+pub fn create_indexed(client: &mut Client, rows: &[Row]) {
+    let built = rows.len() / 5 * 4;
+    create_table(client, "t");
+    load(client, "t", &rows[..built]);
+    client
+        .batch_execute("CREATE INDEX t_code ON t USING usearch (code) WITH (shard_size = '256kB')")
+        .expect("CREATE INDEX");
+    load(client, "t", &rows[built..]);
+}
+
 /// Copies rows into a table with the columns id and code.
 pub fn load(client: &mut impl GenericClient, table: &str, rows: &[Row]) {
     let mut writer = client

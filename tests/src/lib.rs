@@ -3,6 +3,8 @@
 //! The tests run inside `scripts/with-prefix`, which provides a PostgreSQL with the extension installed:
 //! `scripts/with-prefix cargo test -p cluster-tests`.
 
+mod backup;
+pub mod churn;
 mod cluster;
 pub mod codes;
 pub mod search;

@@ -1,11 +1,11 @@
 //! Nearest-neighbour queries, through the index and without it, and how well the answers agree.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use postgres::{Client, SimpleQueryMessage};
 
-use crate::Cluster;
 use crate::codes::{Row, literal};
+use crate::{Cluster, Connector};
 
 /// Distances are float8 and the answers of both plans come from the same function; this only forgives the printing.
 const EPSILON: f64 = 1e-9;
@@ -23,7 +23,7 @@ pub fn index_client(cluster: &Cluster, mode: &str) -> Client {
 /// Makes a connection's plans use the index where they can.
 pub fn use_index(client: &mut Client, mode: &str) {
     let sql = format!(
-        "SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off;
+        "SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off; SET enable_indexscan = on;
          SET iscc_usearch.search_mode = '{mode}'"
     );
     client.batch_execute(&sql).expect("SET");
@@ -32,9 +32,23 @@ pub fn use_index(client: &mut Client, mode: &str) {
 /// A connection that never uses an index: its answers are the truth.
 pub fn truth_client(cluster: &Cluster) -> Client {
     let mut client = cluster.client();
-    let sql = "SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off";
-    client.batch_execute(sql).expect("SET");
+    use_no_index(&mut client);
     client
+}
+
+/// Makes a connection's plans use no index.
+fn use_no_index(client: &mut Client) {
+    let sql = "SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off;
+               SET enable_seqscan = on; SET enable_sort = on";
+    client.batch_execute(sql).expect("SET");
+}
+
+/// Connections of one database: exact answers by the index, and the truth.
+pub fn clients_of(connector: &Connector, database: &str) -> (Client, Client) {
+    let (mut index, mut truth) = (connector.client_of(database), connector.client_of(database));
+    use_index(&mut index, "exact");
+    use_no_index(&mut truth);
+    (index, truth)
 }
 
 /// Runs a query for (id, distance).
@@ -149,6 +163,65 @@ pub fn assert_complete(index: &mut Client, truth: &mut Client, table: &str, quer
     );
 }
 
+/// Panics unless a table's index gives every row in each mode and, for these codes, the exact answer in exact mode.
+pub fn assert_answers(connector: &Connector, database: &str, table: &str, queries: &[Row]) {
+    let (mut index, mut truth) = clients_of(connector, database);
+    for mode in ["auto", "graph", "exact"] {
+        use_index(&mut index, mode);
+        assert_complete(&mut index, &mut truth, table, &queries[0].code);
+    }
+    assert_exact(&mut index, &mut truth, table, queries);
+}
+
+/// The same for table `t` of the database `postgres`, and that the check of its index finds nothing.
+pub fn assert_good(cluster: &Cluster, queries: &[Row]) {
+    assert_answers(&cluster.connector(), "postgres", "t", queries);
+    assert_sound(&mut cluster.client(), "t_code");
+}
+
+/// The same after an operation that does not take shard files along: first without them, then with rebuilt ones.
+pub fn assert_rebuilt(cluster: &Cluster, queries: &[Row]) {
+    assert_answers(&cluster.connector(), "postgres", "t", queries);
+    seal(&mut cluster.client(), "t_code");
+    assert_good(cluster, queries);
+    assert_no_orphans(cluster, &mut cluster.client());
+}
+
+/// Panics unless index and table agree in one snapshot of table `t`, whatever other sessions do meanwhile.
+pub fn assert_agrees(client: &mut Client, mode: &str, query: &Row) {
+    client
+        .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        .expect("BEGIN");
+    use_no_index(client);
+    let truth = nearest(client, "t", &query.code, "");
+    use_index(client, mode);
+    let got = nearest(client, "t", &query.code, "");
+    let first = nearest(client, "t", &query.code, "LIMIT 20");
+    client.batch_execute("COMMIT").expect("COMMIT");
+    assert_each_once(&got);
+    assert_each_once(&first);
+    assert_eq!(first.len(), truth.len().min(20), "{mode}: too few rows");
+    let ids = |hits: &[Hit]| hits.iter().map(|hit| hit.0).collect::<BTreeSet<_>>();
+    assert_eq!(ids(&got), ids(&truth), "{mode}");
+    if mode == "exact" {
+        assert_same_distances(&got, &truth);
+        assert_same_distances(&first, &truth[..first.len()]);
+    }
+}
+
+/// Panics when a file is left that no index of this database lists.
+pub fn assert_no_orphans(cluster: &Cluster, client: &mut Client) {
+    client.batch_execute("CHECKPOINT").expect("CHECKPOINT");
+    value::<i32>(client, "SELECT usearch_sweep()");
+    let listed: i64 = value(
+        client,
+        "SELECT count(*) FROM pg_class c JOIN pg_am a ON a.oid = c.relam, usearch_shards(c.oid) s
+         WHERE a.amname = 'usearch' AND c.relkind = 'i' AND s.state <> 'missing'",
+    );
+    let files = cluster.shard_files();
+    assert_eq!(files.len() as i64, listed, "{files:?}");
+}
+
 /// Panics when the structural check of an index finds a problem.
 pub fn assert_sound(client: &mut Client, index: &str) {
     let sql = format!("SELECT part, problem FROM usearch_check('{index}'::regclass, true)");
@@ -158,18 +231,6 @@ pub fn assert_sound(client: &mut Client, index: &str) {
         .map(|row| format!("{}: {}", row.get::<_, String>(0), row.get::<_, String>(1)))
         .collect();
     assert!(problems.is_empty(), "{problems:#?}");
-}
-
-/// Panics when a sweep leaves a file that no index of this database lists.
-pub fn assert_no_orphans(cluster: &Cluster, client: &mut Client) {
-    value::<i32>(client, "SELECT usearch_sweep()");
-    let listed: i64 = value(
-        client,
-        "SELECT count(*) FROM pg_class c JOIN pg_am a ON a.oid = c.relam, usearch_shards(c.oid) s
-         WHERE a.amname = 'usearch' AND s.state <> 'missing'",
-    );
-    let files = cluster.shard_files();
-    assert_eq!(files.len() as i64, listed, "{files:?}");
 }
 
 /// The plan of a statement.

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use cluster_tests::codes::{self, Row, create_table, insert_sql, literal, load};
 use cluster_tests::search::{
-    assert_complete, assert_exact, assert_sound, each, explain, hits, index_client, nearest, seal, truth_client,
-    use_index, value,
+    assert_complete, assert_exact, assert_sound, clients_of, each, explain, hits, index_client, nearest, seal,
+    truth_client, use_index, value,
 };
-use cluster_tests::{Cluster, Connector, wait_until};
+use cluster_tests::{Cluster, wait_until};
 use postgres::Client;
 
 const CREATE: &str = "CREATE INDEX t_code ON t USING usearch (code) WITH (shard_size = '2MB')";
@@ -29,14 +29,6 @@ fn files(cluster: &Cluster) -> usize {
     client.batch_execute("CHECKPOINT").expect("CHECKPOINT");
     value::<i32>(&mut client, "SELECT usearch_sweep()");
     cluster.shard_files().len()
-}
-
-/// Connections of one database for both plans.
-fn clients_of(connector: &Connector, database: &str) -> (Client, Client) {
-    let (mut index, mut truth) = (connector.client_of(database), connector.client_of(database));
-    use_index(&mut index, "exact");
-    truth.batch_execute("SET enable_indexscan = off").expect("SET");
-    (index, truth)
 }
 
 /// Every way to get rid of an index gets rid of its files.

@@ -1,27 +1,8 @@
 //! A hot standby answers from the replicated log, with shard files or without.
 
-use cluster_tests::codes::{self, Row, create_table, load};
-use cluster_tests::search::{
-    assert_complete, assert_exact, assert_sound, each, index_client, seal, truth_client, value,
-};
-use cluster_tests::{Cluster, wait_until};
-
-/// Waits until the standby has replayed all that the primary has written so far.
-pub fn catch_up(primary: &Cluster, standby: &Cluster) {
-    let lsn: String = value(&mut primary.client(), "SELECT pg_current_wal_flush_lsn()::text");
-    let mut client = standby.client();
-    let sql = format!("SELECT pg_last_wal_replay_lsn() >= '{lsn}'::pg_lsn");
-    wait_until("the standby has caught up", || value::<bool>(&mut client, &sql));
-}
-
-/// In each mode the standby gives every row, and in exact mode the answers of its own sequential scan.
-fn assert_answers(standby: &Cluster, queries: &[Row]) {
-    let mut truth = truth_client(standby);
-    for mode in ["auto", "graph", "exact"] {
-        assert_complete(&mut index_client(standby, mode), &mut truth, "t", &queries[0].code);
-    }
-    assert_exact(&mut index_client(standby, "exact"), &mut truth, "t", queries);
-}
+use cluster_tests::Cluster;
+use cluster_tests::codes::{self, create_table, load};
+use cluster_tests::search::{assert_answers, assert_sound, each, seal, value};
 
 /// Cycles of inserts, deletes, VACUUM and seals on the primary; then the standby takes over.
 #[test]
@@ -42,8 +23,8 @@ fn follows_and_takes_over() {
         if round % 2 == 0 {
             seal(&mut client, "t_code");
         }
-        catch_up(&primary, &standby);
-        assert_answers(&standby, &queries);
+        primary.replayed_by(&standby);
+        assert_answers(&standby.connector(), "postgres", "t", &queries);
     }
 
     let mut client = standby.client();
@@ -61,7 +42,7 @@ fn follows_and_takes_over() {
         "SELECT count(*) FROM usearch_shards('t_code') WHERE state <> 'ok'",
     );
     assert_eq!(missing, 0, "a seal builds the shards that the primary had");
-    assert_answers(&standby, &queries);
+    assert_answers(&standby.connector(), "postgres", "t", &queries);
     assert_sound(&mut client, "t_code");
     primary.assert_no_crash();
     standby.assert_no_crash();

@@ -13,8 +13,6 @@ use cluster_tests::search::{
 use cluster_tests::{Cluster, wait_until};
 use postgres::Client;
 
-use crate::standby::catch_up;
-
 const CREATE: &str = "CREATE INDEX t_code ON t USING usearch (code) WITH (shard_size = '512kB', m = 8)";
 const WORKER: (&str, &str) = ("iscc_usearch.background_worker", "on");
 
@@ -67,7 +65,7 @@ fn builds_its_own_shards() {
         if round % 2 == 1 {
             each(&mut client, "SELECT usearch_compact('t_code')");
         }
-        catch_up(&primary, &standby);
+        primary.replayed_by(&standby);
         assert_same_answers(&primary, &standby, &queries);
     }
     each(
@@ -75,7 +73,7 @@ fn builds_its_own_shards() {
         "SET iscc_usearch.background_worker = off; SELECT usearch_compact('t_code')",
     );
     wait_until("the primary's worker has ended", || !has_worker(&mut client));
-    catch_up(&primary, &standby);
+    primary.replayed_by(&standby);
     let (listed, usable) = shards(&mut client);
     assert_eq!(usable, listed.len());
     let mut reader = index_client(&standby, "graph");
@@ -120,7 +118,7 @@ fn cursor_beside_reuse() {
             &mut client,
             &format!("DELETE FROM t WHERE id % 10 < 4 AND id % 3 = {round}; VACUUM t"),
         );
-        catch_up(&primary, &standby);
+        primary.replayed_by(&standby);
         let mut reader = standby.client();
         use_index(&mut reader, mode);
         let code = literal(&rows[round].code);
@@ -137,7 +135,7 @@ fn cursor_beside_reuse() {
         load(&mut client, "t", &rows[5_000 + round * 1_000..6_000 + round * 1_000]);
         each(&mut client, "SELECT usearch_compact('t_code')");
         assert!(used(&mut client) <= before + before / 4, "blocks were not used again");
-        catch_up(&primary, &standby);
+        primary.replayed_by(&standby);
 
         loop {
             let more = fetch(&mut reader, 700);
@@ -199,7 +197,7 @@ fn replay_beside_readers_of_a_long_directory() {
             },
         );
         client.batch_execute(SEGMENTS).expect("many segments");
-        catch_up(&primary, &standby);
+        primary.replayed_by(&standby);
     }
     stop.store(true, Ordering::Relaxed);
     readers.into_iter().for_each(|reader| reader.join().expect("reader"));
