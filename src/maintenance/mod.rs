@@ -148,11 +148,16 @@ impl<'a> Job<'a> {
         unsafe { (*self.index).rd_id }
     }
 
-    /// Does all that is due, step by step. Leaves it to another session that is at it.
+    /// Does all that is due, step by step, but seals only once: the tail may grow as fast as it is sealed. Leaves the
+    /// work to another session that is at it.
     pub fn run_due(&mut self) -> Result<Done, Stopped> {
         let mut done = Done::default();
+        let mut may_seal = true;
         while let Some(_lock) = lock::maintenance(self.oid(), Wait::No) {
-            let Some((action, groups)) = self.due() else { break };
+            let Some((action, groups)) = self.due(may_seal) else {
+                break;
+            };
+            may_seal = may_seal && action != Action::Seal;
             done += self.perform(action, groups)?;
             pgrx::check_for_interrupts!();
         }
@@ -161,16 +166,17 @@ impl<'a> Job<'a> {
 
     /// True when [`Job::run_due`] would have something to do.
     pub fn is_due(&self) -> bool {
-        self.due().is_some()
+        self.due(true).is_some()
     }
 
-    fn due(&self) -> Option<(Action, Vec<Group>)> {
+    fn due(&self, may_seal: bool) -> Option<(Action, Vec<Group>)> {
         let directory = directory::read(self.index);
         let groups = directory.shards();
         let units: Vec<Unit> = groups.iter().map(|group| self.unit(group, Inspect::Header)).collect();
         let state = policy::State {
             open_blocks: directory.open_blocks(),
             max_blocks: self.options.limits().max_blocks,
+            may_seal,
             may_move: lock::move_entries(self.oid()).is_some(),
             may_change: !in_recovery(),
         };

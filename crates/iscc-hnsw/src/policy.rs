@@ -74,6 +74,8 @@ pub struct State {
     pub open_blocks: u32,
     /// Blocks of a shard of `shard_size`.
     pub max_blocks: u32,
+    /// False when the tail was sealed just now: with inserts that never end there would always be more to seal.
+    pub may_seal: bool,
     /// False while VACUUM needs the entries where they are.
     pub may_move: bool,
     /// False on a standby, which can only build the shards that the primary has.
@@ -89,7 +91,7 @@ pub fn tail_is_due(tail_blocks: u32, max_blocks: u32) -> bool {
 pub fn next(units: &[Unit], state: &State) -> Option<Action> {
     let of_kind = |kind| (0..units.len()).filter(move |&at: &usize| units[at].kind == kind);
     let closed: u32 = of_kind(Kind::Tail).map(|at| units[at].blocks).sum();
-    if state.may_change && tail_is_due(closed + state.open_blocks, state.max_blocks) {
+    if state.may_change && state.may_seal && tail_is_due(closed + state.open_blocks, state.max_blocks) {
         return Some(Action::Seal);
     }
     // The small ones first: they are soon done.
@@ -209,6 +211,7 @@ mod tests {
         let state = State {
             open_blocks,
             max_blocks,
+            may_seal: true,
             may_move: true,
             may_change: true,
         };
@@ -271,6 +274,7 @@ mod tests {
         let state = State {
             open_blocks: 10 * SEAL_BLOCKS,
             max_blocks: MAX_BLOCKS,
+            may_seal: true,
             may_move: false,
             may_change: true,
         };
@@ -282,8 +286,14 @@ mod tests {
             open_blocks: 0,
             ..state
         };
+        let sealed = State {
+            may_seal: false,
+            may_move: true,
+            ..state
+        };
         let mut units = vec![unit(Kind::Sealed, 200, 0.9); 4];
         assert_eq!(super::next(&units, &state), Some(Action::Seal));
+        assert_eq!(super::next(&units, &sealed), Some(Action::Move(vec![0, 1, 2, 3])));
         assert_eq!(super::next(&units, &vacuuming), Some(Action::Merge(vec![0, 1, 2, 3])));
         assert_eq!(super::next(&units, &standby), None);
         units[2].kind = Kind::Unusable;
