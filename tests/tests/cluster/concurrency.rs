@@ -219,7 +219,14 @@ fn everything_at_once() {
         threads.push(shared.spawn(reader(index_client(&cluster, mode), rows.clone(), mode)));
     }
     let mut vacuum = cluster.client();
-    threads.push(shared.spawn(move |_| each(&mut vacuum, "VACUUM t")));
+    threads.push(shared.spawn(move |shared| {
+        each(&mut vacuum, "VACUUM t");
+        // Compaction does not wait for VACUUM; so it needs a time without.
+        let before = shared.queries.load(Ordering::Relaxed);
+        wait_until("there were queries", || {
+            shared.stopped() || shared.queries.load(Ordering::Relaxed) > before + 2
+        });
+    }));
     let mut compactor = cluster.client();
     threads.push(shared.spawn(move |shared| {
         maintain(&mut compactor, "SELECT usearch_seal('t_code')");
