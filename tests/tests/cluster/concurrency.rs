@@ -16,7 +16,8 @@ use cluster_tests::{Cluster, Random, wait_until};
 use postgres::Client;
 use postgres::error::SqlState;
 
-const CREATE: &str = "CREATE INDEX t_code ON t USING usearch (code) WITH (shard_size = '512kB', m = 8)";
+const CREATE: &str =
+    "CREATE INDEX t_code ON t USING usearch (code) WITH (shard_size = '512kB', m = 8, ef_construction = 32)";
 /// Rows that each writer keeps, about.
 const ROWS: usize = 2_500;
 
