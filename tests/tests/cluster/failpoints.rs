@@ -1,7 +1,7 @@
 //! At every step of what an index does, a process ends: nothing is lost, no answer is wrong, no file is left.
 //!
 //! A cycle brings an index to a stage of its life, arms a failure point, and lets the process that comes there end in one
-//! of three ways. `ISCC_CYCLES=200` runs that many cycles at random; `ISCC_SEED` chooses which.
+//! of several ways. `ISCC_CYCLES=200` runs that many cycles at random; `ISCC_SEED` chooses which.
 
 mod stage;
 
@@ -69,13 +69,32 @@ enum Way {
     Cluster,
     /// The same with the background worker standing there.
     ClusterAtWorker,
+    /// No process ends: the session gets an error there.
+    Error,
 }
+
+const WAYS: [Way; 5] = [
+    Way::Session,
+    Way::Worker,
+    Way::Cluster,
+    Way::ClusterAtWorker,
+    Way::Error,
+];
 
 impl Way {
     fn by_worker(self) -> bool {
         matches!(self, Way::Worker | Way::ClusterAtWorker)
     }
 }
+
+/// Points that a process passes more than once in their stage.
+const SEVERAL_TIMES: &[&str] = &[
+    "move_between_pages",
+    "directory_new_page",
+    "vacuum_between_pages",
+    "log_page_new",
+    "relation_grown",
+];
 
 const FAILPOINT: &str = "iscc_usearch.failpoint";
 
@@ -121,6 +140,7 @@ impl Victim {
         drop(client);
         match way {
             Way::Session => self.kill_session(point, stage),
+            Way::Error => self.raise_error(point, stage),
             Way::Worker => self.kill_worker(point, stage),
             Way::Cluster => self.kill_cluster(
                 point,
@@ -136,21 +156,27 @@ impl Victim {
 
     fn kill_session(&mut self, point: &Point, stage: Stage) {
         let mut client = self.cluster.client();
-        each(
-            &mut client,
-            &format!("LOAD 'iscc_usearch'; SET {FAILPOINT} = '{}:kill'", point.0),
-        );
-        self.cluster.one_process_ends(|| {
-            let statements = stage.statements();
-            let survived = statements.split(';').all(|sql| client.batch_execute(sql).is_ok());
-            assert!(!survived, "{stage:?} does not come to {}", point.0);
-        });
+        arm(&mut client, &self.armed(point, "kill"));
+        self.cluster
+            .one_process_ends(|| expect_failure(&mut client, point, stage));
+    }
+
+    fn raise_error(&mut self, point: &Point, stage: Stage) {
+        let mut client = self.cluster.client();
+        arm(&mut client, &self.armed(point, "error"));
+        expect_failure(&mut client, point, stage);
+    }
+
+    /// The setting for a point; of some points it is sometimes the second time that counts.
+    fn armed(&mut self, point: &Point, what: &str) -> String {
+        let second = SEVERAL_TIMES.contains(&point.0) && self.random.below(2) == 1;
+        format!("{}:{what}{}", point.0, if second { ":2" } else { "" })
     }
 
     fn kill_worker(&mut self, point: &Point, stage: Stage) {
         let mut client = self.cluster.client();
         // Only the worker is to be killed.
-        each(&mut client, &format!("LOAD 'iscc_usearch'; SET {FAILPOINT} = ''"));
+        arm(&mut client, "");
         each(&mut client, "SET iscc_usearch.background_worker = on");
         self.cluster
             .set_for_new_sessions(FAILPOINT, Some(&format!("{}:kill", point.0)));
@@ -176,10 +202,8 @@ impl Victim {
         let connector = self.cluster.connector();
         let session = thread::spawn(move || {
             let mut client = connector.client();
-            each(
-                &mut client,
-                &format!("LOAD 'iscc_usearch'; SET {FAILPOINT} = '{own}'; {worker}"),
-            );
+            arm(&mut client, &own);
+            each(&mut client, worker);
             // An error is what this is about: the server goes away.
             statements.split(';').all(|sql| client.batch_execute(sql).is_ok())
         });
@@ -190,10 +214,8 @@ impl Victim {
         // The rows of a worker's trigger may come any time.
         if point.2 == Metapage::Free && !by_worker {
             let mut client = self.cluster.client();
-            each(
-                &mut client,
-                &format!("LOAD 'iscc_usearch'; SET {FAILPOINT} = ''; {}", stage::insert("t", 30)),
-            );
+            arm(&mut client, "");
+            each(&mut client, &stage::insert("t", 30));
             self.rows.insert("t", rows_of(&mut client, "t"));
             self.assert_answers("t");
         }
@@ -243,6 +265,17 @@ impl Victim {
     }
 }
 
+/// Sets a session's failure point; empty for none, whatever new sessions have.
+fn arm(client: &mut Client, setting: &str) {
+    each(client, &format!("LOAD 'iscc_usearch'; SET {FAILPOINT} = '{setting}'"));
+}
+
+fn expect_failure(client: &mut Client, point: &Point, stage: Stage) {
+    let statements = stage.statements();
+    let succeeded = statements.split(';').all(|sql| client.batch_execute(sql).is_ok());
+    assert!(!succeeded, "{stage:?} does not come to {}", point.0);
+}
+
 fn number_from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().expect("a number"))
 }
@@ -254,7 +287,10 @@ fn every_point_in_every_way() {
     let mut victim = Victim::start(seed);
     let mut cycles: Vec<(&Point, Stage, Way)> = Vec::new();
     for point in POINTS {
-        for (at, way) in [Way::Session, Way::Worker, Way::Cluster].into_iter().enumerate() {
+        for (at, way) in [Way::Session, Way::Worker, Way::Cluster, Way::Error]
+            .into_iter()
+            .enumerate()
+        {
             let stages = stages_of(point, way);
             if !stages.is_empty() {
                 cycles.push((point, stages[at % stages.len()], way));
@@ -265,7 +301,7 @@ fn every_point_in_every_way() {
         cycles.clear();
         while cycles.len() < count as usize {
             let point = &POINTS[victim.random.below(POINTS.len())];
-            let way = [Way::Session, Way::Worker, Way::Cluster, Way::ClusterAtWorker][victim.random.below(4)];
+            let way = WAYS[victim.random.below(WAYS.len())];
             let stages = stages_of(point, way);
             if !stages.is_empty() {
                 cycles.push((point, stages[victim.random.below(stages.len())], way));

@@ -1,9 +1,11 @@
 //! Whole-cluster tests, one module a subject. Each test has a server of its own, so they run in parallel.
 
+mod concurrency;
 mod crash;
 mod failpoints;
 mod harness;
 mod lifecycle;
+mod maintenance;
 mod operations;
 mod pages;
 mod planner;
