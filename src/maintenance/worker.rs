@@ -164,14 +164,16 @@ fn become_worker() -> Option<lock::Held> {
     None
 }
 
-/// Reads changed settings. False when the worker has been switched off.
+/// Reads changed settings. False when the worker has just been switched off.
 fn reload() -> bool {
     // SAFETY: a flag that a signal handler sets; outside of a transaction.
     unsafe {
-        if (&raw const pg_sys::ConfigReloadPending).read_volatile() != 0 {
-            pg_sys::ConfigReloadPending = 0;
-            pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
+        if (&raw const pg_sys::ConfigReloadPending).read_volatile() == 0 {
+            // Whoever started this worker may have it on in one session only.
+            return true;
         }
+        pg_sys::ConfigReloadPending = 0;
+        pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
     }
     guc::background_worker()
 }

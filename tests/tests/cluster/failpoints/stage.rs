@@ -151,12 +151,12 @@ impl Stage {
     /// What makes the background worker do the step, in a session that may start it; None when it never does.
     pub fn trigger(self) -> Option<String> {
         match self {
-            Stage::Insert | Stage::Vacuum => None,
+            Stage::Insert | Stage::Vacuum | Stage::Free => None,
             // A VACUUM would sweep itself.
             Stage::Seal | Stage::Sweep => Some(insert("t", TRIGGER_ROWS)),
             Stage::Grow => Some("VACUUM d".into()),
             Stage::Chain => Some("VACUUM d".into()),
-            Stage::Merge | Stage::Move | Stage::Free | Stage::Leftover => Some("VACUUM t".into()),
+            Stage::Merge | Stage::Move | Stage::Leftover => Some("VACUUM t".into()),
         }
     }
 }
