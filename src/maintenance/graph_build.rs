@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use iscc_hnsw::build::{BuildControl, BuiltShard, ShardBuilder};
+use iscc_hnsw::directory::Segment;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
@@ -28,7 +29,13 @@ pub struct Threads {
 const NICE: i32 = 10;
 
 /// Runs the build. Raises the pending error when the statement was cancelled.
-pub fn run(builder: ShardBuilder, threads: Threads, watcher: &mut dyn Watcher) -> Result<BuiltShard, Stopped> {
+/// `busy` are the segments that it is built from.
+pub fn run(
+    builder: ShardBuilder,
+    threads: Threads,
+    watcher: &mut dyn Watcher,
+    busy: &[Segment],
+) -> Result<BuiltShard, Stopped> {
     // A build takes long; a snapshot for reading catalogs would keep VACUUM from removing rows meanwhile.
     // SAFETY: no catalog scan is in progress.
     unsafe { pg_sys::InvalidateCatalogSnapshot() };
@@ -63,6 +70,8 @@ pub fn run(builder: ShardBuilder, threads: Threads, watcher: &mut dyn Watcher) -
                 yielded = yielded || watcher.must_yield();
                 if yielded {
                     control.cancel();
+                } else {
+                    watcher.meanwhile(busy);
                 }
             }
         }

@@ -24,7 +24,7 @@ use crate::error::report;
 use crate::failpoint::failpoint;
 use crate::guc;
 use crate::storage::buffer::relation_name;
-use crate::storage::directory::{self, Directory, NO_SHARD};
+use crate::storage::directory::{self, NO_SHARD};
 use crate::storage::log::Mismatch;
 use crate::storage::shard_cache;
 use crate::storage::shard_file::{self, ShardId};
@@ -39,6 +39,8 @@ pub trait Watcher {
     fn begin(&mut self, _what: &str) {}
     /// Codes of a graph done, and all.
     fn progress(&mut self, _done: u64, _total: u64) {}
+    /// Called several times a second while a shard is built from these segments.
+    fn meanwhile(&mut self, _busy: &[Segment]) {}
     /// True when the work is to be given up for now, because somebody else wants what it holds.
     fn must_yield(&mut self) -> bool {
         false
@@ -109,6 +111,8 @@ pub struct Job<'a> {
     /// Shards that were built again and are not looked at any more: should one still be unusable, once more will not
     /// help.
     pub rebuilt: HashSet<ShardId>,
+    /// Segments that this process is building a shard from already.
+    pub busy: Vec<Segment>,
 }
 
 /// How closely to look at existing shards.
@@ -140,6 +144,7 @@ impl<'a> Job<'a> {
             },
             watcher,
             rebuilt: HashSet::new(),
+            busy: Vec::new(),
         }
     }
 
@@ -284,12 +289,32 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// The closed segments, but for those that are busy.
+    fn tail(&self) -> Vec<Segment> {
+        let is_busy = |segment: &Segment| self.busy.iter().any(|busy| directory::same(busy, segment));
+        let listed = directory::read(self.index).listed.into_iter();
+        listed
+            .filter(|segment| segment.state == STATE_CLOSED && !is_busy(segment))
+            .collect()
+    }
+
+    /// Seals the tail if it is due, beside another build by this process.
+    fn seal_meanwhile(&mut self) -> Result<Done, Stopped> {
+        let closed: u32 = self.tail().iter().map(|segment| segment.block_count.get()).sum();
+        let tail = closed + directory::read(self.index).open_blocks();
+        if policy::tail_is_due(tail, self.options.limits().max_blocks) {
+            self.seal_tail()
+        } else {
+            Ok(Done::default())
+        }
+    }
+
     fn seal_tail(&mut self) -> Result<Done, Stopped> {
         directory::close_open(self.index, self.logging);
         failpoint!("seal_after_close");
         let mut done = Done::default();
         let max_blocks = self.options.limits().max_blocks;
-        for batch in tail_batches(&directory::read(self.index), max_blocks) {
+        for batch in tail_batches(&self.tail(), max_blocks) {
             let what = What::new("sealed", "sealing", times_built(&batch));
             done += self.build_shard(shard_file::new_id(), &batch, &batch, &[], what)?;
         }
@@ -318,10 +343,10 @@ fn times_built(segments: &[Segment]) -> u8 {
     segments.iter().map(built).max().unwrap_or(0)
 }
 
-/// The closed segments, those of one stride together as long as they fit into one shard.
-fn tail_batches(directory: &Directory, max_blocks: u32) -> Vec<Vec<Segment>> {
+/// Closed segments, those of one stride together as long as they fit into one shard.
+fn tail_batches(tail: &[Segment], max_blocks: u32) -> Vec<Vec<Segment>> {
     let mut batches: Vec<Vec<Segment>> = Vec::new();
-    for segment in directory.listed.iter().filter(|s| s.state == STATE_CLOSED) {
+    for segment in tail {
         let room = |batch: &&mut Vec<Segment>| {
             let blocks: u32 = batch.iter().map(|s| s.block_count.get()).sum();
             batch[0].stride == segment.stride && blocks + segment.block_count.get() <= max_blocks

@@ -78,7 +78,8 @@ impl Job<'_> {
             self.unlink_replaced(&NO_SHARD, replaced, freed);
             return Ok(Done::default());
         }
-        let built = graph_build::run(builder, self.threads, self.watcher)?;
+        let busy = [replaced, freed].concat();
+        let built = graph_build::run(builder, self.threads, self.watcher, &busy)?;
         let nodes = built.nodes();
         let identity = ShardIdentity {
             id,

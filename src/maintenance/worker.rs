@@ -10,13 +10,14 @@ use std::ffi::{CStr, CString, c_char};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
+use iscc_hnsw::directory::Segment;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use super::graph_build::Threads;
 use super::lock;
-use super::{Foreground, Job, Stopped, Watcher, warn};
+use super::{Foreground, Job, Stopped, Watcher, in_recovery, warn};
 use crate::am::is_usearch_index;
 use crate::am::options::IndexOptions;
 use crate::compat;
@@ -266,6 +267,7 @@ fn job(index: pg_sys::Relation, watcher: &mut dyn Watcher, rebuilt: HashSet<Shar
         },
         watcher,
         rebuilt,
+        busy: Vec::new(),
     }
 }
 
@@ -275,11 +277,7 @@ fn is_due(oid: pg_sys::Oid) -> bool {
 
 fn maintain(oid: pg_sys::Oid, rebuilt: &mut HashSet<ShardId>) -> Outcome {
     let outcome = with_index(oid, |index| {
-        let mut watcher = Attentive {
-            index: oid,
-            what: String::new(),
-            reported: Instant::now(),
-        };
+        let mut watcher = Attentive::new(oid);
         let mut job = job(index, &mut watcher, std::mem::take(rebuilt));
         let result = job.run_due();
         *rebuilt = job.rebuilt;
@@ -296,11 +294,24 @@ fn maintain(oid: pg_sys::Oid, rebuilt: &mut HashSet<ShardId>) -> Outcome {
     outcome.unwrap_or(Outcome::Yielded)
 }
 
-/// Tells what the worker does, and gives way.
+/// Tells what the worker does, and gives way. A long build, say of a merger, does not keep the tail from being sealed.
 struct Attentive {
     index: pg_sys::Oid,
     what: String,
     reported: Instant,
+    /// When the tail was looked at last; None to leave it alone.
+    looked_at_tail: Option<Instant>,
+}
+
+impl Attentive {
+    fn new(index: pg_sys::Oid) -> Self {
+        Attentive {
+            index,
+            what: String::new(),
+            reported: Instant::now(),
+            looked_at_tail: Some(Instant::now()),
+        }
+    }
 }
 
 impl Watcher for Attentive {
@@ -314,6 +325,23 @@ impl Watcher for Attentive {
             self.reported = Instant::now();
             activity(&format!("{}: {done} of {total} codes", self.what));
         }
+    }
+
+    fn meanwhile(&mut self, busy: &[Segment]) {
+        if in_recovery() || self.looked_at_tail.is_none_or(|last| last.elapsed() < REPORT) {
+            return;
+        }
+        let mut nested = Attentive {
+            looked_at_tail: None,
+            ..Attentive::new(self.index)
+        };
+        let result = with_index(self.index, |index| {
+            let mut job = job(index, &mut nested, HashSet::new());
+            job.busy = busy.to_vec();
+            job.seal_meanwhile().map_err(|why| warn(index, why))
+        });
+        // What failed once is left to the next run.
+        self.looked_at_tail = matches!(result, Some(Ok(_))).then(Instant::now);
     }
 
     fn must_yield(&mut self) -> bool {
