@@ -116,6 +116,10 @@ fn lists(relation: pg_sys::Oid, at: Locator, id: &ShardId) -> bool {
         }
         let listed =
             compat::locator(index) != at || !crate::am::is_usearch_index(index) || directory::read(index).lists(id);
+        if !listed {
+            // Were the change that dropped the file lost in a crash, the file would be wanted again.
+            directory::flush(index);
+        }
         pg_sys::relation_close(index, LOCK);
         listed
     }
