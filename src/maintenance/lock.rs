@@ -100,17 +100,37 @@ pub fn database_is_wanted() -> bool {
     acquire(tag, pg_sys::RowExclusiveLock, false, Wait::No).is_none()
 }
 
-/// True when somebody waits for a lock on this index that would keep out readers. The caller holds it in
-/// `RowExclusiveLock` mode, so that the mode tried here is another one and is really tried.
+/// True when somebody waits for a lock on this index.
+///
+/// Trying a conflicting mode would not tell: from PostgreSQL 18 on who holds a lock gets it before those that wait.
 pub fn index_is_wanted(index: pg_sys::Oid) -> bool {
-    let mode = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
-    // SAFETY: inside a transaction; released at once.
+    let tag = pg_sys::LOCKTAG {
+        // SAFETY: as above.
+        locktag_field1: unsafe { pg_sys::MyDatabaseId }.to_u32(),
+        locktag_field2: index.to_u32(),
+        locktag_field3: 0,
+        locktag_field4: 0,
+        locktag_type: pg_sys::LockTagType::LOCKTAG_RELATION as u8,
+        locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
+    };
+    let waits = |lock: &pg_sys::LockInstanceData| {
+        let of = &lock.locktag;
+        (of.locktag_type, of.locktag_field1, of.locktag_field2)
+            == (tag.locktag_type, tag.locktag_field1, tag.locktag_field2)
+            && lock.waitLockMode != pg_sys::NoLock as i32
+    };
+    // SAFETY: a valid tag; the copy of the lock table is ours and goes when it has been read.
     unsafe {
-        let free = pg_sys::ConditionalLockRelationOid(index, mode);
-        if free {
-            pg_sys::UnlockRelationOid(index, mode);
+        // Readers and writers lock without the shared table; who has to wait is in it.
+        if pg_sys::LockWaiterCount(&tag) == 0 {
+            return false;
         }
-        !free
+        let all = pg_sys::GetLockStatusData();
+        let locks = std::slice::from_raw_parts((*all).locks, (*all).nelements as usize);
+        let wanted = locks.iter().any(waits);
+        pg_sys::pfree((*all).locks.cast());
+        pg_sys::pfree(all.cast());
+        wanted
     }
 }
 

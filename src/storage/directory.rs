@@ -167,6 +167,16 @@ pub fn try_read(index: pg_sys::Relation) -> Option<Directory> {
     walk(index, &meta).ok()
 }
 
+/// Makes durable what the directory says now.
+pub fn flush(index: pg_sys::Relation) {
+    let meta = LockedBuffer::read(index, META_BLOCK, Lock::Share);
+    // SAFETY: the buffer is pinned and locked.
+    let lsn = unsafe { pg_sys::BufferGetLSNAtomic(meta.raw()) };
+    drop(meta);
+    // SAFETY: a position that has been written; 0 for an index without WAL.
+    unsafe { pg_sys::XLogFlush(lsn) };
+}
+
 /// A copy of the whole directory while the caller holds the metapage.
 fn read_under(index: pg_sys::Relation, meta: &LockedBuffer) -> Directory {
     walk(index, meta).unwrap_or_else(|(block, why)| corrupt_page(&relation_name(index), block, why))

@@ -121,6 +121,10 @@ fn lists(relation: pg_sys::Oid, at: Locator, id: &ShardId) -> bool {
             // If the directory is damaged, nobody knows.
             has_pages && directory::try_read(index).is_none_or(|directory| directory.lists(id))
         };
+        if !listed {
+            // Were the change that dropped the file lost in a crash, the file would be wanted again.
+            directory::flush(index);
+        }
         pg_sys::relation_close(index, LOCK);
         listed
     }

@@ -283,6 +283,11 @@ impl Cluster {
         });
     }
 
+    /// Gives the server a setting from its next start on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((name.into(), value.into()));
+    }
+
     /// Changes a setting for all sessions that begin from now on; None takes it back.
     pub fn set_for_new_sessions(&self, name: &str, value: Option<&str>) {
         let change = value.map_or(format!("RESET {name}"), |value| format!("SET {name} = '{value}'"));

@@ -13,7 +13,7 @@ use cluster_tests::search::{
     assert_complete, assert_no_orphans, assert_same_distances, assert_sound, each, index_client, nearest, seal,
     truth_client,
 };
-use cluster_tests::{Cluster, Random, wait_until};
+use cluster_tests::{Cluster, Random, Shutdown, wait_until};
 use postgres::Client;
 
 use stage::Stage::{self, Chain, Free, Grow, Insert, Leftover, Merge, Move, Seal, Sweep, Vacuum};
@@ -335,4 +335,29 @@ fn stages_of(point: &Point, way: Way) -> Vec<Stage> {
         true => stages.filter(|stage| stage.trigger().is_some()).collect(),
         false => stages.collect(),
     }
+}
+
+/// A merge has changed the directory, but not made that durable; a sweep comes, then the power fails. The files that the
+/// old directory lists must still be there.
+#[test]
+fn sweep_before_a_change_is_durable() {
+    let mut victim = Victim::start(3);
+    // Nobody else makes WAL durable meanwhile.
+    victim.cluster.stop(Shutdown::Fast);
+    victim.cluster.set("wal_writer_delay", "10s");
+    victim.cluster.start_server();
+    let mut client = victim.cluster.client();
+    Merge.prepare(&mut client, false, &mut victim.random);
+    let mut session = victim.cluster.client();
+    arm(&mut session, "shard_after_list:pause");
+    let merge = thread::spawn(move || session.batch_execute(&Merge.statements()).is_ok());
+    wait_until("the merge has changed the directory", || {
+        victim.cluster.log().contains("reached failpoint shard_after_list")
+    });
+    each(&mut client, "SELECT usearch_sweep()");
+    victim.cluster.kill9_postmaster();
+    merge.join().expect("merge");
+    victim.cluster.start_server();
+    assert_sound(&mut victim.cluster.client(), "t_code");
+    assert_no_orphans(&victim.cluster, &mut victim.cluster.client());
 }
