@@ -19,6 +19,55 @@ pub enum Lock {
     Exclusive,
 }
 
+/// A pinned buffer, not locked: its block stays in memory, its contents may change. Unpinned when dropped.
+pub struct PinnedBuffer {
+    buffer: pg_sys::Buffer,
+}
+
+impl PinnedBuffer {
+    /// Pins a block of the main fork.
+    pub fn read(relation: pg_sys::Relation, block: u32) -> Self {
+        Self::read_with(relation, block, std::ptr::null_mut())
+    }
+
+    fn read_with(relation: pg_sys::Relation, block: u32, strategy: pg_sys::BufferAccessStrategy) -> Self {
+        let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
+        let normal = pg_sys::ReadBufferMode::RBM_NORMAL;
+        // SAFETY: the caller holds the relation open; reading a bad block raises an error.
+        let buffer = unsafe { pg_sys::ReadBufferExtended(relation, fork, block, normal, strategy) };
+        PinnedBuffer { buffer }
+    }
+
+    /// Locks it.
+    pub fn lock(self, lock: Lock) -> LockedBuffer {
+        let mode = match lock {
+            Lock::Share => pg_sys::BUFFER_LOCK_SHARE,
+            Lock::Exclusive => pg_sys::BUFFER_LOCK_EXCLUSIVE,
+        };
+        let buffer = self.buffer;
+        std::mem::forget(self);
+        // SAFETY: pinned. An error's abort drops the pin.
+        unsafe { pg_sys::LockBuffer(buffer, mode as i32) };
+        LockedBuffer { buffer }
+    }
+
+    /// Where the page is: for the processor to load it soon, not to be read without a lock.
+    pub fn address(&self) -> *const Page {
+        // SAFETY: the buffer is pinned.
+        unsafe { pg_sys::BufferGetPage(self.buffer).cast() }
+    }
+}
+
+impl Drop for PinnedBuffer {
+    fn drop(&mut self) {
+        // As for a locked buffer below.
+        if !std::thread::panicking() {
+            // SAFETY: pinned by us.
+            unsafe { pg_sys::ReleaseBuffer(self.buffer) };
+        }
+    }
+}
+
 /// A pinned, locked buffer. Unlocked and unpinned when dropped.
 pub struct LockedBuffer {
     buffer: pg_sys::Buffer,
@@ -37,18 +86,7 @@ impl LockedBuffer {
         lock: Lock,
         strategy: pg_sys::BufferAccessStrategy,
     ) -> Self {
-        // SAFETY: the caller holds the relation open; reading a bad block raises an error.
-        unsafe {
-            let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
-            let normal = pg_sys::ReadBufferMode::RBM_NORMAL;
-            let buffer = pg_sys::ReadBufferExtended(relation, fork, block, normal, strategy);
-            let mode = match lock {
-                Lock::Share => pg_sys::BUFFER_LOCK_SHARE,
-                Lock::Exclusive => pg_sys::BUFFER_LOCK_EXCLUSIVE,
-            };
-            pg_sys::LockBuffer(buffer, mode as i32);
-            LockedBuffer { buffer }
-        }
+        PinnedBuffer::read_with(relation, block, strategy).lock(lock)
     }
 
     /// A block that nobody uses, zeroed, pinned and locked. The relation grows until it has this block; it may have it

@@ -56,37 +56,121 @@ unsafe fn pair<P: Popcount, const JACCARD: bool>(a: *const u8, b: *const u8, m: 
     }
 }
 
-/// Keys of a contiguous column of codes; the tail of `out` without a code gets `u32::MAX`, as a length of 0 does.
+/// Bytes of one entry of a column: a heap TID, and the code's length in the last two.
+pub(crate) const ENTRY_BYTES: usize = 8;
+
+/// The two columns of a log page: codes from the front, zero-padded to the stride, and entries from the back.
+#[derive(Clone, Copy)]
+pub struct Column<'a> {
+    codes: &'a [u8],
+    stride: usize,
+    entries: &'a [u8],
+    count: usize,
+    ahead: Ahead,
+}
+
+/// Where codes and entries will be read next, for the processor to load them meanwhile: the start of the codes and the
+/// end of the entries, or null.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead {
+    pub(crate) codes: *const u8,
+    pub(crate) entries: *const u8,
+}
+
+impl Ahead {
+    /// Nothing.
+    pub(crate) const NONE: Ahead = Ahead {
+        codes: std::ptr::null(),
+        entries: std::ptr::null(),
+    };
+}
+
+impl<'a> Column<'a> {
+    /// Code `i` is at the start of `codes[i * stride..]`. The last 8 bytes of `entries` belong to code 0, the 8 before
+    /// them to code 1, and so on; the last two of these are the code's length in bytes, little-endian. What has no
+    /// counterpart is left out.
+    pub fn new(codes: &'a [u8], stride: usize, entries: &'a [u8]) -> Self {
+        let cells = codes.len().checked_div(stride).unwrap_or(0);
+        let count = cells.min(entries.len() / ENTRY_BYTES);
+        Self {
+            codes: &codes[..count * stride],
+            stride,
+            entries: &entries[entries.len() - count * ENTRY_BYTES..],
+            count,
+            ahead: Ahead::NONE,
+        }
+    }
+
+    /// While this column is looked at, another one is on its way into the processor's cache, as far as that pays.
+    pub(crate) fn ahead(self, ahead: Ahead) -> Self {
+        Self { ahead, ..self }
+    }
+
+    /// Asks the processor to load what will be read next where this column has the given code.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, code: usize, count: usize) {
+        const LINE: usize = 64;
+        let (codes, entries) = (self.ahead.codes, self.ahead.entries);
+        if !codes.is_null() {
+            for at in (0..count * self.stride).step_by(LINE) {
+                prefetch_at(codes.wrapping_add(code * self.stride + at));
+            }
+        }
+        if !entries.is_null() {
+            prefetch_at(entries.wrapping_sub((code + count) * ENTRY_BYTES));
+        }
+    }
+
+    /// Number of codes.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// `count` codes.
+    #[inline(always)]
+    pub(super) fn codes(&self) -> &'a [u8] {
+        self.codes
+    }
+
+    /// Entries of as many codes, the last one first.
+    #[inline(always)]
+    pub(super) fn entries(&self) -> &'a [u8] {
+        self.entries
+    }
+}
+
+/// Adds the numbers of codes whose key is at most `worst` to `near`.
 ///
 /// # Safety
 /// The processor has the instruction set of `P`.
 #[inline(always)]
-pub(crate) unsafe fn column<P: Popcount, const JACCARD: bool>(
+pub(crate) unsafe fn near<P: Popcount, const JACCARD: bool>(
     query: &[u8],
-    codes: &[u8],
-    stride: usize,
-    lengths: &[u16],
-    out: &mut [u32],
+    column: Column<'_>,
+    worst: u32,
+    near: &mut Vec<u32>,
 ) {
-    let count = codes
-        .len()
-        .checked_div(stride)
-        .unwrap_or(0)
-        .min(lengths.len())
-        .min(out.len());
-    let (out, rest) = out.split_at_mut(count);
-    rest.fill(u32::MAX);
-    let limit = query.len().min(stride);
+    let limit = query.len().min(column.stride);
     let mut done = 0;
-    if !JACCARD && stride == 32 {
+    if !JACCARD && column.stride == 32 {
         // SAFETY: promised by the caller.
-        done = unsafe { P::nphd_keys_32(query, codes, lengths, out) };
+        done = unsafe { P::nphd_near_32(query, column, worst, near) };
     }
-    for (i, (key, &length)) in out.iter_mut().zip(lengths).enumerate().skip(done) {
-        let m = usize::from(length).min(limit);
-        // SAFETY: `i < count` and `m <= stride`, so the code lies inside `codes`; `m <= query.len()`.
-        let distance = unsafe { pair::<P, JACCARD>(query.as_ptr(), codes.as_ptr().add(i * stride), m) };
-        *key = if length == 0 { u32::MAX } else { distance };
+    let entries = column.entries.rchunks_exact(ENTRY_BYTES).skip(done);
+    for (slot, entry) in (done..column.count).zip(entries) {
+        let length = usize::from(u16::from_le_bytes([entry[6], entry[7]]));
+        // SAFETY: a column has `count` codes, and the length is cut to the stride and to the query.
+        let key = unsafe {
+            pair::<P, JACCARD>(
+                query.as_ptr(),
+                column.codes.as_ptr().add(slot * column.stride),
+                length.min(limit),
+            )
+        };
+        // Both asked without a branch for each: nearly always the key is too large.
+        if (key <= worst) & (length != 0) {
+            near.push(slot as u32);
+        }
     }
 }
 
@@ -172,14 +256,22 @@ pub(crate) const fn length_bytes(max_code_bytes: usize) -> usize {
 /// Asks the processor to load the cache line of `bytes[offset]`; does nothing where that is out of range.
 #[inline(always)]
 pub(crate) fn prefetch<T>(items: &[T], offset: usize) {
-    #[cfg(target_arch = "x86_64")]
     if let Some(item) = items.get(offset) {
+        prefetch_at(item);
+    }
+}
+
+/// Asks the processor to load a cache line. The address need not be valid.
+#[inline(always)]
+pub(crate) fn prefetch_at<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch never faults, and SSE is part of x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(item).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (items, offset);
+    let _ = at;
 }
 
 /// Keys of the rows `ids`; `u32::MAX` for an id out of range.
