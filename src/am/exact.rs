@@ -28,10 +28,19 @@ pub struct Found {
     pub tid: Tid,
 }
 
+impl Found {
+    /// Orders as the fields do, as one number.
+    fn order(&self) -> u128 {
+        u128::from(self.key) << 64 | u128::from(self.position)
+    }
+}
+
 /// Rows of the first pass.
 const FIRST_BATCH: usize = 128;
 /// Each pass finds so many times more rows than the one before.
 const GROWTH: usize = 8;
+/// Entries of a page that tell whether it has short codes: those in the page's last cache line.
+const SAMPLE: usize = 6;
 /// So many entries of a page that are near enough, and those of the next page are worth loading ahead.
 const MANY: usize = 8;
 /// Rows of one pass at most: bounds the memory of a scan (48 bytes each).
@@ -95,7 +104,7 @@ impl ExactStream {
         pass.trim();
         self.complete = pass.nearest.len() < self.batch;
         self.found = pass.nearest;
-        self.found.sort_unstable_by(|a, b| b.cmp(a));
+        self.found.sort_unstable_by_key(|found| !found.order());
         self.batch = (self.batch * GROWTH).min(MAX_BATCH);
         Ok(())
     }
@@ -120,8 +129,10 @@ impl Pass<'_> {
     /// Looks at a page; `next` is the one that comes next, or null.
     fn page(&mut self, block: u32, page: &LogPage<'_>, next: *const Page) {
         let mut near = std::mem::take(&mut self.near);
-        let column = page.column_ahead(next, self.many);
-        self.query.near(column, self.worst, &mut near);
+        // The entries of far codes as long as the query are not read.
+        let is_short = |slot| page.code_len(slot) < self.query.code().len().min(page.stride());
+        let entries = self.many || (0..SAMPLE).any(is_short);
+        self.query.near(page.column_ahead(next, entries), self.worst, &mut near);
         self.many = near.len() > MANY;
         for slot in near.drain(..).map(|slot| slot as usize) {
             let key = page.code(slot).map(|code| self.query.key(code));
@@ -147,7 +158,7 @@ impl Pass<'_> {
     /// Keeps the nearest ones only, as many as are wanted.
     fn trim(&mut self) {
         if self.nearest.len() > self.limit {
-            let (_, farthest, _) = self.nearest.select_nth_unstable(self.limit - 1);
+            let (_, farthest, _) = self.nearest.select_nth_unstable_by_key(self.limit - 1, Found::order);
             self.worst = farthest.key;
             self.nearest.truncate(self.limit);
         }
