@@ -42,7 +42,7 @@ const GROWTH: usize = 8;
 /// Entries of a page that tell whether it has short codes: those in the page's last cache line.
 const SAMPLE: usize = 6;
 /// So many entries of a page that are near enough, and those of the next page are worth loading ahead.
-const MANY: usize = 8;
+const MANY: usize = 1;
 /// Rows of one pass at most: bounds the memory of a scan (48 bytes each).
 const MAX_BATCH: usize = 1 << 18;
 
@@ -132,7 +132,8 @@ impl Pass<'_> {
         // The entries of far codes as long as the query are not read.
         let is_short = |slot| page.code_len(slot) < self.query.code().len().min(page.stride());
         let entries = self.many || (0..SAMPLE).any(is_short);
-        self.query.near(page.column_ahead(next, entries), self.worst, &mut near);
+        self.query
+            .near(page.column_before(next, entries), self.worst, &mut near);
         self.many = near.len() > MANY;
         for slot in near.drain(..).map(|slot| slot as usize) {
             let key = page.code(slot).map(|code| self.query.key(code));

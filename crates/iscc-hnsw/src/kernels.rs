@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 
 use crate::distance::Metric;
 pub use loops::Column;
-pub(crate) use loops::{Ahead, ENTRY_BYTES, Rows, jaccard_key, length_bytes, nphd_key, prefetch, prefetch_at};
+pub(crate) use loops::{ENTRY_BYTES, Rows, jaccard_key, length_bytes, nphd_key, prefetch, prefetch_at};
 
 /// The primitives of one instruction set.
 pub(crate) trait Popcount {

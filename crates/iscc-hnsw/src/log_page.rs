@@ -10,7 +10,7 @@
 //! code's length in bytes (0: a NULL). The number of entries follows from `pd_lower`. An entry is
 //! dead when its TID's offset number is 0; its code stays.
 
-use crate::kernels::{self, Ahead, Column};
+use crate::kernels::{self, Column};
 use crate::page::{self, HEADER_BYTES, OPEN, PAGE_BYTES, PageError, PageKind, PageTail, TAIL_OFFSET};
 
 /// Bytes of one entry in the second column.
@@ -96,18 +96,15 @@ impl<'a> LogPage<'a> {
         Column::new(codes, self.stride, self.entries())
     }
 
-    /// Both columns, while `next` is on its way into the processor's cache: its codes, and if asked for its entries. That
-    /// page need not be valid.
-    pub fn column_ahead(&self, next: *const [u8; PAGE_BYTES], entries: bool) -> Column<'a> {
-        let page = next.cast::<u8>();
-        let mut ahead = Ahead::NONE;
-        if !page.is_null() {
-            ahead.codes = page.wrapping_add(HEADER_BYTES);
-            if entries {
-                ahead.entries = page.wrapping_add(TAIL_OFFSET);
-            }
+    /// Both columns, with the page that is looked at next (or null): its codes are loaded ahead, and if asked for its
+    /// entries.
+    pub fn column_before(&self, next: *const [u8; PAGE_BYTES], with_entries: bool) -> Column<'a> {
+        let (column, page) = (self.column(), next.cast::<u8>());
+        if page.is_null() {
+            return column;
         }
-        self.column().ahead(ahead)
+        let (codes, entries) = (page.wrapping_add(HEADER_BYTES), page.wrapping_add(TAIL_OFFSET));
+        column.with_next(codes, entries, with_entries)
     }
 
     /// The column of entries, the last one first.

@@ -190,7 +190,7 @@ pub(super) unsafe fn nphd_near(query: &[u8], column: Column<'_>, worst: u32, nea
     let query = unsafe { Prepared::new(query, worst) };
     let blocks = column.codes().chunks_exact(BLOCK * STRIDE);
     for (codes, entries) in blocks.zip(column.entries().rchunks_exact(BLOCK * ENTRY_BYTES)) {
-        column.prefetch(done, BLOCK);
+        column.prefetch_next(done, BLOCK);
         // SAFETY: both have a block, and all accesses are to these.
         let mask = unsafe {
             let pair = |k: usize| _mm512_loadu_si512(codes.as_ptr().add(k * 2 * STRIDE).cast());

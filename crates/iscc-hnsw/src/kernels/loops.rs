@@ -69,20 +69,15 @@ pub struct Column<'a> {
     ahead: Ahead,
 }
 
-/// Where codes and entries will be read next, for the processor to load them meanwhile: the start of the codes and the
-/// end of the entries, or null.
+/// Where codes and entries will be read next, for the processor to load them meanwhile. The addresses need not be valid.
 #[derive(Clone, Copy)]
-pub(crate) struct Ahead {
-    pub(crate) codes: *const u8,
-    pub(crate) entries: *const u8,
-}
-
-impl Ahead {
-    /// Nothing.
-    pub(crate) const NONE: Ahead = Ahead {
-        codes: std::ptr::null(),
-        entries: std::ptr::null(),
-    };
+struct Ahead {
+    /// Start of the codes.
+    codes: *const u8,
+    /// End of the entries.
+    entries: *const u8,
+    /// Bytes of an entry, or 0 for none to be loaded.
+    entry_bytes: usize,
 }
 
 impl<'a> Column<'a> {
@@ -97,28 +92,36 @@ impl<'a> Column<'a> {
             stride,
             entries: &entries[entries.len() - count * ENTRY_BYTES..],
             count,
-            ahead: Ahead::NONE,
+            ahead: Ahead {
+                codes: codes.as_ptr(),
+                entries: codes.as_ptr(),
+                entry_bytes: 0,
+            },
         }
     }
 
-    /// While this column is looked at, another one is on its way into the processor's cache, as far as that pays.
-    pub(crate) fn ahead(self, ahead: Ahead) -> Self {
+    /// While this column is looked at, another one of the same stride is on its way into the processor's cache, as far as
+    /// that pays: from the start of its codes on, and if asked for from the end of its entries. The addresses need not be
+    /// valid.
+    pub fn with_next(self, codes: *const u8, entries: *const u8, with_entries: bool) -> Self {
+        let entry_bytes = if with_entries { ENTRY_BYTES } else { 0 };
+        let ahead = Ahead {
+            codes,
+            entries,
+            entry_bytes,
+        };
         Self { ahead, ..self }
     }
 
-    /// Asks the processor to load what will be read next where this column has the given code.
+    /// Asks the processor to load of the next column what this one has as `count` codes, at most a cache line of entries.
     #[inline(always)]
-    pub(super) fn prefetch(&self, code: usize, count: usize) {
+    pub(super) fn prefetch_next(&self, first: usize, count: usize) {
         const LINE: usize = 64;
-        let (codes, entries) = (self.ahead.codes, self.ahead.entries);
-        if !codes.is_null() {
-            for at in (0..count * self.stride).step_by(LINE) {
-                prefetch_at(codes.wrapping_add(code * self.stride + at));
-            }
+        for at in (0..count * self.stride).step_by(LINE) {
+            prefetch_at(self.ahead.codes.wrapping_add(first * self.stride + at));
         }
-        if !entries.is_null() {
-            prefetch_at(entries.wrapping_sub((code + count) * ENTRY_BYTES));
-        }
+        let entries = (first + count) * self.ahead.entry_bytes;
+        prefetch_at(self.ahead.entries.wrapping_sub(entries));
     }
 
     /// Number of codes.
