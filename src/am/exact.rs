@@ -6,7 +6,7 @@ use iscc_hnsw::log_page::{LogPage, Tid, is_alive};
 use pgrx::pg_sys;
 
 use super::returned::Returned;
-use crate::storage::buffer::Page;
+use crate::storage::buffer::{Page, Recent};
 use crate::storage::log::{self, Mismatch};
 
 /// Where an entry is: block and slot in one number, in log order.
@@ -98,9 +98,13 @@ impl ExactStream {
             many: false,
             near: Vec::new(),
         };
+        let mut recent = Recent::of(index);
         for segment in &self.segments {
-            log::for_each_page_ahead(index, segment, |block, page, next| pass.page(block, page, next))?;
+            log::for_each_page_ahead(index, segment, &mut recent, |block, page, next| {
+                pass.page(block, page, next)
+            })?;
         }
+        recent.keep();
         pass.trim();
         self.complete = pass.nearest.len() < self.batch;
         self.found = pass.nearest;

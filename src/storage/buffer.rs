@@ -1,8 +1,11 @@
 //! Pinned and locked buffers that release themselves.
 
+use std::cell::RefCell;
+
 use iscc_hnsw::page::PAGE_BYTES;
 use pgrx::pg_sys;
 
+use crate::compat::{Locator, locator, read_recent_buffer};
 use crate::error::corrupt_page;
 
 /// A whole page.
@@ -19,14 +22,73 @@ pub enum Lock {
     Exclusive,
 }
 
+/// Which buffers the blocks of one relation were in when this backend read them last: where they are still, most of the
+/// cost of finding them is saved.
+#[derive(Default)]
+pub struct Recent {
+    of: Option<Locator>,
+    /// By block; 0 is no buffer.
+    buffers: Vec<pg_sys::Buffer>,
+    pass: u32,
+}
+
+/// Blocks that are remembered at most, for 256 kB of memory.
+const MOST_REMEMBERED_BLOCKS: usize = 1 << 16;
+
+/// One in so many blocks is looked for as others do, another one in each pass: only that counts as a use of the buffer
+/// when PostgreSQL decides what to evict.
+const LOOK_UP_EVERY: u32 = 8;
+
+thread_local! {
+    static RECENT: RefCell<Recent> = RefCell::default();
+}
+
+impl Recent {
+    /// What this backend remembers of a relation that it is about to read. Nothing if it has read another one meanwhile.
+    pub fn of(relation: pg_sys::Relation) -> Self {
+        let of = Some(locator(relation));
+        let mut recent = RECENT.take();
+        if recent.of != of {
+            recent.buffers.clear();
+            recent.of = of;
+        }
+        recent.pass = recent.pass.wrapping_add(1);
+        recent
+    }
+
+    /// Keeps it for the next time.
+    pub fn keep(self) {
+        RECENT.set(self);
+    }
+
+    /// Pins a block of the relation's main fork.
+    pub fn pin(&mut self, relation: pg_sys::Relation, block: u32) -> PinnedBuffer {
+        let at = block as usize;
+        if let Some(&buffer) = self.buffers.get(at)
+            && buffer != 0
+            && !block.wrapping_add(self.pass).is_multiple_of(LOOK_UP_EVERY)
+            && read_recent_buffer(relation, block, buffer)
+        {
+            return PinnedBuffer { buffer };
+        }
+        let pinned = PinnedBuffer::read(relation, block);
+        if at < MOST_REMEMBERED_BLOCKS {
+            if at >= self.buffers.len() {
+                self.buffers.resize(at + 1, 0);
+            }
+            self.buffers[at] = pinned.buffer;
+        }
+        pinned
+    }
+}
+
 /// A pinned buffer, not locked: its block stays in memory, its contents may change. Unpinned when dropped.
 pub struct PinnedBuffer {
     buffer: pg_sys::Buffer,
 }
 
 impl PinnedBuffer {
-    /// Pins a block of the main fork.
-    pub fn read(relation: pg_sys::Relation, block: u32) -> Self {
+    fn read(relation: pg_sys::Relation, block: u32) -> Self {
         Self::read_with(relation, block, std::ptr::null_mut())
     }
 

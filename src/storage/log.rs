@@ -6,7 +6,7 @@ use iscc_hnsw::page::PageError;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::buffer::{Lock, LockedBuffer, Page, PinnedBuffer, relation_name};
+use super::buffer::{Lock, LockedBuffer, Page, Recent, relation_name};
 use super::directory::{self, Limits, Room};
 use super::update::{Logging, critical, log_in_place, needs_wal};
 use crate::error::{corrupt_page, report};
@@ -162,10 +162,11 @@ pub fn for_each_page(
 pub fn for_each_page_ahead(
     index: pg_sys::Relation,
     segment: &Segment,
+    recent: &mut Recent,
     mut visit: impl FnMut(u32, &LogPage<'_>, *const Page),
 ) -> Result<(), Mismatch> {
     let mut blocks = segment.blocks();
-    let mut pin_next = || blocks.next().map(|block| (block, PinnedBuffer::read(index, block)));
+    let mut pin_next = || blocks.next().map(|block| (block, recent.pin(index, block)));
     let mut next = pin_next();
     while let Some((block, pinned)) = next {
         pgrx::check_for_interrupts!();
