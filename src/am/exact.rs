@@ -59,7 +59,8 @@ pub struct ExactStream {
 
 impl ExactStream {
     /// Scans these segments, nothing read yet. `expected` rows are probably wanted.
-    pub fn new(segments: Vec<Segment>, expected: usize) -> Self {
+    pub fn new(mut segments: Vec<Segment>, expected: usize) -> Self {
+        segments.sort_unstable_by_key(|segment| segment.start_block.get());
         let complete = segments.is_empty();
         let batch = expected.clamp(FIRST_BATCH, MAX_BATCH);
         ExactStream {
@@ -92,13 +93,13 @@ impl ExactStream {
             skip,
             after: self.after,
             limit: self.batch,
-            // One less than the key of a NULL, which is no distance.
-            worst: u32::MAX - 1,
+            below: u32::MAX,
             nearest: Vec::new(),
             many: false,
             near: Vec::new(),
         };
-        let mut recent = Recent::of(index);
+        let first_block = self.segments.first().map_or(0, |first| first.start_block.get());
+        let mut recent = Recent::of(index, first_block);
         for segment in &self.segments {
             log::for_each_page_ahead(index, segment, &mut recent, |block, page, next| {
                 pass.page(block, page, next)
@@ -119,8 +120,8 @@ struct Pass<'a> {
     skip: &'a Returned,
     after: Option<(u32, Position)>,
     limit: usize,
-    /// Keys above this one need not be looked at.
-    worst: u32,
+    /// Only smaller keys are looked at: of equal ones the first in the log counts, and pages come in that order.
+    below: u32,
     /// The nearest so far and up to as many others, in no order.
     nearest: Vec<Found>,
     /// The last page had many that were near enough.
@@ -137,12 +138,12 @@ impl Pass<'_> {
         let is_short = |slot| page.code_len(slot) < self.query.code().len().min(page.stride());
         let entries = self.many || (0..SAMPLE).any(is_short);
         self.query
-            .near(page.column_before(next, entries), self.worst, &mut near);
+            .near(page.column_before(next, entries), self.below, &mut near);
         self.many = near.len() > MANY;
         for slot in near.drain(..).map(|slot| slot as usize) {
             let key = page.code(slot).map(|code| self.query.key(code));
-            // The worst key may have become smaller meanwhile.
-            if let Some(key) = key.filter(|&key| key <= self.worst) {
+            // The bound may have become smaller meanwhile.
+            if let Some(key) = key.filter(|&key| key < self.below) {
                 self.offer(key, position(block, slot), page.tid(slot));
             }
         }
@@ -164,7 +165,7 @@ impl Pass<'_> {
     fn trim(&mut self) {
         if self.nearest.len() > self.limit {
             let (_, farthest, _) = self.nearest.select_nth_unstable_by_key(self.limit - 1, Found::order);
-            self.worst = farthest.key;
+            self.below = farthest.key;
             self.nearest.truncate(self.limit);
         }
     }

@@ -26,8 +26,8 @@ pub enum Lock {
 /// cost of finding them is saved.
 #[derive(Default)]
 pub struct Recent {
-    of: Option<Locator>,
-    /// By block; 0 is no buffer.
+    of: Option<(Locator, u32)>,
+    /// By block, from the first one on that is remembered; 0 is no buffer.
     buffers: Vec<pg_sys::Buffer>,
     pass: u32,
 }
@@ -44,9 +44,10 @@ thread_local! {
 }
 
 impl Recent {
-    /// What this backend remembers of a relation that it is about to read. Nothing if it has read another one meanwhile.
-    pub fn of(relation: pg_sys::Relation) -> Self {
-        let of = Some(locator(relation));
+    /// What this backend remembers of a relation that it is about to read from this block on. Nothing if it has read
+    /// another one meanwhile.
+    pub fn of(relation: pg_sys::Relation, first_block: u32) -> Self {
+        let of = Some((locator(relation), first_block));
         let mut recent = RECENT.take();
         if recent.of != of {
             recent.buffers.clear();
@@ -63,7 +64,8 @@ impl Recent {
 
     /// Pins a block of the relation's main fork.
     pub fn pin(&mut self, relation: pg_sys::Relation, block: u32) -> PinnedBuffer {
-        let at = block as usize;
+        let first = self.of.map_or(0, |(_, first)| first);
+        let at = block.wrapping_sub(first) as usize;
         if let Some(&buffer) = self.buffers.get(at)
             && buffer != 0
             && !block.wrapping_add(self.pass).is_multiple_of(LOOK_UP_EVERY)
@@ -88,7 +90,8 @@ pub struct PinnedBuffer {
 }
 
 impl PinnedBuffer {
-    fn read(relation: pg_sys::Relation, block: u32) -> Self {
+    /// Pins a block of the main fork.
+    pub fn read(relation: pg_sys::Relation, block: u32) -> Self {
         Self::read_with(relation, block, std::ptr::null_mut())
     }
 

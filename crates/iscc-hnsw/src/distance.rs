@@ -114,12 +114,12 @@ impl Query {
         }
     }
 
-    /// Adds the numbers of codes in a column whose key is at most `worst` to `near`, in ascending order. A code without
+    /// Adds the numbers of codes in a column whose key is less than `below` to `near`, in ascending order. A code without
     /// bytes (a NULL) is never among them; a length above the stride counts as the stride.
     ///
     /// A code is meant to be followed by zeros up to the stride. One that is not, on a damaged page, may be compared in
     /// its whole cell instead.
-    pub fn near(&self, column: Column<'_>, worst: u32, near: &mut Vec<u32>) {
-        self.kernel.near(self.metric, &self.code, column, worst, near);
+    pub fn near(&self, column: Column<'_>, below: u32, near: &mut Vec<u32>) {
+        self.kernel.near(self.metric, &self.code, column, below, near);
     }
 }

@@ -33,13 +33,13 @@ pub(crate) trait Popcount {
     /// As for [`Popcount::xor`].
     unsafe fn and_or(a: *const u8, b: *const u8, m: usize) -> (u32, u32);
 
-    /// Adds to `near` the numbers of codes with an NPHD key of at most `worst`, in a column of codes 32 bytes apart, from
-    /// the first one to where the instruction set has no better way than one by one; the number of codes looked at.
+    /// Adds to `near` the numbers of codes with an NPHD key less than `below`, in a column of codes 32 bytes apart, from the
+    /// first one to where the instruction set has no better way than one by one; the number of codes looked at.
     ///
     /// # Safety
-    /// The processor has the instruction set.
+    /// The processor has the instruction set, and `below` is not 0.
     #[inline(always)]
-    unsafe fn nphd_near_32(_query: &[u8], _column: Column<'_>, _worst: u32, _near: &mut Vec<u32>) -> usize {
+    unsafe fn nphd_near_32(_query: &[u8], _column: Column<'_>, _below: u32, _near: &mut Vec<u32>) -> usize {
         0
     }
 }
@@ -82,11 +82,11 @@ macro_rules! kernel_table {
             pub(super) unsafe fn near<const JACCARD: bool>(
                 query: &[u8],
                 column: loops::Column<'_>,
-                worst: u32,
+                below: u32,
                 near: &mut Vec<u32>,
             ) {
                 // SAFETY: the caller vouches for the instruction set.
-                unsafe { loops::near::<$ops, JACCARD>(query, column, worst, near) }
+                unsafe { loops::near::<$ops, JACCARD>(query, column, below, near) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -178,9 +178,9 @@ impl Kernel {
     }
 
     /// What [`Query::near`](crate::distance::Query::near) does, with this kernel.
-    pub fn near(self, metric: Metric, query: &[u8], column: Column<'_>, worst: u32, near: &mut Vec<u32>) {
+    pub fn near(self, metric: Metric, query: &[u8], column: Column<'_>, below: u32, near: &mut Vec<u32>) {
         // SAFETY: a column's bounds are checked; a `Kernel` exists only for a detected instruction set.
-        unsafe { (self.0.near[metric as usize])(query, column, worst, near) }
+        unsafe { (self.0.near[metric as usize])(query, column, below, near) }
     }
 
     /// Keys of the rows `ids`; `u32::MAX` for an id out of range.

@@ -96,9 +96,9 @@ impl Popcount for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn nphd_near_32(query: &[u8], column: Column<'_>, worst: u32, near: &mut Vec<u32>) -> usize {
+    unsafe fn nphd_near_32(query: &[u8], column: Column<'_>, below: u32, near: &mut Vec<u32>) -> usize {
         // SAFETY: promised by the caller.
-        unsafe { super::avx512_column::nphd_near(query, column, worst, near) }
+        unsafe { super::avx512_column::nphd_near(query, column, below, near) }
     }
 }
 

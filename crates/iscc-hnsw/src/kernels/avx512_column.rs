@@ -53,7 +53,7 @@ struct Prepared {
     length: __m512i,
     /// Bits beyond those bytes.
     beyond: __m512i,
-    /// One more than the worst key that is near enough, in every lane.
+    /// The least key that is too far, in every lane.
     too_far: __m512i,
     /// Most bits that may differ in a code as long as the query or longer.
     most: __m512i,
@@ -76,7 +76,7 @@ impl Prepared {
     /// # Safety
     /// The processor has the features of [`nphd_near`].
     #[inline(always)]
-    unsafe fn new(query: &[u8], worst: u32) -> Self {
+    unsafe fn new(query: &[u8], below: u32) -> Self {
         let m = query.len().min(STRIDE);
         let (mut padded, mut last_byte) = ([0u8; STRIDE], [0u8; STRIDE]);
         padded[..m].copy_from_slice(&query[..m]);
@@ -89,7 +89,7 @@ impl Prepared {
         unsafe {
             let twice = |bytes: [u8; STRIDE]| _mm512_broadcast_i64x4(_mm256_loadu_si256(bytes.as_ptr().cast()));
             let bits = _mm512_set1_epi64(8 * m as i64);
-            let too_far = _mm512_set1_epi64(i64::from(worst) + 1);
+            let too_far = _mm512_set1_epi64(i64::from(below));
             Self {
                 code: twice(padded),
                 last_byte: twice(last_byte),
@@ -175,19 +175,19 @@ fn push(near: &mut Vec<u32>, first: usize, mut mask: u8) {
     }
 }
 
-/// Adds to `near` the numbers of codes with a key of at most `worst`, among whole blocks of codes from the start of a
+/// Adds to `near` the numbers of codes with a key less than `below`, among whole blocks of codes from the start of a
 /// column; the number of these codes.
 ///
 /// Most codes end with a byte that is not zero, and in a page codes are padded with zeros. So the lengths are looked at
 /// only in blocks where a code has a zero byte where the query ends: this saves a fifth of the memory traffic.
 ///
 /// # Safety
-/// The processor has AVX-512F, BW, DQ, VL and VPOPCNTDQ.
+/// `below` is not 0, and the processor has AVX-512F, BW, DQ, VL and VPOPCNTDQ.
 #[inline(always)]
-pub(super) unsafe fn nphd_near(query: &[u8], column: Column<'_>, worst: u32, near: &mut Vec<u32>) -> usize {
+pub(super) unsafe fn nphd_near(query: &[u8], column: Column<'_>, below: u32, near: &mut Vec<u32>) -> usize {
     let mut done = 0;
     // SAFETY: promised by the caller.
-    let query = unsafe { Prepared::new(query, worst) };
+    let query = unsafe { Prepared::new(query, below) };
     let blocks = column.codes().chunks_exact(BLOCK * STRIDE);
     for (codes, entries) in blocks.zip(column.entries().rchunks_exact(BLOCK * ENTRY_BYTES)) {
         column.prefetch_next(done, BLOCK);

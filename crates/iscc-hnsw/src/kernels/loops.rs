@@ -142,7 +142,7 @@ impl<'a> Column<'a> {
     }
 }
 
-/// Adds the numbers of codes whose key is at most `worst` to `near`.
+/// Adds the numbers of codes whose key is less than `below` to `near`.
 ///
 /// # Safety
 /// The processor has the instruction set of `P`.
@@ -150,14 +150,17 @@ impl<'a> Column<'a> {
 pub(crate) unsafe fn near<P: Popcount, const JACCARD: bool>(
     query: &[u8],
     column: Column<'_>,
-    worst: u32,
+    below: u32,
     near: &mut Vec<u32>,
 ) {
+    if below == 0 {
+        return;
+    }
     let limit = query.len().min(column.stride);
     let mut done = 0;
     if !JACCARD && column.stride == 32 {
         // SAFETY: promised by the caller.
-        done = unsafe { P::nphd_near_32(query, column, worst, near) };
+        done = unsafe { P::nphd_near_32(query, column, below, near) };
     }
     let entries = column.entries.rchunks_exact(ENTRY_BYTES).skip(done);
     for (slot, entry) in (done..column.count).zip(entries) {
@@ -171,7 +174,7 @@ pub(crate) unsafe fn near<P: Popcount, const JACCARD: bool>(
             )
         };
         // Both asked without a branch for each: nearly always the key is too large.
-        if (key <= worst) & (length != 0) {
+        if (key < below) & (length != 0) {
             near.push(slot as u32);
         }
     }
