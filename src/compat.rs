@@ -38,6 +38,18 @@ pub fn locator(relation: pg_sys::Relation) -> Locator {
     }
 }
 
+/// Pins a block of the main fork if this buffer holds it, without looking for it.
+pub fn read_recent_buffer(relation: pg_sys::Relation, block: u32, recent: pg_sys::Buffer) -> bool {
+    let main = pg_sys::ForkNumber::MAIN_FORKNUM;
+    // SAFETY: the caller holds the relation open; the buffer is one that this backend was given.
+    unsafe {
+        #[cfg(feature = "pg15")]
+        return pg_sys::ReadRecentBuffer((*relation).rd_node, main, block, recent);
+        #[cfg(not(feature = "pg15"))]
+        return pg_sys::ReadRecentBuffer((*relation).rd_locator, main, block, recent);
+    }
+}
+
 /// True when the current user owns the relation.
 pub fn owns_relation(relation: pg_sys::Oid) -> bool {
     // SAFETY: reads catalogs inside a transaction.

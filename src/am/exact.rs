@@ -1,13 +1,12 @@
 //! Exact search: every code of some segments, from the log, nearest first.
 
-use std::collections::BinaryHeap;
-
 use iscc_hnsw::directory::Segment;
 use iscc_hnsw::distance::Query;
 use iscc_hnsw::log_page::{LogPage, Tid, is_alive};
 use pgrx::pg_sys;
 
 use super::returned::Returned;
+use crate::storage::buffer::{Page, Recent};
 use crate::storage::log::{self, Mismatch};
 
 /// Where an entry is: block and slot in one number, in log order.
@@ -29,13 +28,22 @@ pub struct Found {
     pub tid: Tid,
 }
 
+impl Found {
+    /// Orders as the fields do, as one number.
+    fn order(&self) -> u128 {
+        u128::from(self.key) << 64 | u128::from(self.position)
+    }
+}
+
 /// Rows of the first pass.
 const FIRST_BATCH: usize = 128;
 /// Each pass finds so many times more rows than the one before.
 const GROWTH: usize = 8;
-/// Keys looked at together.
-const CHUNK: usize = 16;
-/// Rows of one pass at most: bounds the memory of a scan (24 bytes each).
+/// Entries of a page that tell whether it has short codes: those in the page's last cache line.
+const SAMPLE: usize = 6;
+/// So many entries of a page that are near enough, and those of the next page are worth loading ahead.
+const MANY: usize = 1;
+/// Rows of one pass at most: bounds the memory of a scan (48 bytes each).
 const MAX_BATCH: usize = 1 << 18;
 
 /// A stream of entries, nearest first. Each pass over the log keeps the nearest ones that come
@@ -51,7 +59,8 @@ pub struct ExactStream {
 
 impl ExactStream {
     /// Scans these segments, nothing read yet. `expected` rows are probably wanted.
-    pub fn new(segments: Vec<Segment>, expected: usize) -> Self {
+    pub fn new(mut segments: Vec<Segment>, expected: usize) -> Self {
+        segments.sort_unstable_by_key(|segment| segment.start_block.get());
         let complete = segments.is_empty();
         let batch = expected.clamp(FIRST_BATCH, MAX_BATCH);
         ExactStream {
@@ -84,18 +93,23 @@ impl ExactStream {
             skip,
             after: self.after,
             limit: self.batch,
-            // One less than the key of a NULL, which is no distance.
-            worst: u32::MAX - 1,
-            nearest: BinaryHeap::new(),
-            lengths: Vec::new(),
-            keys: Vec::new(),
+            below: u32::MAX,
+            nearest: Vec::new(),
+            many: false,
+            near: Vec::new(),
         };
+        let first_block = self.segments.first().map_or(0, |first| first.start_block.get());
+        let mut recent = Recent::of(index, first_block);
         for segment in &self.segments {
-            log::for_each_page(index, segment, |block, page| pass.page(block, page))?;
+            log::for_each_page_ahead(index, segment, &mut recent, |block, page, next| {
+                pass.page(block, page, next)
+            })?;
         }
+        recent.keep();
+        pass.trim();
         self.complete = pass.nearest.len() < self.batch;
-        self.found = pass.nearest.into_sorted_vec();
-        self.found.reverse();
+        self.found = pass.nearest;
+        self.found.sort_unstable_by_key(|found| !found.order());
         self.batch = (self.batch * GROWTH).min(MAX_BATCH);
         Ok(())
     }
@@ -106,33 +120,34 @@ struct Pass<'a> {
     skip: &'a Returned,
     after: Option<(u32, Position)>,
     limit: usize,
-    /// Keys above this one need not be looked at.
-    worst: u32,
-    /// The nearest so far, farthest on top.
-    nearest: BinaryHeap<Found>,
-    lengths: Vec<u16>,
-    keys: Vec<u32>,
+    /// Only smaller keys are looked at: of equal ones the first in the log counts, and pages come in that order.
+    below: u32,
+    /// The nearest so far and up to as many others, in no order.
+    nearest: Vec<Found>,
+    /// The last page had many that were near enough.
+    many: bool,
+    /// Slots of a page, to use the memory again.
+    near: Vec<u32>,
 }
 
 impl Pass<'_> {
-    fn page(&mut self, block: u32, page: &LogPage<'_>) {
-        page.lengths(&mut self.lengths);
-        self.keys.resize(self.lengths.len(), 0);
+    /// Looks at a page; `next` is the one that comes next, or null.
+    fn page(&mut self, block: u32, page: &LogPage<'_>, next: *const Page) {
+        let mut near = std::mem::take(&mut self.near);
+        // The entries of far codes as long as the query are not read.
+        let is_short = |slot| page.code_len(slot) < self.query.code().len().min(page.stride());
+        let entries = self.many || (0..SAMPLE).any(is_short);
         self.query
-            .keys(page.codes(), page.stride(), &self.lengths, &mut self.keys);
-        let keys = std::mem::take(&mut self.keys);
-        for (chunk, first) in keys.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
-            // Nearly always none is near enough; asked without a branch for each, that is quickly known.
-            if !chunk.iter().fold(false, |any, &key| any | (key <= self.worst)) {
-                continue;
-            }
-            for (slot, &key) in (first..).zip(chunk) {
-                if key <= self.worst {
-                    self.offer(key, position(block, slot), page.tid(slot));
-                }
+            .near(page.column_before(next, entries), self.below, &mut near);
+        self.many = near.len() > MANY;
+        for slot in near.drain(..).map(|slot| slot as usize) {
+            let key = page.code(slot).map(|code| self.query.key(code));
+            // The bound may have become smaller meanwhile.
+            if let Some(key) = key.filter(|&key| key < self.below) {
+                self.offer(key, position(block, slot), page.tid(slot));
             }
         }
-        self.keys = keys;
+        self.near = near;
     }
 
     fn offer(&mut self, key: u32, position: Position, tid: Option<Tid>) {
@@ -141,11 +156,17 @@ impl Pass<'_> {
             return;
         }
         self.nearest.push(Found { key, position, tid });
-        if self.nearest.len() > self.limit {
-            self.nearest.pop();
+        if self.nearest.len() >= 2 * self.limit {
+            self.trim();
         }
-        if self.nearest.len() == self.limit {
-            self.worst = self.nearest.peek().map_or(self.worst, |farthest| farthest.key);
+    }
+
+    /// Keeps the nearest ones only, as many as are wanted.
+    fn trim(&mut self) {
+        if self.nearest.len() > self.limit {
+            let (_, farthest, _) = self.nearest.select_nth_unstable_by_key(self.limit - 1, Found::order);
+            self.below = farthest.key;
+            self.nearest.truncate(self.limit);
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Pinned and locked buffers that release themselves.
 
+use std::cell::RefCell;
+
 use iscc_hnsw::page::PAGE_BYTES;
 use pgrx::pg_sys;
 
+use crate::compat::{Locator, locator, read_recent_buffer};
 use crate::error::corrupt_page;
 use crate::failpoint::failpoint;
 
@@ -18,6 +21,117 @@ pub enum Lock {
     Share,
     /// Nobody else may read or write.
     Exclusive,
+}
+
+/// Which buffers the blocks of one relation were in when this backend read them last: where they are still, most of the
+/// cost of finding them is saved.
+#[derive(Default)]
+pub struct Recent {
+    of: Option<(Locator, u32)>,
+    /// By block, from the first one on that is remembered; 0 is no buffer.
+    buffers: Vec<pg_sys::Buffer>,
+    pass: u32,
+}
+
+/// Blocks that are remembered at most, for 256 kB of memory.
+const MOST_REMEMBERED_BLOCKS: usize = 1 << 16;
+
+/// One in so many blocks is looked for as others do, another one in each pass: only that counts as a use of the buffer
+/// when PostgreSQL decides what to evict.
+const LOOK_UP_EVERY: u32 = 8;
+
+thread_local! {
+    static RECENT: RefCell<Recent> = RefCell::default();
+}
+
+impl Recent {
+    /// What this backend remembers of a relation that it is about to read from this block on. Nothing if it has read
+    /// another one meanwhile.
+    pub fn of(relation: pg_sys::Relation, first_block: u32) -> Self {
+        let of = Some((locator(relation), first_block));
+        let mut recent = RECENT.take();
+        if recent.of != of {
+            recent.buffers.clear();
+            recent.of = of;
+        }
+        recent.pass = recent.pass.wrapping_add(1);
+        recent
+    }
+
+    /// Keeps it for the next time.
+    pub fn keep(self) {
+        RECENT.set(self);
+    }
+
+    /// Pins a block of the relation's main fork.
+    pub fn pin(&mut self, relation: pg_sys::Relation, block: u32) -> PinnedBuffer {
+        let first = self.of.map_or(0, |(_, first)| first);
+        let at = block.wrapping_sub(first) as usize;
+        if let Some(&buffer) = self.buffers.get(at)
+            && buffer != 0
+            && !block.wrapping_add(self.pass).is_multiple_of(LOOK_UP_EVERY)
+            && read_recent_buffer(relation, block, buffer)
+        {
+            return PinnedBuffer { buffer };
+        }
+        let pinned = PinnedBuffer::read(relation, block);
+        if at < MOST_REMEMBERED_BLOCKS {
+            if at >= self.buffers.len() {
+                self.buffers.resize(at + 1, 0);
+            }
+            self.buffers[at] = pinned.buffer;
+        }
+        pinned
+    }
+}
+
+/// A pinned buffer, not locked: its block stays in memory, its contents may change. Unpinned when dropped.
+pub struct PinnedBuffer {
+    buffer: pg_sys::Buffer,
+}
+
+impl PinnedBuffer {
+    /// Pins a block of the main fork.
+    pub fn read(relation: pg_sys::Relation, block: u32) -> Self {
+        Self::read_with(relation, block, std::ptr::null_mut())
+    }
+
+    fn read_with(relation: pg_sys::Relation, block: u32, strategy: pg_sys::BufferAccessStrategy) -> Self {
+        let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
+        let normal = pg_sys::ReadBufferMode::RBM_NORMAL;
+        // SAFETY: the caller holds the relation open; reading a bad block raises an error.
+        let buffer = unsafe { pg_sys::ReadBufferExtended(relation, fork, block, normal, strategy) };
+        PinnedBuffer { buffer }
+    }
+
+    /// Locks it.
+    pub fn lock(self, lock: Lock) -> LockedBuffer {
+        let mode = match lock {
+            Lock::Share => pg_sys::BUFFER_LOCK_SHARE,
+            Lock::Exclusive => pg_sys::BUFFER_LOCK_EXCLUSIVE,
+        };
+        let buffer = self.buffer;
+        std::mem::forget(self);
+        // SAFETY: pinned. An error's abort drops the pin.
+        unsafe { pg_sys::LockBuffer(buffer, mode as i32) };
+        LockedBuffer { buffer }
+    }
+
+    /// Where the page is: for the processor to load it soon, not to be read without a lock.
+    pub fn address(&self) -> *const Page {
+        // SAFETY: the buffer is pinned.
+        unsafe { pg_sys::BufferGetPage(self.buffer).cast() }
+    }
+}
+
+impl Drop for PinnedBuffer {
+    fn drop(&mut self) {
+        // As for a locked buffer below.
+        if !std::thread::panicking() {
+            // SAFETY: pinned by us.
+            unsafe { pg_sys::ReleaseBuffer(self.buffer) };
+        }
+    }
 }
 
 /// A pinned, locked buffer. Unlocked and unpinned when dropped.
@@ -38,18 +152,7 @@ impl LockedBuffer {
         lock: Lock,
         strategy: pg_sys::BufferAccessStrategy,
     ) -> Self {
-        // SAFETY: the caller holds the relation open; reading a bad block raises an error.
-        unsafe {
-            let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
-            let normal = pg_sys::ReadBufferMode::RBM_NORMAL;
-            let buffer = pg_sys::ReadBufferExtended(relation, fork, block, normal, strategy);
-            let mode = match lock {
-                Lock::Share => pg_sys::BUFFER_LOCK_SHARE,
-                Lock::Exclusive => pg_sys::BUFFER_LOCK_EXCLUSIVE,
-            };
-            pg_sys::LockBuffer(buffer, mode as i32);
-            LockedBuffer { buffer }
-        }
+        PinnedBuffer::read_with(relation, block, strategy).lock(lock)
     }
 
     /// A block that nobody uses, zeroed, pinned and locked. The relation grows until it has this block; it may have it

@@ -6,7 +6,7 @@ use iscc_hnsw::page::PageError;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::buffer::{Lock, LockedBuffer, relation_name};
+use super::buffer::{Lock, LockedBuffer, Page, PinnedBuffer, Recent, relation_name};
 use super::directory::{self, Limits, Room};
 use super::update::{Logging, critical, log_in_place, needs_wal};
 use crate::error::{corrupt_page, report};
@@ -153,6 +153,38 @@ pub fn for_each_page(
     for block in segment.blocks() {
         pgrx::check_for_interrupts!();
         with_page(index, segment, block, |page| visit(block, page))?;
+    }
+    Ok(())
+}
+
+/// Buffers are remembered for segments of so many blocks. In smaller ones there is little to gain, and many backends may
+/// read the same page at once, which is quicker the usual way.
+const LEAST_REMEMBERED_BLOCKS: usize = 32;
+
+/// As [`for_each_page`], for a visitor that waits for memory mostly: it is given the address of the page that comes next,
+/// null at the end, for the processor to load it meanwhile.
+pub fn for_each_page_ahead(
+    index: pg_sys::Relation,
+    segment: &Segment,
+    recent: &mut Recent,
+    mut visit: impl FnMut(u32, &LogPage<'_>, *const Page),
+) -> Result<(), Mismatch> {
+    let mut blocks = segment.blocks();
+    let is_small = blocks.len() < LEAST_REMEMBERED_BLOCKS;
+    let mut pin = |block| match is_small {
+        true => PinnedBuffer::read(index, block),
+        false => recent.pin(index, block),
+    };
+    let mut pin_next = || blocks.next().map(|block| (block, pin(block)));
+    let mut next = pin_next();
+    while let Some((block, pinned)) = next {
+        pgrx::check_for_interrupts!();
+        // Pinned before a page is locked: no lock is held while a block is read from disk.
+        next = pin_next();
+        let ahead = next.as_ref().map_or(std::ptr::null(), |(_, pinned)| pinned.address());
+        log_page::prefetch(ahead);
+        let buffer = pinned.lock(Lock::Share);
+        parse(segment, &buffer).map(|page| visit(block, &page, ahead))?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use iscc_hnsw::build::{BuildControl, BuildParams, BuiltShard, ShardBuilder, ShardIdentity};
 use iscc_hnsw::distance::{Metric, Query, key_to_distance};
-use iscc_hnsw::kernels::Kernel;
+use iscc_hnsw::kernels::{Column, Kernel};
 use iscc_hnsw::search::GraphSearch;
 use iscc_hnsw::shard::Shard;
 use usearch::{Index, IndexOptions, MetricKind, ScalarKind, b1x8};
@@ -112,15 +112,17 @@ fn measure_scan(rows: &[Row]) {
     for (place, (bytes, code)) in codes.chunks_mut(32).zip(rows) {
         place[..*bytes].copy_from_slice(&code[..*bytes]);
     }
-    let lengths: Vec<u16> = rows.iter().map(|row| row.0 as u16).collect();
-    let mut out = vec![0; rows.len()];
+    let entry = |row: &Row| [[1; 6].as_slice(), &(row.0 as u16).to_le_bytes()].concat();
+    let entries: Vec<u8> = rows.iter().rev().flat_map(entry).collect();
+    let column = Column::new(&codes, 32, &entries);
     for kernel in Kernel::available() {
         for bytes in [8, 32] {
             let mut best = f64::INFINITY;
             for row in rows.iter().take(50) {
                 let start = Instant::now();
-                kernel.keys(Metric::Nphd, &row.1[..bytes], &codes, 32, &lengths, &mut out);
-                std::hint::black_box(&out);
+                let mut near = Vec::new();
+                kernel.near(Metric::Nphd, &row.1[..bytes], column, 1 << 26, &mut near);
+                std::hint::black_box(&near);
                 best = best.min(start.elapsed().as_secs_f64());
             }
             println!(

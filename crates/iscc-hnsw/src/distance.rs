@@ -4,7 +4,7 @@
 //! lengths neither is a metric in the mathematical sense (a short code is at distance 0 from every code that it is a
 //! prefix of), so nothing here or in the graph prunes by the triangle inequality.
 
-use crate::kernels::{Kernel, jaccard_key, nphd_key};
+use crate::kernels::{Column, Kernel, jaccard_key, nphd_key};
 
 /// Longest code in bytes.
 pub const MAX_CODE_BYTES: usize = 4096;
@@ -114,11 +114,12 @@ impl Query {
         }
     }
 
-    /// Keys of a contiguous column: code `i` is `codes[i * stride..][..lengths[i]]`, its key goes to `out[i]`.
+    /// Adds the numbers of codes in a column whose key is less than `below` to `near`, in ascending order. A code without
+    /// bytes (a NULL) is never among them; a length above the stride counts as the stride.
     ///
-    /// A length of 0 (a NULL) gives `u32::MAX`, and so does every `out[i]` without a code; a length above the stride is
-    /// cut to the stride. Never panics.
-    pub fn keys(&self, codes: &[u8], stride: usize, lengths: &[u16], out: &mut [u32]) {
-        self.kernel.keys(self.metric, &self.code, codes, stride, lengths, out);
+    /// A code is meant to be followed by zeros up to the stride. One that is not, on a damaged page, may be compared in
+    /// its whole cell instead.
+    pub fn near(&self, column: Column<'_>, below: u32, near: &mut Vec<u32>) {
+        self.kernel.near(self.metric, &self.code, column, below, near);
     }
 }

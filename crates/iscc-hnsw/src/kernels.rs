@@ -1,6 +1,6 @@
 //! Popcount kernels: one set of loops, compiled once per instruction set and chosen once per process.
 //!
-//! The loops (`column`, `rows`, `any_below`) are generic over `Popcount`, the two primitives that differ between
+//! The loops (`near`, `rows`, `any_below`) are generic over `Popcount`, the two primitives that differ between
 //! instruction sets. Each set wraps them in functions with the matching `#[target_feature]`, so that the primitives are
 //! inlined and a whole column or neighbour list costs one indirect call. No kernel reads a byte outside the given codes.
 
@@ -16,7 +16,8 @@ mod portable;
 use std::sync::OnceLock;
 
 use crate::distance::Metric;
-pub(crate) use loops::{Rows, jaccard_key, length_bytes, nphd_key, prefetch};
+pub use loops::Column;
+pub(crate) use loops::{ENTRY_BYTES, Rows, jaccard_key, length_bytes, nphd_key, prefetch, prefetch_at};
 
 /// The primitives of one instruction set.
 pub(crate) trait Popcount {
@@ -32,19 +33,19 @@ pub(crate) trait Popcount {
     /// As for [`Popcount::xor`].
     unsafe fn and_or(a: *const u8, b: *const u8, m: usize) -> (u32, u32);
 
-    /// NPHD keys of codes 32 bytes apart, from the first one to where the instruction set has no better way than one by
-    /// one; the number of them.
+    /// Adds to `near` the numbers of codes with an NPHD key less than `below`, in a column of codes 32 bytes apart, from the
+    /// first one to where the instruction set has no better way than one by one; the number of codes looked at.
     ///
     /// # Safety
-    /// The processor has the instruction set.
+    /// The processor has the instruction set, and `below` is not 0.
     #[inline(always)]
-    unsafe fn nphd_keys_32(_query: &[u8], _codes: &[u8], _lengths: &[u16], _out: &mut [u32]) -> usize {
+    unsafe fn nphd_near_32(_query: &[u8], _column: Column<'_>, _below: u32, _near: &mut Vec<u32>) -> usize {
         0
     }
 }
 
 type PairFn<T> = unsafe fn(*const u8, *const u8, usize) -> T;
-type ColumnFn = unsafe fn(&[u8], &[u8], usize, &[u16], &mut [u32]);
+type NearFn = unsafe fn(&[u8], Column<'_>, u32, &mut Vec<u32>);
 type RowsFn = unsafe fn(&[u8], Rows<'_>, &[u32], &mut [u32]);
 type AnyBelowFn = unsafe fn(&[u8], Rows<'_>, &[u32], usize, u32) -> bool;
 
@@ -53,7 +54,7 @@ struct Table {
     name: &'static str,
     xor: PairFn<u32>,
     and_or: PairFn<(u32, u32)>,
-    column: [ColumnFn; 2],
+    near: [NearFn; 2],
     rows: [RowsFn; 2],
     any_below: [AnyBelowFn; 2],
 }
@@ -78,15 +79,14 @@ macro_rules! kernel_table {
             }
 
             $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn column<const JACCARD: bool>(
+            pub(super) unsafe fn near<const JACCARD: bool>(
                 query: &[u8],
-                codes: &[u8],
-                stride: usize,
-                lengths: &[u16],
-                out: &mut [u32],
+                column: loops::Column<'_>,
+                below: u32,
+                near: &mut Vec<u32>,
             ) {
                 // SAFETY: the caller vouches for the instruction set.
-                unsafe { loops::column::<$ops, JACCARD>(query, codes, stride, lengths, out) }
+                unsafe { loops::near::<$ops, JACCARD>(query, column, below, near) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -117,7 +117,7 @@ macro_rules! kernel_table {
             name: $name,
             xor: entry::xor,
             and_or: entry::and_or,
-            column: [entry::column::<false>, entry::column::<true>],
+            near: [entry::near::<false>, entry::near::<true>],
             rows: [entry::rows::<false>, entry::rows::<true>],
             any_below: [entry::any_below::<false>, entry::any_below::<true>],
         };
@@ -177,10 +177,10 @@ impl Kernel {
         unsafe { (self.0.and_or)(a.as_ptr(), b.as_ptr(), a.len().min(b.len())) }
     }
 
-    /// What [`Query::keys`](crate::distance::Query::keys) does, with this kernel.
-    pub fn keys(self, metric: Metric, query: &[u8], codes: &[u8], stride: usize, lengths: &[u16], out: &mut [u32]) {
-        // SAFETY: `column` checks all bounds itself; a `Kernel` exists only for a detected instruction set.
-        unsafe { (self.0.column[metric as usize])(query, codes, stride, lengths, out) }
+    /// What [`Query::near`](crate::distance::Query::near) does, with this kernel.
+    pub fn near(self, metric: Metric, query: &[u8], column: Column<'_>, below: u32, near: &mut Vec<u32>) {
+        // SAFETY: a column's bounds are checked; a `Kernel` exists only for a detected instruction set.
+        unsafe { (self.0.near[metric as usize])(query, column, below, near) }
     }
 
     /// Keys of the rows `ids`; `u32::MAX` for an id out of range.

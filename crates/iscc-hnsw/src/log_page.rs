@@ -10,10 +10,11 @@
 //! code's length in bytes (0: a NULL). The number of entries follows from `pd_lower`. An entry is
 //! dead when its TID's offset number is 0; its code stays.
 
+use crate::kernels::{self, Column};
 use crate::page::{self, HEADER_BYTES, OPEN, PAGE_BYTES, PageError, PageKind, PageTail, TAIL_OFFSET};
 
 /// Bytes of one entry in the second column.
-pub const ENTRY_BYTES: usize = 8;
+pub const ENTRY_BYTES: usize = kernels::ENTRY_BYTES;
 /// A heap TID in PostgreSQL's on-disk form: block high, block low, offset number, in native order.
 pub type Tid = [u8; 6];
 /// The longest code in bytes (32,768 bits).
@@ -94,9 +95,26 @@ impl<'a> LogPage<'a> {
         self.len < usize::from(slots(self.tail.stride.get()))
     }
 
-    /// The code column: `len × stride` bytes.
-    pub fn codes(&self) -> &'a [u8] {
-        &self.page[HEADER_BYTES..HEADER_BYTES + self.len * self.stride]
+    /// Both columns.
+    pub fn column(&self) -> Column<'a> {
+        let codes = &self.page[HEADER_BYTES..HEADER_BYTES + self.len * self.stride];
+        Column::new(codes, self.stride, self.entries())
+    }
+
+    /// Both columns, with the page that is looked at next (or null): its codes are loaded ahead, and if asked for its
+    /// entries.
+    pub fn column_before(&self, next: *const [u8; PAGE_BYTES], with_entries: bool) -> Column<'a> {
+        let (column, page) = (self.column(), next.cast::<u8>());
+        if page.is_null() {
+            return column;
+        }
+        let (codes, entries) = (page.wrapping_add(HEADER_BYTES), page.wrapping_add(TAIL_OFFSET));
+        column.with_next(codes, entries, with_entries)
+    }
+
+    /// The column of entries, the last one first.
+    fn entries(&self) -> &'a [u8] {
+        &self.page[TAIL_OFFSET - self.len * ENTRY_BYTES..TAIL_OFFSET]
     }
 
     fn entry(&self, slot: usize) -> Option<&'a [u8]> {
@@ -127,11 +145,10 @@ impl<'a> LogPage<'a> {
 
     /// Fills `lengths` with the code lengths of all entries, in slot order.
     pub fn lengths(&self, lengths: &mut Vec<u16>) {
-        let column = &self.page[TAIL_OFFSET - self.len * ENTRY_BYTES..TAIL_OFFSET];
         let stride = self.tail.stride.get();
         lengths.clear();
         lengths.extend(
-            column
+            self.entries()
                 .rchunks_exact(ENTRY_BYTES)
                 .map(|e| u16::from_le_bytes([e[6], e[7]]).min(stride)),
         );
@@ -155,6 +172,12 @@ impl<'a> LogPage<'a> {
         }
         found
     }
+}
+
+/// Asks the processor to load what [`LogPage::parse`] reads. The address need not be valid.
+pub fn prefetch(page: *const [u8; PAGE_BYTES]) {
+    kernels::prefetch_at(page.cast::<u8>());
+    kernels::prefetch_at(page.cast::<u8>().wrapping_add(TAIL_OFFSET));
 }
 
 /// Where the entry of a slot stands in the page.
@@ -215,6 +238,7 @@ pub fn kill(page: &mut [u8; PAGE_BYTES], slot: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::distance::{Metric, Query};
 
     pub(crate) fn empty_page(stride: u16) -> Box<[u8; PAGE_BYTES]> {
         let mut page = Box::new([0u8; PAGE_BYTES]);
@@ -312,7 +336,11 @@ mod tests {
                 for slot in 0..view.len() + 2 {
                     let _ = (view.code(slot), view.tid(slot));
                 }
-                let _ = (view.codes(), view.problems());
+                let _ = view.problems();
+                let query = Query::new(Metric::Nphd, &[3; 32]);
+                let mut near = Vec::new();
+                query.near(view.column(), 1 << 30, &mut near);
+                assert!(near.iter().all(|&slot| (slot as usize) < view.len()));
             }
             kill(&mut page, (next() % 300) as usize);
             append(&mut page, &[1; 32], &TID);

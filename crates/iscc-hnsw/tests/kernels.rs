@@ -4,7 +4,7 @@ mod common;
 
 use common::Random;
 use iscc_hnsw::distance::{MAX_CODE_BYTES, Metric, Query, hamming, key_to_distance, radius_to_key};
-use iscc_hnsw::kernels::Kernel;
+use iscc_hnsw::kernels::{Column, Kernel};
 use proptest::prelude::*;
 
 fn oracle(a: &[u8], b: &[u8], combine: impl Fn(u8, u8) -> u8) -> u32 {
@@ -91,17 +91,51 @@ proptest! {
         lengths in proptest::collection::vec(0u16..80, 0..40),
         seed: u64,
     ) {
-        let codes = Random(seed).bytes(stride * lengths.len());
+        let codes = padded(Random(seed).bytes(stride * lengths.len()), stride, &lengths);
         for metric in [Metric::Nphd, Metric::Jaccard] {
             let prepared = Query::new(metric, &query);
-            let expected: Vec<u32> = lengths.iter().zip(codes.chunks(stride)).map(|(&length, code)| {
+            let keys: Vec<u32> = lengths.iter().zip(codes.chunks(stride)).map(|(&length, code)| {
                 if length == 0 { u32::MAX } else { prepared.key(&code[..stride.min(length.into())]) }
             }).collect();
-            for kernel in Kernel::available() {
-                let mut out = vec![1; lengths.len()];
-                kernel.keys(metric, &query, &codes, stride, &lengths, &mut out);
-                prop_assert_eq!(&out, &expected, "{:?}", kernel);
-            }
+            check_column(metric, &query, &codes, stride, &lengths, &keys);
+        }
+    }
+}
+
+/// The second column of a log page: (TID, length), the first code's last.
+fn entries(lengths: &[u16]) -> Vec<u8> {
+    let entry = |&length: &u16| [[9u8; 6].as_slice(), &length.to_le_bytes()].concat();
+    lengths.iter().rev().flat_map(entry).collect()
+}
+
+/// Codes followed by zeros, as in a log page.
+fn padded(mut codes: Vec<u8>, stride: usize, lengths: &[u16]) -> Vec<u8> {
+    for (cell, &length) in codes.chunks_mut(stride).zip(lengths) {
+        cell[stride.min(length.into())..].fill(0);
+    }
+    codes
+}
+
+/// Every kernel finds those with a key below some bound: each of the keys, one more, and none or all.
+fn check_column(metric: Metric, query: &[u8], codes: &[u8], stride: usize, lengths: &[u16], keys: &[u32]) {
+    let entries = entries(lengths);
+    let column = Column::new(codes, stride, &entries);
+    assert_eq!(column.count(), lengths.len());
+    let mut bounds = vec![0, u32::MAX];
+    bounds.extend(
+        keys.iter()
+            .filter(|&&key| key < u32::MAX)
+            .flat_map(|&key| [key, key + 1]),
+    );
+    bounds.sort_unstable();
+    bounds.dedup();
+    for kernel in Kernel::available() {
+        for &below in &bounds {
+            let mut near = vec![7];
+            kernel.near(metric, query, column, below, &mut near);
+            let expected = (0..).zip(keys).filter(|&(_, &key)| key < below).map(|(i, _)| i);
+            let expected: Vec<u32> = [7].into_iter().chain(expected).collect();
+            assert_eq!(near, expected, "{kernel:?} {below} {query:?} {lengths:?}");
         }
     }
 }
@@ -126,10 +160,14 @@ fn columns_of_32_bytes_agree_with_the_oracle() {
         let query = random.bytes(query_bytes);
         // An allocation of its own, which ends where the last code does.
         let mut codes = random.bytes(32 * count);
-        if case % 3 == 0 {
-            codes.fill([0, 255][case % 2]);
+        match case % 6 {
+            0 => codes.fill([0, 255][case / 6 % 2]),
+            // Codes that end with zeros.
+            1 => (0..count).for_each(|i| codes[32 * i + random.below(32)..32 * (i + 1)].fill(0)),
+            _ => {}
         }
-        let expected: Vec<u32> = lengths
+        let codes = padded(codes, 32, &lengths);
+        let keys: Vec<u32> = lengths
             .iter()
             .zip(codes.chunks(32))
             .map(|(&length, code)| {
@@ -141,11 +179,7 @@ fn columns_of_32_bytes_agree_with_the_oracle() {
                 }
             })
             .collect();
-        for kernel in Kernel::available() {
-            let mut out = vec![1; count];
-            kernel.keys(Metric::Nphd, &query, &codes, 32, &lengths, &mut out);
-            assert_eq!(out, expected, "{kernel:?} {query:?} {lengths:?}");
-        }
+        check_column(Metric::Nphd, &query, &codes, 32, &lengths, &keys);
     }
 }
 
@@ -166,13 +200,18 @@ fn keys_of_long_codes_are_exact() {
 #[test]
 fn columns_with_odd_bounds_do_not_panic() {
     let query = Query::new(Metric::Nphd, &[1, 2, 3]);
-    let mut out = [0; 4];
-    query.keys(&[], 0, &[1, 2, 3, 4], &mut out);
-    assert_eq!(out, [u32::MAX; 4]);
-    query.keys(&[1, 2, 3, 4, 5], 3, &[3, 3, 3], &mut out);
-    assert_eq!(out, [0, u32::MAX, u32::MAX, u32::MAX]);
-    query.keys(&[1, 2, 3], 3, &[u16::MAX], &mut out);
-    assert_eq!(out[0], 0);
+    let near = |codes: &[u8], stride, entries: &[u8]| {
+        let mut near = Vec::new();
+        query.near(Column::new(codes, stride, entries), u32::MAX, &mut near);
+        near
+    };
+    let lengths = entries(&[3, 0, u16::MAX]);
+    assert!(near(&[], 0, &lengths).is_empty());
+    assert!(near(&[1; 9], 3, &[]).is_empty());
+    assert_eq!(near(&[1; 9], 3, &lengths), [0, 2]);
+    assert_eq!(near(&[1; 8], 3, &lengths), [0]);
+    assert_eq!(near(&[1; 9], 3, &lengths[5..]), [0]);
+    assert_eq!(near(&[1; 20], 3, &lengths[8..]), [0]);
 }
 
 #[test]

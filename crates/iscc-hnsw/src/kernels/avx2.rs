@@ -2,8 +2,12 @@
 
 use std::arch::x86_64::*;
 
-use super::Popcount;
 use super::portable::for_words;
+use super::{Column, ENTRY_BYTES, Popcount, nphd_key};
+
+/// Bytes from one code of a column to the next, and codes of a block.
+const STRIDE: usize = 32;
+const BLOCK: usize = 4;
 
 pub(crate) struct Avx2;
 
@@ -53,6 +57,42 @@ unsafe fn load_words(p: *const u8, n: usize) -> __m256i {
         let positions = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
         let mask = _mm256_cmpgt_epi32(_mm256_set1_epi32((n / 4) as i32), positions);
         _mm256_maskload_epi32(p.cast(), mask)
+    }
+}
+
+/// Popcounts of the four lanes of a code's difference to the query, within the prefix.
+///
+/// # Safety
+/// `code` is readable for 32 bytes; the processor has AVX2.
+#[inline(always)]
+unsafe fn prefix_counts(query: __m256i, prefix: __m256i, code: *const u8) -> __m256i {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let code = _mm256_loadu_si256(code.cast());
+        lane_counts(_mm256_and_si256(_mm256_xor_si256(query, code), prefix))
+    }
+}
+
+/// Which of four codes, 32 bytes apart, differ from the query in more than `most` bits within the prefix: a bit for each.
+///
+/// # Safety
+/// `codes` is readable for four codes; the processor has AVX2.
+#[inline(always)]
+unsafe fn far_of_four(query: &[u8; STRIDE], prefix: &[u8; STRIDE], codes: *const u8, most: i32) -> i32 {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let query = _mm256_loadu_si256(query.as_ptr().cast());
+        let prefix = _mm256_loadu_si256(prefix.as_ptr().cast());
+        let first = prefix_counts(query, prefix, codes);
+        let second = prefix_counts(query, prefix, codes.add(STRIDE));
+        let third = prefix_counts(query, prefix, codes.add(2 * STRIDE));
+        let fourth = prefix_counts(query, prefix, codes.add(3 * STRIDE));
+        // Two sums share a lane, then four a register.
+        let low = _mm256_or_si256(first, _mm256_slli_epi64::<32>(second));
+        let high = _mm256_or_si256(third, _mm256_slli_epi64::<32>(fourth));
+        let sums = _mm256_add_epi32(_mm256_unpacklo_epi64(low, high), _mm256_unpackhi_epi64(low, high));
+        let sums = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums));
+        _mm_movemask_ps(_mm_castsi128_ps(_mm_cmpgt_epi32(sums, _mm_set1_epi32(most))))
     }
 }
 
@@ -109,6 +149,45 @@ impl Popcount for Avx2 {
             });
             (both + sum_lanes(and_sum), either + sum_lanes(or_sum))
         }
+    }
+
+    /// Four codes at a time where the last byte tells that all are as long as the query, one by one elsewhere.
+    #[inline(always)]
+    unsafe fn nphd_near_32(query: &[u8], column: Column<'_>, below: u32, near: &mut Vec<u32>) -> usize {
+        let m = query.len().min(STRIDE);
+        if m == 0 {
+            return 0;
+        }
+        let (mut padded, mut prefix) = ([0u8; STRIDE], [0u8; STRIDE]);
+        padded[..m].copy_from_slice(&query[..m]);
+        prefix[..m].fill(255);
+        // The largest number of bits with a key below the bound; at most 512.
+        let most = ((8 * m as u64 * u64::from(below) - 1) >> 31) as i32;
+        let mut first = 0;
+        let blocks = column.codes().chunks_exact(BLOCK * STRIDE);
+        for (codes, entries) in blocks.zip(column.entries().rchunks_exact(BLOCK * ENTRY_BYTES)) {
+            column.prefetch_next(first, BLOCK);
+            if codes.chunks_exact(STRIDE).all(|code| code[m - 1] != 0) {
+                // SAFETY: the arrays and the block have the bytes that are loaded.
+                let far = unsafe { far_of_four(&padded, &prefix, codes.as_ptr(), most) };
+                if far != 0b1111 {
+                    near.extend((0..BLOCK).filter(|k| far >> k & 1 == 0).map(|k| (first + k) as u32));
+                }
+            } else {
+                let entries = entries.rchunks_exact(ENTRY_BYTES);
+                for (slot, (code, entry)) in (first..).zip(codes.chunks_exact(STRIDE).zip(entries)) {
+                    let length = usize::from(u16::from_le_bytes([entry[6], entry[7]]));
+                    let common = length.min(m);
+                    // SAFETY: both have the common prefix.
+                    let bits = unsafe { Self::xor(query.as_ptr(), code.as_ptr(), common) };
+                    if (nphd_key(bits, common) < below) & (length != 0) {
+                        near.push(slot as u32);
+                    }
+                }
+            }
+            first += BLOCK;
+        }
+        first
     }
 }
 

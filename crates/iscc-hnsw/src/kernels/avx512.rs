@@ -4,7 +4,7 @@
 
 use std::arch::x86_64::*;
 
-use super::Popcount;
+use super::{Column, Popcount};
 
 pub(crate) struct Avx512;
 
@@ -96,9 +96,9 @@ impl Popcount for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn nphd_keys_32(query: &[u8], codes: &[u8], lengths: &[u16], out: &mut [u32]) -> usize {
+    unsafe fn nphd_near_32(query: &[u8], column: Column<'_>, below: u32, near: &mut Vec<u32>) -> usize {
         // SAFETY: promised by the caller.
-        unsafe { super::avx512_column::nphd_keys(query, codes, lengths, out) }
+        unsafe { super::avx512_column::nphd_near(query, column, below, near) }
     }
 }
 

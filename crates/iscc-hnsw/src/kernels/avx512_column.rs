@@ -1,8 +1,8 @@
-//! AVX-512, NPHD keys of a column of codes 32 bytes apart: eight codes at a time, a lane for each at the end.
+//! AVX-512, the near ones in a column of codes 32 bytes apart by NPHD: eight codes at a time, a lane for each at the end.
 
 use std::arch::x86_64::*;
 
-use super::loops::{RECIPROCAL_SHIFT, RECIPROCALS};
+use super::loops::{Column, ENTRY_BYTES};
 
 /// Bytes from one code to the next.
 const STRIDE: usize = 32;
@@ -29,16 +29,6 @@ unsafe fn sum_quarters(v: [__m512i; 4]) -> __m512i {
     }
 }
 
-/// The query in both halves of a register, and what blocks of codes need of its length.
-struct Prepared {
-    code: __m512i,
-    /// Bytes of the query, at most [`STRIDE`], in every lane.
-    length: __m128i,
-    /// Bits beyond those bytes.
-    beyond: __m512i,
-    reciprocal: __m512i,
-}
-
 /// Bits beyond the first `bits` of a code, whose quarters have the same number in each lane.
 ///
 /// # Safety
@@ -52,21 +42,62 @@ unsafe fn bits_beyond(bits: __m512i) -> __m512i {
     }
 }
 
+/// The query in both halves of a register, and what blocks of codes need of its length.
+struct Prepared {
+    code: __m512i,
+    /// The query's last byte: a code that is not zero there is as long as the query or longer.
+    last_byte: __m512i,
+    /// The lanes of that byte, one for each code of a pair; none when the query is empty.
+    last_lanes: __mmask8,
+    /// Bytes of the query, at most [`STRIDE`], in every lane.
+    length: __m512i,
+    /// Bits beyond those bytes.
+    beyond: __m512i,
+    /// The least key that is too far, in every lane.
+    too_far: __m512i,
+    /// Most bits that may differ in a code as long as the query or longer.
+    most: __m512i,
+}
+
+/// Most bits that may differ among so many: the largest number `n` with `n / bits * 2^31 < too_far`.
+///
+/// # Safety
+/// The processor has AVX-512F.
+#[inline(always)]
+unsafe fn most_differing(bits: __m512i, too_far: __m512i) -> __m512i {
+    // SAFETY: register-only instructions. For no bits at all the result is a large number.
+    unsafe {
+        let product = _mm512_mul_epu32(bits, too_far);
+        _mm512_srli_epi64::<31>(_mm512_sub_epi64(product, _mm512_set1_epi64(1)))
+    }
+}
+
 impl Prepared {
     /// # Safety
-    /// The processor has the features of [`nphd_keys`].
+    /// The processor has the features of [`nphd_near`].
     #[inline(always)]
-    unsafe fn new(query: &[u8]) -> Self {
+    unsafe fn new(query: &[u8], below: u32) -> Self {
         let m = query.len().min(STRIDE);
-        let mut padded = [0u8; STRIDE];
+        let (mut padded, mut last_byte) = ([0u8; STRIDE], [0u8; STRIDE]);
         padded[..m].copy_from_slice(&query[..m]);
-        // SAFETY: `padded` has the 32 bytes that are loaded; the rest is register-only.
+        let mut last_lanes = 0;
+        if let Some(last) = m.checked_sub(1) {
+            last_byte[last] = 255;
+            last_lanes = 0b1_0001 << (last / 8);
+        }
+        // SAFETY: the arrays have the 32 bytes that are loaded; the rest is register-only.
         unsafe {
+            let twice = |bytes: [u8; STRIDE]| _mm512_broadcast_i64x4(_mm256_loadu_si256(bytes.as_ptr().cast()));
+            let bits = _mm512_set1_epi64(8 * m as i64);
+            let too_far = _mm512_set1_epi64(i64::from(below));
             Self {
-                code: _mm512_broadcast_i64x4(_mm256_loadu_si256(padded.as_ptr().cast())),
-                length: _mm_set1_epi16(m as i16),
-                beyond: bits_beyond(_mm512_set1_epi64(8 * m as i64)),
-                reciprocal: _mm512_set1_epi64(RECIPROCALS[m] as i64),
+                code: twice(padded),
+                last_byte: twice(last_byte),
+                last_lanes,
+                length: _mm512_set1_epi64(m as i64),
+                beyond: bits_beyond(bits),
+                too_far,
+                most: most_differing(bits, too_far),
             }
         }
     }
@@ -74,45 +105,53 @@ impl Prepared {
     /// Numbers of bits that differ in eight codes, without the bits in `beyond`.
     ///
     /// # Safety
-    /// `codes` is readable for eight codes; the processor has the features of [`nphd_keys`].
+    /// The processor has the features of [`nphd_near`].
     #[inline(always)]
-    unsafe fn differing(&self, codes: *const u8, beyond: [__m512i; 4]) -> __m512i {
-        let mut counts = [self.code; 4];
-        for (k, count) in counts.iter_mut().enumerate() {
-            // SAFETY: the `k`-th pair of codes; 0x14 is `(a ^ b) & !c`.
-            *count = unsafe {
-                let pair = _mm512_loadu_si512(codes.add(k * 2 * STRIDE).cast());
-                _mm512_popcnt_epi64(_mm512_ternarylogic_epi64::<0x14>(self.code, pair, beyond[k]))
-            };
+    unsafe fn differing(&self, codes: [__m512i; 4], beyond: [__m512i; 4]) -> __m512i {
+        // SAFETY: register-only instructions; 0x14 is `(a ^ b) & !c`.
+        unsafe {
+            let count =
+                |k: usize| _mm512_popcnt_epi64(_mm512_ternarylogic_epi64::<0x14>(self.code, codes[k], beyond[k]));
+            sum_quarters([count(0), count(1), count(2), count(3)])
         }
+    }
+
+    /// Whether eight codes are all known to be as long as the query without looking at their lengths.
+    ///
+    /// # Safety
+    /// The processor has the features of [`nphd_near`].
+    #[inline(always)]
+    unsafe fn are_long(&self, codes: [__m512i; 4]) -> bool {
+        // SAFETY: register-only instructions.
+        unsafe {
+            let least = _mm512_min_epu8(_mm512_min_epu8(codes[0], codes[1]), _mm512_min_epu8(codes[2], codes[3]));
+            let not_zero = _mm512_test_epi64_mask(least, self.last_byte);
+            (not_zero != 0) & (not_zero == self.last_lanes)
+        }
+    }
+
+    /// Which of eight codes as long as the query or longer are near enough.
+    ///
+    /// # Safety
+    /// The processor has the features of [`nphd_near`].
+    #[inline(always)]
+    unsafe fn long_block(&self, codes: [__m512i; 4]) -> u8 {
         // SAFETY: promised by the caller.
-        unsafe { sum_quarters(counts) }
+        unsafe { _mm512_cmple_epu64_mask(self.differing(codes, [self.beyond; 4]), self.most) }
     }
 
-    /// Keys of eight codes as long as the query or longer.
+    /// Which of eight codes of any lengths are near enough.
     ///
     /// # Safety
-    /// As for [`Prepared::differing`].
+    /// `entries` is readable for the entries of eight codes; the processor has the features of [`nphd_near`].
     #[inline(always)]
-    unsafe fn long_block(&self, codes: *const u8) -> __m256i {
-        // SAFETY: promised by the caller; the rest is register-only.
+    unsafe fn mixed_block(&self, codes: [__m512i; 4], entries: *const u8) -> u8 {
+        // SAFETY: promised by the caller; all but one load is register-only.
         unsafe {
-            let product = _mm512_mullo_epi64(self.differing(codes, [self.beyond; 4]), self.reciprocal);
-            _mm512_cvtepi64_epi32(_mm512_srli_epi64::<RECIPROCAL_SHIFT>(product))
-        }
-    }
-
-    /// Keys of eight codes of any lengths.
-    ///
-    /// # Safety
-    /// As for [`Prepared::differing`].
-    #[inline(always)]
-    unsafe fn mixed_block(&self, codes: *const u8, lengths: __m128i) -> __m256i {
-        // SAFETY: promised by the caller; the gather's indexes are at most `STRIDE`, inside the table; the rest is
-        // register-only.
-        unsafe {
-            let common = _mm512_cvtepu16_epi64(_mm_min_epu16(lengths, self.length));
-            let bits = _mm512_slli_epi64::<3>(common);
+            // Little-endian, the length is the upper quarter of an entry; the first code's entry comes last.
+            let lengths = _mm512_srli_epi64::<48>(_mm512_loadu_si512(entries.cast()));
+            let lengths = _mm512_permutexvar_epi64(_mm512_setr_epi64(7, 6, 5, 4, 3, 2, 1, 0), lengths);
+            let bits = _mm512_slli_epi64::<3>(_mm512_min_epu16(lengths, self.length));
             let beyond = |a, b| {
                 bits_beyond(_mm512_permutexvar_epi64(
                     _mm512_setr_epi64(a, a, a, a, b, b, b, b),
@@ -120,37 +159,50 @@ impl Prepared {
                 ))
             };
             let beyond = [beyond(0, 1), beyond(2, 3), beyond(4, 5), beyond(6, 7)];
-            let reciprocals = _mm512_i64gather_epi64::<8>(common, RECIPROCALS.as_ptr().cast());
-            let product = _mm512_mullo_epi64(self.differing(codes, beyond), reciprocals);
-            let keys = _mm512_cvtepi64_epi32(_mm512_srli_epi64::<RECIPROCAL_SHIFT>(product));
-            let missing = _mm_cmpeq_epi16_mask(lengths, _mm_setzero_si128());
-            _mm256_mask_set1_epi32(keys, missing, -1)
+            let most = most_differing(bits, self.too_far);
+            let near = _mm512_cmple_epu64_mask(self.differing(codes, beyond), most);
+            near & _mm512_test_epi64_mask(lengths, lengths)
         }
     }
 }
 
-/// Keys of whole blocks of codes from the start of a column; the number of codes.
+/// Adds the numbers of codes of a mask.
+#[cold]
+fn push(near: &mut Vec<u32>, first: usize, mut mask: u8) {
+    while mask != 0 {
+        near.push(first as u32 + mask.trailing_zeros());
+        mask &= mask - 1;
+    }
+}
+
+/// Adds to `near` the numbers of codes with a key less than `below`, among whole blocks of codes from the start of a
+/// column; the number of these codes.
+///
+/// Most codes end with a byte that is not zero, and in a page codes are padded with zeros. So the lengths are looked at
+/// only in blocks where a code has a zero byte where the query ends: this saves a fifth of the memory traffic.
 ///
 /// # Safety
-/// The processor has AVX-512F, BW, DQ, VL and VPOPCNTDQ.
+/// `below` is not 0, and the processor has AVX-512F, BW, DQ, VL and VPOPCNTDQ.
 #[inline(always)]
-pub(super) unsafe fn nphd_keys(query: &[u8], codes: &[u8], lengths: &[u16], out: &mut [u32]) -> usize {
+pub(super) unsafe fn nphd_near(query: &[u8], column: Column<'_>, below: u32, near: &mut Vec<u32>) -> usize {
     let mut done = 0;
     // SAFETY: promised by the caller.
-    let query = unsafe { Prepared::new(query) };
-    let blocks = codes.chunks_exact(BLOCK * STRIDE).zip(lengths.chunks_exact(BLOCK));
-    for ((codes, lengths), out) in blocks.zip(out.chunks_exact_mut(BLOCK)) {
-        // SAFETY: the three have a block each, and all accesses are to these.
-        unsafe {
-            let lengths = _mm_loadu_si128(lengths.as_ptr().cast());
-            // A code of no bytes is never long enough, not even for a query of none.
-            let is_long = _mm_cmpge_epu16_mask(lengths, _mm_max_epu16(query.length, _mm_set1_epi16(1)));
-            let keys = if is_long == u8::MAX {
-                query.long_block(codes.as_ptr())
+    let query = unsafe { Prepared::new(query, below) };
+    let blocks = column.codes().chunks_exact(BLOCK * STRIDE);
+    for (codes, entries) in blocks.zip(column.entries().rchunks_exact(BLOCK * ENTRY_BYTES)) {
+        column.prefetch_next(done, BLOCK);
+        // SAFETY: both have a block, and all accesses are to these.
+        let mask = unsafe {
+            let pair = |k: usize| _mm512_loadu_si512(codes.as_ptr().add(k * 2 * STRIDE).cast());
+            let codes = [pair(0), pair(1), pair(2), pair(3)];
+            if query.are_long(codes) {
+                query.long_block(codes)
             } else {
-                query.mixed_block(codes.as_ptr(), lengths)
-            };
-            _mm256_storeu_si256(out.as_mut_ptr().cast(), keys);
+                query.mixed_block(codes, entries.as_ptr())
+            }
+        };
+        if mask != 0 {
+            push(near, done, mask);
         }
         done += BLOCK;
     }

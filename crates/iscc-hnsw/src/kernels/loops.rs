@@ -56,37 +56,127 @@ unsafe fn pair<P: Popcount, const JACCARD: bool>(a: *const u8, b: *const u8, m: 
     }
 }
 
-/// Keys of a contiguous column of codes; the tail of `out` without a code gets `u32::MAX`, as a length of 0 does.
+/// Bytes of one entry of a column: a heap TID, and the code's length in the last two.
+pub(crate) const ENTRY_BYTES: usize = 8;
+
+/// The two columns of a log page: codes from the front, zero-padded to the stride, and entries from the back.
+#[derive(Clone, Copy)]
+pub struct Column<'a> {
+    codes: &'a [u8],
+    stride: usize,
+    entries: &'a [u8],
+    count: usize,
+    ahead: Ahead,
+}
+
+/// Where codes and entries will be read next, for the processor to load them meanwhile. The addresses need not be valid.
+#[derive(Clone, Copy)]
+struct Ahead {
+    /// Start of the codes.
+    codes: *const u8,
+    /// End of the entries.
+    entries: *const u8,
+    /// Bytes of an entry, or 0 for none to be loaded.
+    entry_bytes: usize,
+}
+
+impl<'a> Column<'a> {
+    /// Code `i` is at the start of `codes[i * stride..]`. The last 8 bytes of `entries` belong to code 0, the 8 before
+    /// them to code 1, and so on; the last two of these are the code's length in bytes, little-endian. What has no
+    /// counterpart is left out.
+    pub fn new(codes: &'a [u8], stride: usize, entries: &'a [u8]) -> Self {
+        let cells = codes.len().checked_div(stride).unwrap_or(0);
+        let count = cells.min(entries.len() / ENTRY_BYTES);
+        Self {
+            codes: &codes[..count * stride],
+            stride,
+            entries: &entries[entries.len() - count * ENTRY_BYTES..],
+            count,
+            ahead: Ahead {
+                codes: codes.as_ptr(),
+                entries: codes.as_ptr(),
+                entry_bytes: 0,
+            },
+        }
+    }
+
+    /// While this column is looked at, another one of the same stride is on its way into the processor's cache, as far as
+    /// that pays: from the start of its codes on, and if asked for from the end of its entries. The addresses need not be
+    /// valid.
+    pub fn with_next(self, codes: *const u8, entries: *const u8, with_entries: bool) -> Self {
+        let entry_bytes = if with_entries { ENTRY_BYTES } else { 0 };
+        let ahead = Ahead {
+            codes,
+            entries,
+            entry_bytes,
+        };
+        Self { ahead, ..self }
+    }
+
+    /// Asks the processor to load of the next column what this one has as `count` codes, at most a cache line of entries.
+    #[inline(always)]
+    pub(super) fn prefetch_next(&self, first: usize, count: usize) {
+        const LINE: usize = 64;
+        for at in (0..count * self.stride).step_by(LINE) {
+            prefetch_at(self.ahead.codes.wrapping_add(first * self.stride + at));
+        }
+        let entries = (first + count) * self.ahead.entry_bytes;
+        prefetch_at(self.ahead.entries.wrapping_sub(entries));
+    }
+
+    /// Number of codes.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// `count` codes.
+    #[inline(always)]
+    pub(super) fn codes(&self) -> &'a [u8] {
+        self.codes
+    }
+
+    /// Entries of as many codes, the last one first.
+    #[inline(always)]
+    pub(super) fn entries(&self) -> &'a [u8] {
+        self.entries
+    }
+}
+
+/// Adds the numbers of codes whose key is less than `below` to `near`.
 ///
 /// # Safety
 /// The processor has the instruction set of `P`.
 #[inline(always)]
-pub(crate) unsafe fn column<P: Popcount, const JACCARD: bool>(
+pub(crate) unsafe fn near<P: Popcount, const JACCARD: bool>(
     query: &[u8],
-    codes: &[u8],
-    stride: usize,
-    lengths: &[u16],
-    out: &mut [u32],
+    column: Column<'_>,
+    below: u32,
+    near: &mut Vec<u32>,
 ) {
-    let count = codes
-        .len()
-        .checked_div(stride)
-        .unwrap_or(0)
-        .min(lengths.len())
-        .min(out.len());
-    let (out, rest) = out.split_at_mut(count);
-    rest.fill(u32::MAX);
-    let limit = query.len().min(stride);
-    let mut done = 0;
-    if !JACCARD && stride == 32 {
-        // SAFETY: promised by the caller.
-        done = unsafe { P::nphd_keys_32(query, codes, lengths, out) };
+    if below == 0 {
+        return;
     }
-    for (i, (key, &length)) in out.iter_mut().zip(lengths).enumerate().skip(done) {
-        let m = usize::from(length).min(limit);
-        // SAFETY: `i < count` and `m <= stride`, so the code lies inside `codes`; `m <= query.len()`.
-        let distance = unsafe { pair::<P, JACCARD>(query.as_ptr(), codes.as_ptr().add(i * stride), m) };
-        *key = if length == 0 { u32::MAX } else { distance };
+    let limit = query.len().min(column.stride);
+    let mut done = 0;
+    if !JACCARD && column.stride == 32 {
+        // SAFETY: promised by the caller.
+        done = unsafe { P::nphd_near_32(query, column, below, near) };
+    }
+    let entries = column.entries.rchunks_exact(ENTRY_BYTES).skip(done);
+    for (slot, entry) in (done..column.count).zip(entries) {
+        let length = usize::from(u16::from_le_bytes([entry[6], entry[7]]));
+        // SAFETY: a column has `count` codes, and the length is cut to the stride and to the query.
+        let key = unsafe {
+            pair::<P, JACCARD>(
+                query.as_ptr(),
+                column.codes.as_ptr().add(slot * column.stride),
+                length.min(limit),
+            )
+        };
+        // Both asked without a branch for each: nearly always the key is too large.
+        if (key < below) & (length != 0) {
+            near.push(slot as u32);
+        }
     }
 }
 
@@ -172,14 +262,22 @@ pub(crate) const fn length_bytes(max_code_bytes: usize) -> usize {
 /// Asks the processor to load the cache line of `bytes[offset]`; does nothing where that is out of range.
 #[inline(always)]
 pub(crate) fn prefetch<T>(items: &[T], offset: usize) {
-    #[cfg(target_arch = "x86_64")]
     if let Some(item) = items.get(offset) {
+        prefetch_at(item);
+    }
+}
+
+/// Asks the processor to load a cache line. The address need not be valid.
+#[inline(always)]
+pub(crate) fn prefetch_at<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: a prefetch never faults, and SSE is part of x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(item).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (items, offset);
+    let _ = at;
 }
 
 /// Keys of the rows `ids`; `u32::MAX` for an id out of range.
