@@ -38,19 +38,26 @@ impl Appender {
 
     /// Appends an entry; `code` is empty for a NULL. `limits` is asked only when the open page does not take it.
     pub fn append(&mut self, index: pg_sys::Relation, code: &[u8], tid: &Tid, limits: impl Fn() -> Limits) {
+        // The block remembered may have any use by now; then the metapage tells.
         if let Some(block) = self.open_block
-            && self.append_to(index, block, code, tid)
+            && self.append_to(index, block, code, tid) == Ok(true)
         {
             return;
         }
         loop {
-            let header = directory::read_header(index);
-            let full_block = header.open_segment().and_then(Segment::last_block);
-            if let Some(block) = full_block
-                && self.append_to(index, block, code, tid)
-            {
-                self.open_block = full_block;
-                return;
+            let full_block = self.last_open_block(index);
+            if let Some(block) = full_block {
+                match self.append_to(index, block, code, tid) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        self.open_block = full_block;
+                        return;
+                    }
+                    Err(why) if self.last_open_block(index) == full_block => {
+                        corrupt_page(&relation_name(index), block, why)
+                    }
+                    Err(_) => continue,
+                }
             }
             let limits = limits();
             check_len(index, code.len(), usize::from(limits.declared_bytes));
@@ -66,15 +73,18 @@ impl Appender {
         }
     }
 
+    fn last_open_block(&self, index: pg_sys::Relation) -> Option<u32> {
+        directory::read_header(index)
+            .open_segment()
+            .and_then(Segment::last_block)
+    }
+
     /// Appends to this block if it is the open one and has room.
-    fn append_to(&self, index: pg_sys::Relation, block: u32, code: &[u8], tid: &Tid) -> bool {
+    fn append_to(&self, index: pg_sys::Relation, block: u32, code: &[u8], tid: &Tid) -> Result<bool, PageError> {
         let mut buffer = LockedBuffer::read(index, block, Lock::Exclusive);
-        let fits = match LogPage::parse(buffer.page()) {
-            Ok(page) => page.is_open() && page.has_room() && code.len() <= page.stride(),
-            Err(why) => corrupt_page(&relation_name(index), block, why),
-        };
-        if !fits {
-            return false;
+        let page = LogPage::parse(buffer.page())?;
+        if !page.is_open() || !page.has_room() || code.len() > page.stride() {
+            return Ok(false);
         }
         critical(|| {
             if let Some(delta) = log_page::append(buffer.page_mut(), code, tid) {
@@ -85,7 +95,7 @@ impl Appender {
                 }
             }
         });
-        true
+        Ok(true)
     }
 }
 

@@ -131,12 +131,6 @@ impl Cluster {
         }
     }
 
-    /// Changes a setting for the next start.
-    pub fn set(&mut self, key: &str, value: &str) {
-        self.settings.retain(|(known, _)| known != key);
-        self.settings.push((key.into(), value.into()));
-    }
-
     /// The directory of the server's programs.
     pub(crate) fn bindir(&self) -> &Path {
         &self.bindir
@@ -285,6 +279,7 @@ impl Cluster {
 
     /// Gives the server a setting from its next start on.
     pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != name);
         self.settings.push((name.into(), value.into()));
     }
 
