@@ -6,9 +6,12 @@ use cluster_tests::search::{
 };
 use cluster_tests::{Cluster, wait_until};
 
-/// Waits until the standby has replayed all that the primary has written so far.
+/// Waits until the standby has replayed all that the primary has written so far. Also what VACUUM wrote last, which it
+/// leaves to others to flush: a cursor that is then opened on the standby holds pages that this would wait for.
 pub fn catch_up(primary: &Cluster, standby: &Cluster) {
-    let lsn: String = value(&mut primary.client(), "SELECT pg_current_wal_flush_lsn()::text");
+    let mut client = primary.client();
+    each(&mut client, "SELECT pg_logical_emit_message(true, 'test', 'flush')");
+    let lsn: String = value(&mut client, "SELECT pg_current_wal_flush_lsn()::text");
     let mut client = standby.client();
     let sql = format!("SELECT pg_last_wal_replay_lsn() >= '{lsn}'::pg_lsn");
     wait_until("the standby has caught up", || value::<bool>(&mut client, &sql));
