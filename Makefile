@@ -10,8 +10,8 @@ help: ## list the targets
 demo: setup ## search 110,308 real codes on a private server
 	@scripts/demo
 
-test: setup ## unit tests, SQL regression tests, whole-cluster tests; all on private servers
-	@scripts/test
+test: setup ## unit tests, SQL regression tests, whole-cluster tests (TESTS: only these); all on private servers
+	@scripts/test $(TESTS)
 
 build: setup ## build the library
 	@scripts/build

@@ -125,9 +125,14 @@ impl Cluster {
         });
     }
 
-    /// Waits until a standby has replayed all that this server has written so far.
+    /// Waits until a standby has replayed all that this server has written so far. Also what VACUUM wrote last, which it
+    /// leaves to others to flush: a cursor that is then opened on the standby holds pages that this would wait for.
     pub fn replayed_by(&self, standby: &Cluster) {
-        let lsn: String = value(&mut self.client(), "SELECT pg_current_wal_flush_lsn()::text");
+        let mut client = self.client();
+        client
+            .batch_execute("SELECT pg_logical_emit_message(true, 'test', 'flush')")
+            .expect("flush");
+        let lsn: String = value(&mut client, "SELECT pg_current_wal_flush_lsn()::text");
         let mut client = standby.client();
         let sql = format!("SELECT pg_last_wal_replay_lsn() >= '{lsn}'::pg_lsn");
         wait_until("the standby has caught up", || value::<bool>(&mut client, &sql));
