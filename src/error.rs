@@ -31,7 +31,25 @@ impl Report {
 
     /// Reports it as a WARNING and goes on.
     pub fn warn(self) {
-        self.0.report(PgLogLevel::WARNING);
+        without_interrupts(|| self.0.report(PgLogLevel::WARNING));
+    }
+}
+
+/// Writes a line to the server's log.
+#[track_caller]
+pub fn log(message: impl Into<String>) {
+    let report = ErrorReport::new(PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION, message.into(), "");
+    without_interrupts(|| report.report(PgLogLevel::LOG));
+}
+
+/// PostgreSQL ends a message below ERROR by looking for interrupts. A cancel found there would leave by `longjmp`, past
+/// our frames and what they hold: open files, say, and with them their locks.
+fn without_interrupts(report: impl FnOnce()) {
+    // SAFETY: the counter is this backend's own; nothing in between unwinds.
+    unsafe {
+        pgrx::pg_sys::InterruptHoldoffCount += 1;
+        report();
+        pgrx::pg_sys::InterruptHoldoffCount -= 1;
     }
 }
 

@@ -53,7 +53,7 @@ mod enabled {
         if TIMES.get() < wanted.parse().unwrap_or(1) {
             return;
         }
-        pgrx::log!("reached failpoint {name}");
+        crate::error::log(format!("reached failpoint {name}"));
         match what {
             "kill" => {
                 // SAFETY: ends this process.

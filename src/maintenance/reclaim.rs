@@ -12,7 +12,7 @@ use pgrx::pg_sys;
 
 use super::shard::{self, What};
 use super::{Done, Job, Stopped, lock, milliseconds, times_built};
-use crate::error::corrupt_page;
+use crate::error::{self, corrupt_page};
 use crate::failpoint::failpoint;
 use crate::storage::buffer::{LockedBuffer, grow_ahead, relation_name};
 use crate::storage::directory::{self, NO_SHARD};
@@ -52,12 +52,12 @@ impl Job<'_> {
         }
         done.removed = all - alive as i64;
         done.freed_blocks = i64::from(old_blocks) - i64::from(new_blocks);
-        pgrx::log!(
+        error::log(format!(
             "reclaimed {} dead entries and {} blocks of index \"{name}\" in {} ms",
             done.removed,
             done.freed_blocks,
             milliseconds(started)
-        );
+        ));
         Ok(done)
     }
 

@@ -14,6 +14,7 @@ use pgrx::pg_sys;
 use super::{Done, Job, Stopped, graph_build, in_recovery, milliseconds, sealed};
 use crate::am::options::IndexOptions;
 use crate::compat::locator;
+use crate::error;
 use crate::failpoint::failpoint;
 use crate::storage::buffer::relation_name;
 use crate::storage::directory::{self, NO_SHARD};
@@ -93,12 +94,12 @@ impl Job<'_> {
         self.list(&sources, &counts, id, nodes, what.level, replaced, freed);
         failpoint!("shard_after_list");
         self.unlink_replaced(&id, replaced, freed);
-        pgrx::log!(
+        error::log(format!(
             "{} {entries} entries ({nodes} distinct codes) of index \"{name}\" into a shard of {} bytes in {} ms",
             what.verb,
             published.bytes,
             milliseconds(started)
-        );
+        ));
         Ok(Done {
             shards: 1,
             entries,

@@ -21,6 +21,7 @@ use super::{Foreground, Job, Stopped, Watcher, in_recovery, warn};
 use crate::am::is_usearch_index;
 use crate::am::options::IndexOptions;
 use crate::compat;
+use crate::error;
 use crate::guc;
 use crate::storage::shard_file::ShardId;
 use crate::storage::sweep;
@@ -212,7 +213,7 @@ fn log_error(error: &pg_sys::panic::CaughtError) {
     use pg_sys::panic::CaughtError::{ErrorReport, PostgresError, RustPanic};
     match error {
         PostgresError(report) | ErrorReport(report) | RustPanic { ereport: report, .. } => {
-            pgrx::log!("{} failed: {}", NAME.to_string_lossy(), report.message());
+            error::log(format!("{} failed: {}", NAME.to_string_lossy(), report.message()));
         }
     }
 }
