@@ -102,7 +102,8 @@ impl Observer {
             .collect()
     }
 
-    fn line(&mut self, seconds: f64) -> i64 {
+    /// Prints a line; the length of the tail, and the median latency.
+    fn line(&mut self, seconds: f64) -> (i64, f64) {
         let times = self.latencies(40);
         let row = self
             .client
@@ -117,7 +118,7 @@ impl Observer {
             median(&times),
             quantile(&times, 0.9)
         );
-        tail
+        (tail, median(&times))
     }
 }
 
@@ -129,19 +130,34 @@ fn observed(cluster: &Cluster, rows: &[Row], work: impl FnOnce(Client) + Send) {
     let started = Instant::now();
     let mut observer = Observer::new(cluster, rows);
     let connector = cluster.connector();
+    let mut waiting: Vec<(i64, f64)> = Vec::new();
     thread::scope(|scope| {
         let writer = scope.spawn(move || work(connector.client()));
         loop {
             thread::sleep(LINE);
-            observer.line(started.elapsed().as_secs_f64());
+            let line = observer.line(started.elapsed().as_secs_f64());
+            if writer.is_finished() {
+                waiting.push(line);
+            }
             if writer.is_finished() && !works(&mut observer.client) {
                 break;
             }
         }
         writer.join().expect("writer");
     });
-    observer.line(started.elapsed().as_secs_f64());
+    let (_, without) = observer.line(started.elapsed().as_secs_f64());
     println!();
+    let long: Vec<f64> = waiting
+        .into_iter()
+        .filter(|&(tail, _)| tail > ROWS as i64 / 4)
+        .map(|(tail, with)| (with - without) * 1e6 / tail as f64)
+        .collect();
+    if !long.is_empty() {
+        println!(
+            "a code of the tail cost a query {:.2} ns, beside the build (median of the lines after the last insert)\n",
+            median(&long)
+        );
+    }
 }
 
 fn works(client: &mut Client) -> bool {
@@ -202,8 +218,10 @@ fn rates(cluster: &Cluster, rows: &[Row]) {
     let (mut single, mut copy) = ([vec![], vec![]], [vec![], vec![]]);
     let mut parts = rows.chunks(20_000);
     // The tables take turns, so that a busy minute of the machine hits both.
-    for _ in 0..5 {
-        for (at, table) in ["plain", "w"].into_iter().enumerate() {
+    for round in 0..8 {
+        let mut tables = [(0, "plain"), (1, "w")];
+        tables.rotate_left(round % 2);
+        for (at, table) in tables {
             let part = parts.next().expect("enough rows");
             let (one_by_one, bulk) = part.split_at(4_000);
             let sql = format!("INSERT INTO {table} VALUES ($1, $2::text::bitvec)");
@@ -217,7 +235,7 @@ fn rates(cluster: &Cluster, rows: &[Row]) {
             copy[at].push(milliseconds(|| load(&mut client, table, bulk)));
         }
     }
-    println!("Into an index of {ROWS} codes, one client, median of 5");
+    println!("Into an index of {ROWS} codes, one client, median of 8");
     println!("| | rows/s without index | rows/s with usearch | share |");
     println!("|---|---|---|---|");
     for (what, times, count) in [("single-row commits", &single, 4_000.0), ("COPY", &copy, 16_000.0)] {
@@ -252,7 +270,7 @@ fn steady(cluster: &Cluster, rows: &[Row]) {
             meanwhile.extend(observer.latencies(20));
             thread::sleep(Duration::from_millis(100));
         }
-        tails.push(observer.line(started.elapsed().as_secs_f64()));
+        tails.push(observer.line(started.elapsed().as_secs_f64()).0);
     }
     stop.store(true, Ordering::Relaxed);
     writer.join().expect("writer");
