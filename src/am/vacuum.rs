@@ -48,8 +48,10 @@ pub unsafe extern "C-unwind" fn ambulkdelete(
                     continue;
                 }
             };
-            live += pass.live;
-            (*stats).tuples_removed += pass.removed as f64;
+            if segment.is_searchable() {
+                live += pass.live;
+                (*stats).tuples_removed += pass.removed as f64;
+            }
             passes.push((*segment, pass));
         }
         failpoint!("vacuum_before_note");

@@ -230,8 +230,8 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Seals the tail and whatever else lacks a usable shard, however small. The caller holds the maintenance lock, or is the only
-    /// one that knows the index.
+    /// Seals the tail and whatever else lacks a usable shard, however small. The caller holds the maintenance lock, or is
+    /// the only one that knows the index.
     pub fn seal_all(&mut self, inspect: Inspect) -> Result<Done, Stopped> {
         if is_temporary(self.index) {
             return Ok(Done::default());

@@ -199,8 +199,13 @@ fn in_transaction<T>(work: impl FnOnce() -> T) -> Option<T> {
     }))
     .catch_others(|error| {
         log_error(&error);
-        // SAFETY: ends the transaction that failed, with all its locks, pins and buffers.
-        unsafe { pg_sys::AbortCurrentTransaction() };
+        // SAFETY: ends the transaction that failed, with all its locks, pins and buffers. An error of ours has not come by
+        // where PostgreSQL forgets what held off interrupts.
+        unsafe {
+            pg_sys::InterruptHoldoffCount = 0;
+            pg_sys::QueryCancelHoldoffCount = 0;
+            pg_sys::AbortCurrentTransaction();
+        }
         None
     })
     .execute();
