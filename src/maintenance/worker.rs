@@ -23,6 +23,7 @@ use crate::am::options::IndexOptions;
 use crate::compat;
 use crate::error;
 use crate::guc;
+use crate::storage::relation::OpenRelation;
 use crate::storage::shard_file::ShardId;
 use crate::storage::sweep;
 use crate::storage::update::Logging;
@@ -245,21 +246,8 @@ fn all_indexes() -> Vec<pg_sys::Oid> {
 
 /// Calls `work` with the index open, unless it is gone or locked.
 fn with_index<T>(oid: pg_sys::Oid, work: impl FnOnce(pg_sys::Relation) -> T) -> Option<T> {
-    const LOCK: i32 = pg_sys::RowExclusiveLock as i32;
-    // SAFETY: opens and closes a relation inside a transaction.
-    unsafe {
-        if !pg_sys::ConditionalLockRelationOid(oid, LOCK) {
-            return None;
-        }
-        let index = pg_sys::try_relation_open(oid, pg_sys::NoLock as i32);
-        if index.is_null() {
-            pg_sys::UnlockRelationOid(oid, LOCK);
-            return None;
-        }
-        let result = is_usearch_index(index).then(|| work(index));
-        pg_sys::relation_close(index, LOCK);
-        result
-    }
+    let index = OpenRelation::try_open(oid, pg_sys::RowExclusiveLock)?;
+    is_usearch_index(index.raw()).then(|| work(index.raw()))
 }
 
 fn job(index: pg_sys::Relation, watcher: &mut dyn Watcher, rebuilt: HashSet<ShardId>) -> Job<'_> {

@@ -6,6 +6,7 @@ use std::path::Path;
 use pgrx::pg_sys;
 
 use super::directory;
+use super::relation::OpenRelation;
 use super::shard_file::{self, FileName, ShardId};
 use crate::compat::{self, Locator};
 use crate::failpoint::failpoint;
@@ -103,29 +104,25 @@ fn relation_of(at: Locator) -> Option<pg_sys::Oid> {
 /// True unless the relation can be looked at and does not list the id. A transaction in progress
 /// that creates or drops it holds it exclusively: then the file stays for the next sweep.
 fn lists(relation: pg_sys::Oid, at: Locator, id: &ShardId) -> bool {
-    const LOCK: i32 = pg_sys::AccessShareLock as i32;
-    // SAFETY: opens and closes a relation inside a transaction.
-    unsafe {
-        if !pg_sys::ConditionalLockRelationOid(relation, LOCK) {
-            return true;
-        }
-        let index = pg_sys::try_relation_open(relation, pg_sys::NoLock as i32);
-        if index.is_null() {
-            pg_sys::UnlockRelationOid(relation, LOCK);
-            return true;
-        }
-        let listed = compat::locator(index) != at || !crate::am::is_usearch_index(index) || {
-            // A standby has the files of an unlogged index from its base backup, and no use for them.
-            let unlogged = (*(*index).rd_rel).relpersistence as u8 == pg_sys::RELPERSISTENCE_UNLOGGED;
-            let has_pages = !(unlogged && pg_sys::RecoveryInProgress());
-            // If the directory is damaged, nobody knows.
-            has_pages && directory::try_read(index).is_none_or(|directory| directory.lists(id))
-        };
-        if !listed {
-            // Were the change that dropped the file lost in a crash, the file would be wanted again.
-            directory::flush(index);
-        }
-        pg_sys::relation_close(index, LOCK);
-        listed
+    let Some(relation) = OpenRelation::try_open(relation, pg_sys::AccessShareLock) else {
+        return true;
+    };
+    let index = relation.raw();
+    if compat::locator(index) != at || !crate::am::is_usearch_index(index) {
+        return true;
     }
+    // SAFETY: the relation is open.
+    let persistence = unsafe { (*(*index).rd_rel).relpersistence } as u8;
+    // A standby has the files of an unlogged index from its base backup, and no use for them.
+    // SAFETY: reads shared state.
+    if persistence == pg_sys::RELPERSISTENCE_UNLOGGED && unsafe { pg_sys::RecoveryInProgress() } {
+        return false;
+    }
+    // If the directory is damaged, nobody knows.
+    let listed = directory::try_read(index).is_none_or(|directory| directory.lists(id));
+    if !listed {
+        // Were the change that dropped the file lost in a crash, the file would be wanted again.
+        directory::flush(index);
+    }
+    listed
 }

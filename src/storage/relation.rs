@@ -1,0 +1,42 @@
+//! Relations opened without waiting for anybody.
+
+use pgrx::pg_sys;
+
+/// An open, locked relation. Closed and unlocked when dropped; an error does both at the end of the transaction.
+pub struct OpenRelation {
+    relation: pg_sys::Relation,
+    lock: pg_sys::LOCKMODE,
+}
+
+impl OpenRelation {
+    /// Opens a relation unless it is gone or somebody holds a conflicting lock.
+    pub fn try_open(oid: pg_sys::Oid, lock: u32) -> Option<Self> {
+        let lock = lock as pg_sys::LOCKMODE;
+        // SAFETY: inside a transaction; the lock is released again if there is no such relation.
+        unsafe {
+            if !pg_sys::ConditionalLockRelationOid(oid, lock) {
+                return None;
+            }
+            let relation = pg_sys::try_relation_open(oid, pg_sys::NoLock as i32);
+            if relation.is_null() {
+                pg_sys::UnlockRelationOid(oid, lock);
+                return None;
+            }
+            Some(OpenRelation { relation, lock })
+        }
+    }
+
+    /// PostgreSQL's handle.
+    pub fn raw(&self) -> pg_sys::Relation {
+        self.relation
+    }
+}
+
+impl Drop for OpenRelation {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: opened by us.
+            unsafe { pg_sys::relation_close(self.relation, self.lock) };
+        }
+    }
+}
