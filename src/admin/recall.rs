@@ -200,7 +200,7 @@ fn timed(search: &mut Search, index: pg_sys::Relation, query: &Query, k: usize, 
     pgrx::check_for_interrupts!();
     let start = Instant::now();
     search.nearest(index, query, k, keys);
-    start.elapsed().as_secs_f64() * 1e3
+    start.elapsed().as_nanos() as f64 / 1e6
 }
 
 /// An exact answer, as far as it is needed.
