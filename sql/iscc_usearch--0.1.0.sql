@@ -273,6 +273,17 @@ CREATE FUNCTION usearch_prewarm(index regclass) RETURNS bigint
 COMMENT ON FUNCTION usearch_prewarm(regclass) IS
     'loads the log of a usearch index into shared buffers and its shard files into the cache of the operating system; returns the bytes read; for the owner and those who may SELECT from the table';
 
+-- No row when the index, k or sample is NULL; not STRICT, as queries may be.
+CREATE FUNCTION usearch_recall(
+    index regclass, k integer DEFAULT 10, sample integer DEFAULT 100, queries bitvec[] DEFAULT NULL,
+    OUT queries_run integer, OUT recall double precision, OUT min_recall double precision,
+    OUT median_ms double precision, OUT p95_ms double precision, OUT exact_median_ms double precision
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'usearch_recall_wrapper' LANGUAGE C VOLATILE PARALLEL UNSAFE
+    ROWS 1;
+COMMENT ON FUNCTION usearch_recall(regclass, integer, integer, bitvec[]) IS
+    'share of the exact k nearest that a usearch index finds at the present settings, and milliseconds for a query, for these queries or for a sample of the codes in the index; for the owner and those who may SELECT from the table';
+
 CREATE FUNCTION usearch_check(
     index regclass, heap boolean DEFAULT false, OUT part text, OUT problem text
 ) RETURNS SETOF record

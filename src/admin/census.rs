@@ -75,6 +75,11 @@ impl Census {
         }
     }
 
+    /// Entries alive that have a code.
+    pub fn alive_codes(&self) -> i64 {
+        self.alive.iter().sum()
+    }
+
     /// Dead entries among those with a code; None when there are none of these.
     pub fn dead_share(&self) -> Option<f64> {
         share(self.dead, self.entries - self.nulls)

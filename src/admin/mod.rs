@@ -1,8 +1,9 @@
-//! Functions for operators: look at an index, seal it, check it, load it into memory.
+//! Functions for operators: look at an index, seal it, check it, load it into memory, measure its recall.
 
 mod census;
 mod check;
 mod prewarm;
+mod recall;
 mod size;
 mod stats;
 
@@ -145,6 +146,27 @@ fn require_owner(index: pg_sys::Relation) {
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             format!("must be owner of index {}", relation_name(index)),
         )
+        .raise();
+    }
+}
+
+/// Raises an error unless the current user may read the table or owns the index. `what` needs that right: it begins the
+/// sentence that says so.
+fn require_select(index: pg_sys::Relation, what: &str) {
+    // SAFETY: the caller holds the index open, so its table exists; reads catalogs inside a transaction.
+    let (oid, may_select) = unsafe {
+        let table = (*(*index).rd_index).indrelid;
+        let right = pg_sys::ACL_SELECT as pg_sys::AclMode;
+        let result = pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), right);
+        ((*index).rd_id, result == pg_sys::AclResult::ACLCHECK_OK)
+    };
+    if !may_select && !compat::owns_relation(oid) {
+        report(
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            format!("permission denied for index {}", relation_name(index)),
+        )
+        .detail(format!("{what} needs the SELECT privilege on its table, or ownership."))
+        .hint("The table's owner can GRANT SELECT on it.")
         .raise();
     }
 }

@@ -7,10 +7,10 @@ use std::path::Path;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::{OpenIndex, size};
-use crate::compat::{self, locator};
+use super::{OpenIndex, require_select, size};
+use crate::compat::locator;
 use crate::error::report;
-use crate::storage::buffer::{Lock, LockedBuffer, relation_name};
+use crate::storage::buffer::{Lock, LockedBuffer};
 use crate::storage::directory::{self, Directory};
 use crate::storage::shard_file;
 
@@ -22,29 +22,9 @@ const PIECE_BYTES: usize = 1 << 20;
 #[pg_extern(sql = false)]
 fn usearch_prewarm(index: pg_sys::Oid) -> i64 {
     let index = OpenIndex::open(index, pg_sys::AccessShareLock);
-    require_select(index.0);
+    require_select(index.0, "Loading an index into memory");
     let directory = directory::read(index.0);
     load_log(index.0, &directory) + load_shards(index.0, &directory)
-}
-
-/// Raises an error unless the current user may read the table or owns the index.
-fn require_select(index: pg_sys::Relation) {
-    // SAFETY: the caller holds the index open, so its table exists; reads catalogs inside a transaction.
-    let (oid, may_select) = unsafe {
-        let table = (*(*index).rd_index).indrelid;
-        let right = pg_sys::ACL_SELECT as pg_sys::AclMode;
-        let result = pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), right);
-        ((*index).rd_id, result == pg_sys::AclResult::ACLCHECK_OK)
-    };
-    if !may_select && !compat::owns_relation(oid) {
-        report(
-            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-            format!("permission denied for index {}", relation_name(index)),
-        )
-        .detail("Loading an index into memory needs the SELECT privilege on its table, or ownership.")
-        .hint("The table's owner can GRANT SELECT on it.")
-        .raise();
-    }
 }
 
 fn load_log(index: pg_sys::Relation, directory: &Directory) -> i64 {

@@ -10,7 +10,7 @@ mod graph;
 mod insert;
 pub mod options;
 mod returned;
-mod scan;
+pub mod scan;
 mod vacuum;
 mod validate;
 

@@ -42,6 +42,8 @@ struct Scan {
     started: bool,
     query: Option<Query>,
     mode: SearchMode,
+    /// The mode whatever the setting says.
+    fixed_mode: Option<SearchMode>,
     streams: Vec<Stream>,
     /// Entries that a damaged shard gave too early, waiting for their distance's turn.
     early: BinaryHeap<Reverse<Found>>,
@@ -67,6 +69,7 @@ impl Scan {
         self.returned.clear();
         *self = Scan {
             metric: self.metric,
+            fixed_mode: self.fixed_mode,
             query,
             spare: std::mem::take(&mut self.spare),
             returned: std::mem::take(&mut self.returned),
@@ -88,7 +91,7 @@ impl Scan {
         self.close_streams();
         let mut directory = directory::read(index);
         if self.query.is_some() {
-            self.mode = guc::search_mode();
+            self.mode = self.fixed_mode.unwrap_or_else(guc::search_mode);
             while !self.open_streams(index, &directory) {
                 self.close_streams();
                 directory = directory::read(index);
@@ -134,9 +137,18 @@ impl Scan {
 
     /// The next row's TID.
     fn next(&mut self, index: pg_sys::Relation) -> Option<Tid> {
+        self.with_fresh_directory(index, |scan| scan.advance(index))
+    }
+
+    /// Takes a step, again with a fresh directory when blocks have been used again meanwhile.
+    fn with_fresh_directory<T>(
+        &mut self,
+        index: pg_sys::Relation,
+        step: impl Fn(&mut Self) -> Result<T, Mismatch>,
+    ) -> T {
         loop {
-            match self.advance(index) {
-                Ok(tid) => return tid,
+            match step(self) {
+                Ok(result) => return result,
                 Err(mismatch) => {
                     mismatch.confirm(index);
                     self.open(index);
@@ -146,12 +158,8 @@ impl Scan {
     }
 
     fn advance(&mut self, index: pg_sys::Relation) -> Result<Option<Tid>, Mismatch> {
-        if let Some(query) = self.query.take() {
-            let found = self.next_nearest(index, &query);
-            self.query = Some(query);
-            if let Some(found) = found? {
-                return Ok(Some(found.tid));
-            }
+        if let Some(found) = self.advance_nearest(index)? {
+            return Ok(Some(found.tid));
         }
         let Some(walk) = &mut self.unordered else {
             return Ok(None);
@@ -162,6 +170,16 @@ impl Scan {
             }
         }
         Ok(None)
+    }
+
+    /// The next entry that has a distance.
+    fn advance_nearest(&mut self, index: pg_sys::Relation) -> Result<Option<Found>, Mismatch> {
+        let Some(query) = self.query.take() else {
+            return Ok(None);
+        };
+        let found = self.next_nearest(index, &query);
+        self.query = Some(query);
+        found
     }
 
     fn next_nearest(&mut self, index: pg_sys::Relation, query: &Query) -> Result<Option<Found>, Mismatch> {
@@ -247,6 +265,34 @@ fn wants_graph(mode: SearchMode, segments: &[Segment], effort: usize) -> bool {
             let sum = |count: fn(&Segment) -> u32| segments.iter().map(count).map(f64::from).sum();
             let (entries, nodes): (f64, f64) = (sum(|s| s.entries.get()), sum(|s| s.nodes.get()));
             !cost::prefers_exact(entries, nodes, effort as f64)
+        }
+    }
+}
+
+/// A search without executor and table, to measure the index: it gives entries of the index, so it needs no snapshot and
+/// counts as no scan.
+#[derive(Default)]
+pub struct Search(Scan);
+
+impl Search {
+    /// A search in this mode; [`Search::default`] is one in the mode that the session has set.
+    pub fn in_mode(mode: SearchMode) -> Self {
+        Search(Scan {
+            fixed_mode: Some(mode),
+            ..Scan::default()
+        })
+    }
+
+    /// Fills `keys` with the keys ([`Query::key`]) of the first `count` entries that a scan would return: fewer when the
+    /// index has not so many codes.
+    pub fn nearest(&mut self, index: pg_sys::Relation, query: &Query, count: usize, keys: &mut Vec<u32>) {
+        keys.clear();
+        self.0.reset(Some(query.clone()));
+        self.0.open(index);
+        while keys.len() < count
+            && let Some(found) = self.0.with_fresh_directory(index, |scan| scan.advance_nearest(index))
+        {
+            keys.push(found.key);
         }
     }
 }

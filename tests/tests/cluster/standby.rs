@@ -28,6 +28,8 @@ fn follows_and_takes_over() {
     }
 
     let mut client = standby.client();
+    let recall: f64 = value(&mut client, "SELECT recall FROM usearch_recall('t_code')");
+    assert!(recall >= 0.99, "recall is {recall}");
     let error = client
         .batch_execute("SELECT usearch_seal('t_code')")
         .expect_err("read-only");
