@@ -31,6 +31,7 @@ use crate::storage::shard_file::{self, ShardId};
 use crate::storage::update::Logging;
 use graph_build::Threads;
 use lock::Wait;
+use reclaim::Rest;
 use shard::What;
 
 /// Who waits for maintenance, or does it.
@@ -214,7 +215,7 @@ impl<'a> Job<'a> {
                 self.rebuild(*id, segments)
             }
             Action::Merge(chosen) => self.merge(&members(&groups, &chosen)),
-            Action::Move(chosen) => self.move_entries(&members(&groups, &chosen)),
+            Action::Move(chosen) => self.move_entries(&members(&groups, &chosen), Rest::Tail),
         }
     }
 
@@ -264,7 +265,7 @@ impl<'a> Job<'a> {
             let segments = members(&groups, &chosen);
             let has_dead = chosen.iter().any(|&at| units[at].dead > 0);
             done += if has_dead {
-                self.move_entries(&segments)?
+                self.move_entries(&segments, Rest::Shard)?
             } else {
                 self.merge(&segments)?
             };

@@ -23,9 +23,18 @@ use crate::storage::update::{Logging, Update};
 /// Pages copied between two looks whether VACUUM waits.
 const PAGES_PER_LOOK: usize = 64;
 
+/// What becomes of a rest that is too small to be due for a shard.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// Part of the tail: a small table that changes all the time needs no shard.
+    Tail,
+    /// A shard of its own.
+    Shard,
+}
+
 impl Job<'_> {
     /// Moves the entries alive of these segments and builds a shard from them; the old blocks are free then.
-    pub(super) fn move_entries(&mut self, segments: &[Segment]) -> Result<Done, Stopped> {
+    pub(super) fn move_entries(&mut self, segments: &[Segment], rest: Rest) -> Result<Done, Stopped> {
         let started = Instant::now();
         let name = relation_name(self.index);
         self.watcher.begin(&format!("reclaiming space of index \"{name}\""));
@@ -44,7 +53,7 @@ impl Job<'_> {
             drop(places);
             failpoint!("move_after_copy");
             new_blocks = pending.block_count.get();
-            let moved = self.replace(segments, &pending);
+            let moved = self.replace(segments, &pending, rest);
             if moved.is_err() {
                 self.discard(&pending);
             }
@@ -61,12 +70,12 @@ impl Job<'_> {
         Ok(done)
     }
 
-    /// Puts the pending segment in the place of these: with a shard, or as a part of the tail if it is too small for one.
-    fn replace(&mut self, segments: &[Segment], pending: &Segment) -> Result<Done, Stopped> {
+    /// Puts the pending segment in the place of these.
+    fn replace(&mut self, segments: &[Segment], pending: &Segment, rest: Rest) -> Result<Done, Stopped> {
         let level = times_built(segments);
         let directory = directory::read(self.index);
         let tail = directory.tail_blocks() + pending.block_count.get();
-        if policy::tail_is_due(tail, self.options.limits().max_blocks) {
+        if rest == Rest::Shard || policy::tail_is_due(tail, self.options.limits().max_blocks) {
             let what = What::new("moved", "compacting", level);
             return self.build_shard(shard_file::new_id(), &[*pending], &[*pending], segments, what);
         }
