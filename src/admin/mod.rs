@@ -15,6 +15,7 @@ use crate::compat;
 use crate::error::report;
 use crate::maintenance::{self, Foreground, Inspect, Job, Stopped, lock};
 use crate::storage::buffer::relation_name;
+use crate::storage::relation::{in_recovery, is_definition_only, oid};
 use crate::storage::sweep;
 use crate::storage::update::Logging;
 
@@ -58,8 +59,7 @@ impl OpenIndex {
 
     /// Waits until nobody changes the structure of the index, and keeps it so.
     fn lock_maintenance(&self) -> Option<lock::Held> {
-        // SAFETY: the index is open.
-        lock::maintenance(unsafe { (*self.0).rd_id }, lock::Wait::Yes)
+        lock::maintenance(oid(self.0), lock::Wait::Yes)
     }
 }
 
@@ -70,13 +70,6 @@ impl Drop for OpenIndex {
             unsafe { pg_sys::relation_close(self.0, self.1) };
         }
     }
-}
-
-/// True for an unlogged index on a standby.
-fn is_definition_only(index: pg_sys::Relation) -> bool {
-    // SAFETY: the caller holds the index open.
-    let persistence = unsafe { (*(*index).rd_rel).relpersistence } as u8;
-    persistence == pg_sys::RELPERSISTENCE_UNLOGGED && maintenance::in_recovery()
 }
 
 /// Seals the tail now and rebuilds shards whose files are lost or damaged; reads every shard to find out. Returns the
@@ -128,7 +121,7 @@ fn usearch_sweep() -> i32 {
 
 /// Raises an error unless the server can write.
 fn require_primary(function: &str) {
-    if maintenance::in_recovery() {
+    if in_recovery() {
         report(
             PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
             format!("cannot execute {function}() during recovery"),
@@ -139,9 +132,7 @@ fn require_primary(function: &str) {
 
 /// Raises an error unless the current user owns the index.
 fn require_owner(index: pg_sys::Relation) {
-    // SAFETY: the caller holds the index open.
-    let oid = unsafe { (*index).rd_id };
-    if !compat::owns_relation(oid) {
+    if !compat::owns_relation(oid(index)) {
         report(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             format!("must be owner of index {}", relation_name(index)),
@@ -154,13 +145,12 @@ fn require_owner(index: pg_sys::Relation) {
 /// sentence that says so.
 fn require_select(index: pg_sys::Relation, what: &str) {
     // SAFETY: the caller holds the index open, so its table exists; reads catalogs inside a transaction.
-    let (oid, may_select) = unsafe {
+    let may_select = unsafe {
         let table = (*(*index).rd_index).indrelid;
         let right = pg_sys::ACL_SELECT as pg_sys::AclMode;
-        let result = pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), right);
-        ((*index).rd_id, result == pg_sys::AclResult::ACLCHECK_OK)
+        pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), right) == pg_sys::AclResult::ACLCHECK_OK
     };
-    if !may_select && !compat::owns_relation(oid) {
+    if !may_select && !compat::owns_relation(oid(index)) {
         report(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             format!("permission denied for index {}", relation_name(index)),

@@ -3,10 +3,11 @@
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::{OpenIndex, is_definition_only};
+use super::OpenIndex;
 use crate::compat::locator;
 use crate::storage::buffer::block_count;
 use crate::storage::directory::{self, Directory, NO_SHARD};
+use crate::storage::relation::{is_definition_only, is_temporary};
 use crate::storage::shard_file::{self, ShardId};
 
 /// Bytes of the index: all forks of the relation, as `pg_total_relation_size` counts them, and its shard files.
@@ -26,9 +27,7 @@ fn usearch_total_size(index: pg_sys::Oid) -> i64 {
 /// False for an index that has no shards or whose directory cannot be read here: a sum over all indexes must not fail
 /// because of another session's temporary table, or an unlogged one on a standby.
 fn can_have_shards(index: pg_sys::Relation) -> bool {
-    // SAFETY: the caller holds the index open.
-    let persistence = unsafe { (*(*index).rd_rel).relpersistence } as u8;
-    persistence != pg_sys::RELPERSISTENCE_TEMP && !is_definition_only(index) && block_count(index) > 0
+    !is_temporary(index) && !is_definition_only(index) && block_count(index) > 0
 }
 
 /// The shards that the directory lists.

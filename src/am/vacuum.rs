@@ -12,6 +12,7 @@ use crate::maintenance::{self, lock};
 use crate::storage::buffer::{Lock, LockedBuffer, block_count};
 use crate::storage::directory::{self, Directory};
 use crate::storage::log::{self, Mismatch, item_pointer};
+use crate::storage::relation::oid;
 use crate::storage::sweep;
 use crate::storage::update::{Logging, Update};
 
@@ -34,7 +35,7 @@ pub unsafe extern "C-unwind" fn ambulkdelete(
             pg_sys::ffi::pg_guard_ffi_boundary(|| callback(&mut pointer, callback_state))
         };
         // Entries must not move to where this has been already.
-        let _places = lock::keep_places((*index).rd_id);
+        let _places = lock::keep_places(oid(index));
         let directory = directory::read(index);
         let mut passes = Vec::new();
         let mut live = 0u64;
@@ -108,7 +109,7 @@ fn remember_dead(index: pg_sys::Relation, seen: &Directory, passes: &[(Segment, 
     });
 }
 
-/// One pass over a segment. Pages without anything to mark are only locked for reading.
+/// One pass over a segment. Pages without anything to mark are not changed.
 fn sweep_segment(
     index: pg_sys::Relation,
     segment: &Segment,

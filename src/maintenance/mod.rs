@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::io;
 use std::time::{Duration, Instant};
 
-use iscc_hnsw::directory::{STATE_CLOSED, STATE_SEALED, Segment};
+use iscc_hnsw::directory::{STATE_CLOSED, Segment};
 use iscc_hnsw::policy::{self, Action, Kind, Unit};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -24,8 +24,9 @@ use crate::error::report;
 use crate::failpoint::failpoint;
 use crate::guc;
 use crate::storage::buffer::relation_name;
-use crate::storage::directory::{self, NO_SHARD};
+use crate::storage::directory::{self, Directory, NO_SHARD};
 use crate::storage::log::Mismatch;
+use crate::storage::relation::{in_recovery, is_temporary, oid};
 use crate::storage::shard_cache;
 use crate::storage::shard_file::{self, ShardId};
 use crate::storage::update::Logging;
@@ -135,23 +136,23 @@ impl<'a> Job<'a> {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         // SAFETY: the value of a server setting.
         let workers = unsafe { pg_sys::max_parallel_maintenance_workers }.max(0) as usize;
+        let threads = Threads {
+            count: cores.min(workers + 1),
+            nice: false,
+        };
+        Self::new(index, logging, threads, watcher)
+    }
+
+    fn new(index: pg_sys::Relation, logging: Logging, threads: Threads, watcher: &'a mut dyn Watcher) -> Self {
         Job {
             index,
             options: IndexOptions::of(index),
             logging,
-            threads: Threads {
-                count: cores.min(workers + 1),
-                nice: false,
-            },
+            threads,
             watcher,
             rebuilt: HashSet::new(),
             busy: Vec::new(),
         }
-    }
-
-    fn oid(&self) -> pg_sys::Oid {
-        // SAFETY: the index is open.
-        unsafe { (*self.index).rd_id }
     }
 
     /// Does all that is due, step by step, but seals only once: the tail may grow as fast as it is sealed. Leaves the
@@ -159,7 +160,7 @@ impl<'a> Job<'a> {
     pub fn run_due(&mut self) -> Result<Done, Stopped> {
         let mut done = Done::default();
         let mut may_seal = true;
-        while let Some(_lock) = lock::maintenance(self.oid(), Wait::No) {
+        while let Some(_lock) = lock::maintenance(oid(self.index), Wait::No) {
             let Some((action, groups)) = self.due(may_seal) else {
                 break;
             };
@@ -183,7 +184,7 @@ impl<'a> Job<'a> {
             open_blocks: directory.open_blocks(),
             max_blocks: self.options.limits().max_blocks,
             may_seal,
-            may_move: lock::move_entries(self.oid()).is_some(),
+            may_move: lock::move_entries(oid(self.index)).is_some(),
             may_change: !in_recovery(),
         };
         Some((policy::next(&units, &state)?, groups))
@@ -275,7 +276,7 @@ impl<'a> Job<'a> {
 
     /// Frees the units of which VACUUM has found every entry dead.
     fn free_dead(&mut self) {
-        let Some(_lock) = lock::maintenance(self.oid(), Wait::No) else {
+        let Some(_lock) = lock::maintenance(oid(self.index), Wait::No) else {
             return;
         };
         let is_dead = |segment: &Segment| segment.all_dead() >= u64::from(segment.entries.get());
@@ -291,18 +292,17 @@ impl<'a> Job<'a> {
     }
 
     /// The closed segments, but for those that are busy.
-    fn tail(&self) -> Vec<Segment> {
+    fn closed(&self, directory: &Directory) -> Vec<Segment> {
         let is_busy = |segment: &Segment| self.busy.iter().any(|busy| directory::same(busy, segment));
-        let listed = directory::read(self.index).listed.into_iter();
-        listed
-            .filter(|segment| segment.state == STATE_CLOSED && !is_busy(segment))
-            .collect()
+        let closed = directory.listed.iter().filter(|s| s.state == STATE_CLOSED);
+        closed.filter(|segment| !is_busy(segment)).copied().collect()
     }
 
     /// Seals the tail if it is due, beside another build by this process.
     fn seal_meanwhile(&mut self) -> Result<Done, Stopped> {
-        let closed: u32 = self.tail().iter().map(|segment| segment.block_count.get()).sum();
-        let tail = closed + directory::read(self.index).open_blocks();
+        let directory = directory::read(self.index);
+        let closed: u32 = self.closed(&directory).iter().map(|s| s.block_count.get()).sum();
+        let tail = closed + directory.open_blocks();
         if policy::tail_is_due(tail, self.options.limits().max_blocks) {
             self.seal_tail()
         } else {
@@ -315,9 +315,11 @@ impl<'a> Job<'a> {
         failpoint!("seal_after_close");
         let mut done = Done::default();
         let max_blocks = self.options.limits().max_blocks;
-        for batch in tail_batches(&self.tail(), max_blocks) {
-            let what = What::new("sealed", "sealing", times_built(&batch));
-            done += self.build_shard(shard_file::new_id(), &batch, &batch, &[], what)?;
+        let closed = self.closed(&directory::read(self.index));
+        for batch in policy::pack(closed.iter().map(|s| (s.stride.get(), s.block_count.get())), max_blocks) {
+            let batch = &closed[batch];
+            let what = What::new("sealed", "sealing", times_built(batch));
+            done += self.build_shard(shard_file::new_id(), batch, batch, &[], what)?;
         }
         Ok(done)
     }
@@ -344,22 +346,6 @@ fn times_built(segments: &[Segment]) -> u8 {
     segments.iter().map(built).max().unwrap_or(0)
 }
 
-/// Closed segments, those of one stride together as long as they fit into one shard.
-fn tail_batches(tail: &[Segment], max_blocks: u32) -> Vec<Vec<Segment>> {
-    let mut batches: Vec<Vec<Segment>> = Vec::new();
-    for segment in tail {
-        let room = |batch: &&mut Vec<Segment>| {
-            let blocks: u32 = batch.iter().map(|s| s.block_count.get()).sum();
-            batch[0].stride == segment.stride && blocks + segment.block_count.get() <= max_blocks
-        };
-        match batches.last_mut().filter(room) {
-            Some(batch) => batch.push(*segment),
-            None => batches.push(vec![*segment]),
-        }
-    }
-    batches
-}
-
 fn has_usable_shard(index: pg_sys::Relation, id: &ShardId, segments: &[Segment], inspect: Inspect) -> bool {
     if *id == NO_SHARD {
         return true;
@@ -368,27 +354,6 @@ fn has_usable_shard(index: pg_sys::Relation, id: &ShardId, segments: &[Segment],
         Ok(shard) => inspect == Inspect::Header || shard.verify().is_empty(),
         Err(_) => false,
     }
-}
-
-/// Marks a segment as served by a shard.
-fn sealed(segment: &Segment, id: ShardId, level: u8) -> Segment {
-    Segment {
-        state: STATE_SEALED,
-        shard_id: id,
-        level,
-        ..*segment
-    }
-}
-
-fn is_temporary(index: pg_sys::Relation) -> bool {
-    // SAFETY: the caller holds the index open.
-    unsafe { (*(*index).rd_rel).relpersistence == pg_sys::RELPERSISTENCE_TEMP as std::ffi::c_char }
-}
-
-/// True on a standby.
-pub fn in_recovery() -> bool {
-    // SAFETY: reads shared state.
-    unsafe { pg_sys::RecoveryInProgress() }
 }
 
 /// Raises the error for work that had to stop.

@@ -17,6 +17,7 @@ use crate::failpoint::failpoint;
 use crate::storage::buffer::{LockedBuffer, grow_ahead, relation_name};
 use crate::storage::directory::{self, NO_SHARD};
 use crate::storage::log;
+use crate::storage::relation::oid;
 use crate::storage::shard_file;
 use crate::storage::update::{Logging, Update};
 
@@ -38,7 +39,7 @@ impl Job<'_> {
         let started = Instant::now();
         let name = relation_name(self.index);
         self.watcher.begin(&format!("reclaiming space of index \"{name}\""));
-        let Some(places) = lock::move_entries(self.oid()) else {
+        let Some(places) = lock::move_entries(oid(self.index)) else {
             return Err(Stopped::Yielded);
         };
         let all: i64 = segments.iter().map(|s| i64::from(s.entries.get())).sum();

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use iscc_hnsw::allocation;
 use iscc_hnsw::build::{BuiltShard, ShardBuilder, ShardIdentity, estimated_file_bytes};
-use iscc_hnsw::directory::Segment;
+use iscc_hnsw::directory::{STATE_SEALED, Segment};
 use iscc_hnsw::log_page::is_alive;
 use iscc_hnsw::ranges::EntryRange;
 use pgrx::pg_sys;
 
-use super::{Done, Job, Stopped, graph_build, in_recovery, milliseconds, sealed};
+use super::{Done, Job, Stopped, graph_build, milliseconds};
 use crate::am::options::IndexOptions;
 use crate::compat::locator;
 use crate::error;
@@ -19,6 +19,7 @@ use crate::failpoint::failpoint;
 use crate::storage::buffer::relation_name;
 use crate::storage::directory::{self, NO_SHARD};
 use crate::storage::log::{self, Mismatch};
+use crate::storage::relation::in_recovery;
 use crate::storage::shard_file::{self, Published, ShardId};
 use crate::storage::update::{Logging, needs_wal};
 
@@ -193,7 +194,10 @@ impl Job<'_> {
                 nulls: counts.nulls.into(),
                 dead: counts.dead.into(),
                 dead_nulls: counts.dead_nulls.into(),
-                ..sealed(segment, id, level)
+                state: STATE_SEALED,
+                shard_id: id,
+                level,
+                ..*segment
             });
         directory::change(self.index, self.logging, |directory| {
             directory.remove(replaced);
@@ -208,13 +212,17 @@ impl Job<'_> {
         if in_recovery() {
             return;
         }
-        // Were the change lost in a crash, the old files would be wanted again.
-        flush_wal();
-        failpoint!("shard_before_unlink");
-        let mut old: Vec<ShardId> = replaced.iter().chain(freed).map(|s| s.shard_id).collect();
+        let shards = replaced.iter().chain(freed).map(|segment| segment.shard_id);
+        let mut old: Vec<ShardId> = shards.filter(|old| old != id && *old != NO_SHARD).collect();
         old.sort_unstable();
         old.dedup();
-        for old in old.iter().filter(|old| *old != id && **old != NO_SHARD) {
+        if old.is_empty() {
+            return;
+        }
+        // Were the change lost in a crash, the old files would be wanted again.
+        directory::flush(self.index);
+        failpoint!("shard_before_unlink");
+        for old in &old {
             remove_if_there(&shard_file::path(locator(self.index), old));
             failpoint!("shard_after_unlink");
         }
@@ -253,16 +261,6 @@ impl<W: Write, F: FnMut() -> bool> Write for Watched<W, F> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
-    }
-}
-
-/// Makes durable what this process has logged last.
-fn flush_wal() {
-    // SAFETY: this process's own last record; 0 when there is none.
-    unsafe {
-        if pg_sys::XactLastRecEnd != 0 {
-            pg_sys::XLogFlush(pg_sys::XactLastRecEnd);
-        }
     }
 }
 

@@ -17,13 +17,12 @@ use pgrx::prelude::*;
 
 use super::graph_build::Threads;
 use super::lock;
-use super::{Foreground, Job, Stopped, Watcher, in_recovery, warn};
+use super::{Foreground, Job, Stopped, Watcher, warn};
 use crate::am::is_usearch_index;
-use crate::am::options::IndexOptions;
 use crate::compat;
 use crate::error;
 use crate::guc;
-use crate::storage::relation::OpenRelation;
+use crate::storage::relation::{OpenRelation, in_recovery};
 use crate::storage::shard_file::ShardId;
 use crate::storage::sweep;
 use crate::storage::update::Logging;
@@ -250,29 +249,23 @@ fn with_index<T>(oid: pg_sys::Oid, work: impl FnOnce(pg_sys::Relation) -> T) -> 
     is_usearch_index(index.raw()).then(|| work(index.raw()))
 }
 
-fn job(index: pg_sys::Relation, watcher: &mut dyn Watcher, rebuilt: HashSet<ShardId>) -> Job<'_> {
-    Job {
-        index,
-        options: IndexOptions::of(index),
-        logging: Logging::EachChange,
-        threads: Threads {
-            count: guc::worker_threads(),
-            nice: true,
-        },
-        watcher,
-        rebuilt,
-        busy: Vec::new(),
-    }
+fn job(index: pg_sys::Relation, watcher: &mut dyn Watcher) -> Job<'_> {
+    let threads = Threads {
+        count: guc::worker_threads(),
+        nice: true,
+    };
+    Job::new(index, Logging::EachChange, threads, watcher)
 }
 
 fn is_due(oid: pg_sys::Oid) -> bool {
-    with_index(oid, |index| job(index, &mut Foreground, HashSet::new()).is_due()).unwrap_or(false)
+    with_index(oid, |index| job(index, &mut Foreground).is_due()).unwrap_or(false)
 }
 
 fn maintain(oid: pg_sys::Oid, rebuilt: &mut HashSet<ShardId>) -> Outcome {
     let outcome = with_index(oid, |index| {
         let mut watcher = Attentive::new(oid);
-        let mut job = job(index, &mut watcher, std::mem::take(rebuilt));
+        let mut job = job(index, &mut watcher);
+        job.rebuilt = std::mem::take(rebuilt);
         let result = job.run_due();
         *rebuilt = job.rebuilt;
         match result {
@@ -330,7 +323,7 @@ impl Watcher for Attentive {
             ..Attentive::new(self.index)
         };
         let result = with_index(self.index, |index| {
-            let mut job = job(index, &mut nested, HashSet::new());
+            let mut job = job(index, &mut nested);
             job.busy = busy.to_vec();
             job.seal_meanwhile().map_err(|why| warn(index, why))
         });

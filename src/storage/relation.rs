@@ -1,6 +1,33 @@
-//! Relations opened without waiting for anybody.
+//! What is known of an open relation, and opening one without waiting for anybody.
 
 use pgrx::pg_sys;
+
+/// The relation's OID.
+pub fn oid(relation: pg_sys::Relation) -> pg_sys::Oid {
+    // SAFETY: the caller holds the relation open.
+    unsafe { (*relation).rd_id }
+}
+
+fn persistence(relation: pg_sys::Relation) -> u8 {
+    // SAFETY: the caller holds the relation open.
+    unsafe { (*(*relation).rd_rel).relpersistence as u8 }
+}
+
+/// True for a temporary relation: only its session sees its pages.
+pub fn is_temporary(relation: pg_sys::Relation) -> bool {
+    persistence(relation) == pg_sys::RELPERSISTENCE_TEMP
+}
+
+/// True for an unlogged relation on a standby, which has its definition and none of its pages.
+pub fn is_definition_only(relation: pg_sys::Relation) -> bool {
+    persistence(relation) == pg_sys::RELPERSISTENCE_UNLOGGED && in_recovery()
+}
+
+/// True on a standby.
+pub fn in_recovery() -> bool {
+    // SAFETY: reads shared state.
+    unsafe { pg_sys::RecoveryInProgress() }
+}
 
 /// An open, locked relation. Closed and unlocked when dropped; an error does both at the end of the transaction.
 pub struct OpenRelation {

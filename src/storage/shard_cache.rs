@@ -17,6 +17,7 @@ use memmap2::Mmap;
 use pgrx::prelude::*;
 
 use super::directory;
+use super::relation::in_recovery;
 use super::shard_file::{self, ShardId};
 use crate::compat::{Locator, locator};
 use crate::error::report;
@@ -70,8 +71,8 @@ pub enum Lookup {
     NoLongerListed,
 }
 
-/// Looks for the shard with this id. Reports an unusable one by a WARNING the first time that this backend sees it so,
-/// and asks the background worker to build it. `segments` are those that the directory gives to the shard.
+/// Looks for the shard with this id. Reports an unusable one by a WARNING the first time that this backend sees it so.
+/// `segments` are those that the directory gives to the shard.
 pub fn get(index: pgrx::pg_sys::Relation, id: &ShardId, segments: &[Segment]) -> Lookup {
     let at = locator(index);
     let path = shard_file::path(at, id);
@@ -165,8 +166,7 @@ pub fn open(path: &Path, id: &ShardId, segments: &[Segment]) -> Result<MappedSha
 
 fn warn(path: &Path, why: &Unusable) {
     // A standby gets the log, not the files: that is no fault.
-    // SAFETY: reads shared state.
-    if matches!(why, Unusable::Missing) && unsafe { pgrx::pg_sys::RecoveryInProgress() } {
+    if matches!(why, Unusable::Missing) && in_recovery() {
         return;
     }
     let path = path.display();

@@ -6,7 +6,7 @@ use std::path::Path;
 use pgrx::pg_sys;
 
 use super::directory;
-use super::relation::OpenRelation;
+use super::relation::{OpenRelation, is_definition_only};
 use super::shard_file::{self, FileName, ShardId};
 use crate::compat::{self, Locator};
 use crate::failpoint::failpoint;
@@ -111,11 +111,8 @@ fn lists(relation: pg_sys::Oid, at: Locator, id: &ShardId) -> bool {
     if compat::locator(index) != at || !crate::am::is_usearch_index(index) {
         return true;
     }
-    // SAFETY: the relation is open.
-    let persistence = unsafe { (*(*index).rd_rel).relpersistence } as u8;
     // A standby has the files of an unlogged index from its base backup, and no use for them.
-    // SAFETY: reads shared state.
-    if persistence == pg_sys::RELPERSISTENCE_UNLOGGED && unsafe { pg_sys::RecoveryInProgress() } {
+    if is_definition_only(index) {
         return false;
     }
     // If the directory is damaged, nobody knows.

@@ -8,6 +8,8 @@
 //! 4. *Merge*: four units of one tier become one. Tiers are powers of four, so that an index has at most three units in
 //!    each, and an entry is built into a shard once a tier. Units near `shard_size` stay as they are.
 
+use std::ops::Range;
+
 /// The tail is sealed when it has more blocks. A query scans so many in about 0.15 ms.
 pub const SEAL_BLOCKS: u32 = 200;
 /// Units of one tier that are merged.
@@ -120,22 +122,30 @@ pub fn next(units: &[Unit], state: &State) -> Option<Action> {
 pub fn compact(units: &[Unit], max_blocks: u32) -> Vec<Vec<usize>> {
     let mut by_size: Vec<usize> = (0..units.len()).collect();
     by_size.sort_by_key(|&at| (units[at].stride, units[at].blocks));
-    let mut groups: Vec<Vec<usize>> = Vec::new();
-    let mut room = 0;
-    for at in by_size {
-        let live = live_blocks(&units[at]);
-        let same_stride = groups
-            .last()
-            .is_some_and(|group| units[group[0]].stride == units[at].stride);
-        if same_stride && live <= room {
-            room -= live;
-            groups.last_mut().expect("there is one").push(at);
-        } else {
-            room = max_blocks.saturating_sub(live);
-            groups.push(vec![at]);
+    let sizes = by_size.iter().map(|&at| (units[at].stride, live_blocks(&units[at])));
+    let groups = pack(sizes, max_blocks).into_iter().map(|group| by_size[group].to_vec());
+    groups
+        .filter(|group| group.len() > 1 || units[group[0]].dead > 0)
+        .collect()
+}
+
+/// Puts neighbours of one stride together, as many as fit into one shard. For each part its stride and its blocks; the
+/// places of those that belong together.
+pub fn pack(parts: impl IntoIterator<Item = (u16, u32)>, max_blocks: u32) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    let (mut group_stride, mut room) = (0, 0);
+    for (at, (stride, blocks)) in parts.into_iter().enumerate() {
+        match groups.last_mut().filter(|_| stride == group_stride && blocks <= room) {
+            Some(group) => {
+                group.end = at + 1;
+                room -= blocks;
+            }
+            None => {
+                groups.push(at..at + 1);
+                (group_stride, room) = (stride, max_blocks.saturating_sub(blocks));
+            }
         }
     }
-    groups.retain(|group| group.len() > 1 || units[group[0]].dead > 0);
     groups
 }
 
@@ -328,6 +338,14 @@ mod tests {
         assert_eq!(compact(&[unit(Kind::Sealed, 20, 0.1)], MAX_BLOCKS), [vec![0]]);
         let units = [sealed(20_000), sealed(200), sealed(4_000), unit(Kind::Sealed, 300, 1.0)];
         assert_eq!(compact(&units, MAX_BLOCKS), [vec![1, 3, 2]]);
+    }
+
+    #[test]
+    fn packing() {
+        let parts = [(32, 5), (32, 5), (32, 1), (64, 1), (64, 20), (64, 1), (32, 1)];
+        assert_eq!(pack(parts, 10), [0..2, 2..3, 3..4, 4..5, 5..6, 6..7]);
+        assert_eq!(pack(parts, 11), [0..3, 3..4, 4..5, 5..6, 6..7]);
+        assert_eq!(pack([], 11), []);
     }
 
     /// Carries out what the policy wants and counts how often each unit's entries were built.
