@@ -1,10 +1,13 @@
 //! Exact search: every code of some segments, from the log, nearest first.
 
+use std::collections::HashSet;
+
 use iscc_hnsw::directory::Segment;
 use iscc_hnsw::distance::Query;
 use iscc_hnsw::log_page::{LogPage, Tid, is_alive};
 use pgrx::pg_sys;
 
+use super::counters::Counters;
 use super::returned::Returned;
 use crate::storage::buffer::{Page, Recent};
 use crate::storage::log::{self, Mismatch};
@@ -55,6 +58,7 @@ pub struct ExactStream {
     after: Option<(u32, Position)>,
     batch: usize,
     complete: bool,
+    counters: Counters,
 }
 
 impl ExactStream {
@@ -69,6 +73,7 @@ impl ExactStream {
             after: None,
             batch,
             complete,
+            counters: Counters::default(),
         }
     }
 
@@ -87,6 +92,17 @@ impl ExactStream {
         Some(found)
     }
 
+    /// What the passes so far have read.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Number of shards among the segments.
+    fn shards(&self) -> u64 {
+        let sealed = self.segments.iter().filter(|segment| segment.is_sealed());
+        sealed.map(|segment| segment.shard_id).collect::<HashSet<_>>().len() as u64
+    }
+
     fn pass(&mut self, index: pg_sys::Relation, query: &Query, skip: &Returned) -> Result<(), Mismatch> {
         let mut pass = Pass {
             query,
@@ -98,13 +114,26 @@ impl ExactStream {
             many: false,
             near: Vec::new(),
         };
+        let mut counted = self.counters;
+        if self.after.is_none() {
+            counted.exact_shards = self.shards();
+        }
         let first_block = self.segments.first().map_or(0, |first| first.start_block.get());
         let mut recent = Recent::of(index, first_block);
         for segment in &self.segments {
+            let mut entries = 0;
             log::for_each_page_ahead(index, segment, &mut recent, |block, page, next| {
+                entries += page.len() as u64;
                 pass.page(block, page, next)
             })?;
+            let sum = if segment.is_sealed() {
+                &mut counted.nodes
+            } else {
+                &mut counted.tail_rows
+            };
+            *sum += entries;
         }
+        self.counters = counted;
         recent.keep();
         pass.trim();
         self.complete = pass.nearest.len() < self.batch;

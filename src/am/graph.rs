@@ -10,6 +10,7 @@ use iscc_hnsw::ranges::{EntryRange, locate};
 use iscc_hnsw::search::{Candidate, GraphSearch};
 use pgrx::pg_sys;
 
+use super::counters::Counters;
 use super::exact::{Found, position};
 use crate::guc::SearchMode;
 use crate::storage::log::{self, Mismatch};
@@ -142,6 +143,18 @@ impl GraphStream {
                 Taken::Damaged(Some(found))
             }
         })
+    }
+
+    /// What the search so far has visited.
+    pub fn counters(&self) -> Counters {
+        if !self.started {
+            return Counters::default();
+        }
+        Counters {
+            graph_shards: 1,
+            nodes: self.search.visited() as u64,
+            ..Counters::default()
+        }
     }
 
     /// The shard's id.

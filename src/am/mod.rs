@@ -5,7 +5,9 @@ use pgrx::pg_sys::Datum;
 
 mod build;
 mod cost;
+mod counters;
 mod exact;
+pub mod explain;
 mod graph;
 mod insert;
 pub mod options;

@@ -15,6 +15,7 @@ use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::counters::Counters;
 use super::exact::{ExactStream, Found, LogWalk, Want};
 use super::graph::{GraphStream, Taken};
 use super::options::IndexOptions;
@@ -32,6 +33,15 @@ use crate::types::bitvec::varlena_bytes;
 enum Stream {
     Graph(Box<GraphStream>),
     Exact(ExactStream),
+}
+
+impl Stream {
+    fn counters(&self) -> Counters {
+        match self {
+            Stream::Graph(graph) => graph.counters(),
+            Stream::Exact(exact) => exact.counters(),
+        }
+    }
 }
 
 /// State of a scan between calls.
@@ -53,6 +63,8 @@ struct Scan {
     unordered: Option<LogWalk>,
     /// Buffers for the next search.
     spare: Vec<GraphSearch>,
+    /// Of the streams that are closed.
+    counters: Counters,
 }
 
 /// Where the nearest entry is.
@@ -72,6 +84,7 @@ impl Scan {
             fixed_mode: self.fixed_mode,
             query,
             spare: std::mem::take(&mut self.spare),
+            counters: self.counters,
             returned: std::mem::take(&mut self.returned),
             ..Scan::default()
         };
@@ -79,6 +92,7 @@ impl Scan {
 
     fn close_streams(&mut self) {
         for stream in self.streams.drain(..) {
+            self.counters += stream.counters();
             if let Stream::Graph(graph) = stream {
                 self.spare.push(graph.finish().1);
             }
@@ -250,6 +264,7 @@ impl Scan {
         if matches!(stream, Stream::Graph(_))
             && let Stream::Graph(graph) = std::mem::replace(stream, Stream::Exact(ExactStream::new(Vec::new(), 0)))
         {
+            self.counters += graph.counters();
             let (segments, search) = graph.finish();
             self.spare.push(search);
             *stream = Stream::Exact(ExactStream::new(segments, expected));
@@ -368,6 +383,18 @@ pub unsafe extern "C-unwind" fn amgettuple(
             }
         }
     }
+}
+
+/// What a scan has counted since it began.
+///
+/// # Safety
+/// `scan` is a scan of one of our indexes that has not ended.
+pub unsafe fn counters(scan: pg_sys::IndexScanDesc) -> Counters {
+    // SAFETY: as the caller says.
+    let state = unsafe { &*(*scan).opaque.cast::<Scan>() };
+    let mut sum = state.counters;
+    state.streams.iter().for_each(|stream| sum += stream.counters());
+    sum
 }
 
 /// No pin protects a TID between reading it here and fetching the row, so VACUUM may have given it

@@ -235,8 +235,13 @@ pub fn assert_sound(client: &mut Client, index: &str) {
 
 /// The plan of a statement.
 pub fn explain(client: &mut Client, sql: &str) -> String {
+    explain_with(client, "COSTS OFF", sql)
+}
+
+/// What EXPLAIN with these options prints.
+pub fn explain_with(client: &mut Client, options: &str, sql: &str) -> String {
     let messages = client
-        .simple_query(&format!("EXPLAIN (COSTS OFF) {sql}"))
+        .simple_query(&format!("EXPLAIN ({options}) {sql}"))
         .unwrap_or_else(|e| panic!("{sql}: {e:?}"));
     let lines = messages.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0),
@@ -251,6 +256,11 @@ pub fn value<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: 
         .query_one(sql, &[])
         .unwrap_or_else(|e| panic!("{sql}: {e:?}"))
         .get(0)
+}
+
+/// The server's major version.
+pub fn server_version(client: &mut Client) -> i32 {
+    value(client, "SELECT current_setting('server_version_num')::int / 10000")
 }
 
 /// Seals the tail of an index; how many entries that moved.

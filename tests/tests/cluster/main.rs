@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod crash;
+mod explain;
 mod failpoints;
 mod harness;
 mod lifecycle;
