@@ -46,6 +46,22 @@ pub fn simprints() -> Vec<(Row, usize)> {
     lines("simprints.tsv.gz").zip(1..).map(parse_counted).collect()
 }
 
+/// `count` rows of simprints: the first ones with all their rows, in random order.
+pub fn simprint_rows(count: usize) -> Vec<Row> {
+    let mut rows: Vec<Row> = simprints()
+        .into_iter()
+        .flat_map(|(row, times)| std::iter::repeat_n(row, times))
+        .take(count)
+        .collect();
+    assert_eq!(rows.len(), count, "there are fewer simprints");
+    let mut random = Random(count as u64);
+    for i in (1..rows.len()).rev() {
+        rows.swap(i, random.below(i + 1));
+    }
+    rows.iter_mut().zip(1..).for_each(|(row, id)| row.id = id);
+    rows
+}
+
 /// `count` distinct codes near the simprints: of each in turn, its bits are flipped with probability 0.02, 0.05 or 0.1.
 pub fn variants(count: usize, seed: u64) -> Vec<Row> {
     // In 65,536ths.
@@ -77,6 +93,15 @@ pub fn flipped(code: &[u8], chance: u64, random: &mut Random) -> Vec<u8> {
         (0..4).fold(0, |mask, i| mask | u8::from((bits >> (16 * i)) & 0xffff < chance) << i)
     };
     code.iter().map(|byte| byte ^ nibble() ^ (nibble() << 4)).collect()
+}
+
+/// The same codes with this length, in bytes.
+pub fn cut(rows: &[Row], bytes: usize) -> Vec<Row> {
+    let cut = |row: &Row| Row {
+        code: row.full[..bytes].to_vec(),
+        ..row.clone()
+    };
+    rows.iter().map(cut).collect()
 }
 
 fn read(name: &str, count: usize) -> Vec<Row> {
