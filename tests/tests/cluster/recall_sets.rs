@@ -46,7 +46,7 @@ fn misses(cluster: &Cluster, set: &Set) -> Vec<String> {
 #[test]
 fn every_kind_of_code() {
     let cluster = Cluster::start();
-    let sets = sets::kinds(36_770, 200);
+    let sets = sets::kinds(100_000, 150);
     let misses: Vec<_> = sets.iter().flat_map(|set| misses(&cluster, set)).collect();
     assert!(misses.is_empty(), "{misses:#?}");
 }
