@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cluster_tests::codes::{Row, create_table, insert_sql, load};
+use cluster_tests::codes::{Row, create_table, flipped, insert_sql, load};
 use cluster_tests::search::value;
 use cluster_tests::{Cluster, Connector, Random};
 use postgres::Client;
@@ -42,24 +42,15 @@ pub fn run(stored: &[Row]) {
 /// Distinct codes near real ones: each bit is flipped with a probability of 1/20.
 fn variants(codes: &[Row], count: usize) -> Vec<Row> {
     let mut random = Random(count as u64);
-    let full: Vec<&Row> = codes.iter().collect();
-    (0..count)
-        .map(|i| {
-            let mut code = full[i % full.len()].full.clone();
-            for byte in &mut code {
-                for bit in 0..8 {
-                    if random.below(20) == 0 {
-                        *byte ^= 1 << bit;
-                    }
-                }
-            }
-            Row {
-                id: i as i64,
-                full: code.clone(),
-                code,
-            }
-        })
-        .collect()
+    let near = |id: usize| {
+        let code = flipped(&codes[id % codes.len()].full, 65_536 / 20, &mut random);
+        Row {
+            id: id as i64,
+            full: code.clone(),
+            code,
+        }
+    };
+    (0..count).map(near).collect()
 }
 
 /// What the index looks like, and what a query costs: (entries, tail, shards, median, 90 % quantile in ms).

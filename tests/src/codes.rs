@@ -1,11 +1,14 @@
 //! Real ISCC codes (see `data/README.md`) and how they get into a table.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
 use flate2::read::GzDecoder;
 use postgres::{Client, GenericClient};
+
+use crate::Random;
 
 /// One asset's code.
 #[derive(Clone)]
@@ -28,32 +31,118 @@ pub fn meta(count: usize) -> Vec<Row> {
     read("meta.tsv.gz", count)
 }
 
-fn read(name: &str, count: usize) -> Vec<Row> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data").join(name);
-    let file = File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let rows: Vec<Row> = BufReader::new(GzDecoder::new(file))
-        .lines()
+/// The first `count` Data-Codes: near-duplicates at larger distances, 110,308 in all.
+pub fn data(count: usize) -> Vec<Row> {
+    read("data.tsv.gz", count)
+}
+
+/// The first `count` Instance-Codes: random bits, 36,770 in all.
+pub fn instance(count: usize) -> Vec<Row> {
+    read("instance.tsv.gz", count)
+}
+
+/// The 104,889 distinct simprints, of 256 bits each, and how many rows have each: 1,000,000 in all.
+pub fn simprints() -> Vec<(Row, usize)> {
+    lines("simprints.tsv.gz").zip(1..).map(parse_counted).collect()
+}
+
+/// `count` rows of simprints: the first ones with all their rows, in random order.
+pub fn simprint_rows(count: usize) -> Vec<Row> {
+    let mut rows: Vec<Row> = simprints()
+        .into_iter()
+        .flat_map(|(row, times)| std::iter::repeat_n(row, times))
         .take(count)
-        .zip(1..)
-        .map(|(line, id)| parse(id, &line.expect("gzip")))
         .collect();
+    assert_eq!(rows.len(), count, "there are fewer simprints");
+    let mut random = Random(count as u64);
+    for i in (1..rows.len()).rev() {
+        rows.swap(i, random.below(i + 1));
+    }
+    rows.iter_mut().zip(1..).for_each(|(row, id)| row.id = id);
+    rows
+}
+
+/// `count` distinct codes near the simprints: of each in turn, its bits are flipped with probability 0.02, 0.05 or 0.1.
+pub fn variants(count: usize, seed: u64) -> Vec<Row> {
+    // In 65,536ths.
+    const CHANCES: [u64; 3] = [1311, 3277, 6554];
+    let simprints = simprints();
+    let mut random = Random(seed);
+    let mut seen = HashSet::with_capacity(count);
+    let mut rows = Vec::with_capacity(count);
+    for (simprint, _) in simprints.iter().cycle() {
+        if rows.len() == count {
+            break;
+        }
+        let code = flipped(&simprint.full, CHANCES[random.below(CHANCES.len())], &mut random);
+        if seen.insert(code.clone()) {
+            rows.push(Row {
+                id: rows.len() as i64 + 1,
+                full: code.clone(),
+                code,
+            });
+        }
+    }
+    rows
+}
+
+/// A code with each bit flipped with a chance in 65,536ths.
+pub fn flipped(code: &[u8], chance: u64, random: &mut Random) -> Vec<u8> {
+    let mut nibble = || {
+        let bits = random.bits();
+        (0..4).fold(0, |mask, i| mask | u8::from((bits >> (16 * i)) & 0xffff < chance) << i)
+    };
+    code.iter().map(|byte| byte ^ nibble() ^ (nibble() << 4)).collect()
+}
+
+/// The same codes with this length, in bytes.
+pub fn cut(rows: &[Row], bytes: usize) -> Vec<Row> {
+    let cut = |row: &Row| Row {
+        code: row.full[..bytes].to_vec(),
+        ..row.clone()
+    };
+    rows.iter().map(cut).collect()
+}
+
+fn read(name: &str, count: usize) -> Vec<Row> {
+    let rows: Vec<Row> = lines(name).take(count).zip(1..).map(parse).collect();
     assert_eq!(rows.len(), count, "{name} has fewer rows");
     rows
 }
 
-fn parse(id: i64, line: &str) -> Row {
+fn lines(name: &str) -> impl Iterator<Item = String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data").join(name);
+    let file = File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    BufReader::new(GzDecoder::new(file))
+        .lines()
+        .map(|line| line.expect("gzip"))
+}
+
+/// A line with id, bits, and code.
+fn parse((line, id): (String, i64)) -> Row {
     let mut fields = line.split('\t').skip(1);
     let mut next = || fields.next().expect("three columns");
     let bits: usize = next().parse().expect("bits");
-    let digits = next();
-    let full: Vec<u8> = (0..digits.len() / 2)
-        .map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).expect("hex"))
-        .collect();
+    let full = bytes(next());
     Row {
         id,
         code: full[..bits / 8].to_vec(),
         full,
     }
+}
+
+/// A line with code and number of rows.
+fn parse_counted((line, id): (String, i64)) -> (Row, usize) {
+    let (digits, rows) = line.split_once('\t').expect("two columns");
+    let full = bytes(digits);
+    let code = full.clone();
+    (Row { id, code, full }, rows.parse().expect("a number"))
+}
+
+fn bytes(digits: &str) -> Vec<u8> {
+    (0..digits.len() / 2)
+        .map(|i| u8::from_str_radix(&digits[2 * i..2 * i + 2], 16).expect("hex"))
+        .collect()
 }
 
 /// Splits off every `step`-th row as a query to which the table has near-duplicates, but not the row itself.

@@ -7,7 +7,9 @@ mod backup;
 pub mod churn;
 mod cluster;
 pub mod codes;
+pub mod exact;
 pub mod search;
+pub mod sets;
 
 pub use cluster::{Cluster, Connector, Notices, Shutdown};
 

@@ -11,6 +11,7 @@ mod operations;
 mod pages;
 mod planner;
 mod recall;
+mod recall_sets;
 mod servers;
 mod shard_files;
 mod standby;
