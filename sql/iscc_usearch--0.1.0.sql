@@ -256,12 +256,12 @@ CREATE FUNCTION usearch_shards(
     index regclass,
     OUT shard_id uuid, OUT file text, OUT state text, OUT bytes bigint, OUT nodes bigint,
     OUT entries bigint, OUT dead bigint, OUT blocks bigint, OUT built_at timestamptz,
-    OUT level smallint, OUT dead_share double precision
+    OUT level smallint, OUT dead_share double precision, OUT calibration jsonb
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'usearch_shards_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     ROWS 10;
 COMMENT ON FUNCTION usearch_shards(regclass) IS
-    'one row for each shard of a usearch index; state is ok, missing or damaged; entries are those with a code, dead and dead_share as of the last VACUUM; level is how often its entries were built into a shard before, at most';
+    'one row for each shard of a usearch index; state is ok, missing or damaged; entries are those with a code, dead and dead_share as of the last VACUUM; level is how often its entries were built into a shard before, at most; calibration has the recall of the ten nearest by effort, measured when the shard was built, by length of the query and distance of the tenth code';
 
 CREATE FUNCTION usearch_total_size(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'usearch_total_size_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

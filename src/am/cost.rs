@@ -11,6 +11,10 @@ use crate::guc;
 /// and takes about 15 ms.
 const NS_PER_COST_UNIT: f64 = 6_500.0;
 
+/// What a search is taken to need before it is known.
+const USUAL_EFFORT: usize = 64;
+const USUAL_QUERY_BYTES: usize = 32;
+
 /// Costs of an index path. Only ordered scans are offered; for others the cost is infinite.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amcostestimate(
@@ -36,7 +40,8 @@ pub unsafe extern "C-unwind" fn amcostestimate(
             return;
         }
         let rows = info.tuples.max(1.0);
-        *startup_cost = first_rows_ns(rows, guc::ef_search() as f64) / NS_PER_COST_UNIT;
+        let effort = guc::ef_search().unwrap_or(USUAL_EFFORT);
+        *startup_cost = first_rows_ns(rows, USUAL_QUERY_BYTES, effort as f64) / NS_PER_COST_UNIT;
         // Getting all rows in order is sorting them, after having computed all distances.
         let sort = 2.0 * pg_sys::cpu_operator_cost * rows * rows.log2().max(1.0);
         *total_cost = *startup_cost + sort + rows * pg_sys::cpu_index_tuple_cost;

@@ -8,11 +8,11 @@ mod cost;
 mod counters;
 mod exact;
 pub mod explain;
-mod graph;
 mod insert;
 pub mod options;
 mod returned;
 pub mod scan;
+mod shard;
 mod vacuum;
 mod validate;
 

@@ -6,39 +6,38 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use iscc_hnsw::cost;
 use iscc_hnsw::directory::Segment;
 use iscc_hnsw::distance::{Metric, Query};
 use iscc_hnsw::log_page::Tid;
-use iscc_hnsw::search::GraphSearch;
 use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::counters::Counters;
 use super::exact::{ExactStream, Found, LogWalk, Want};
-use super::graph::{GraphStream, Taken};
 use super::options::IndexOptions;
 use super::returned::Returned;
+use super::shard::{Buffers, ShardStream, Taken};
 use crate::compat::{self, locator};
 use crate::error::report;
 use crate::guc::{self, SearchMode};
 use crate::maintenance::worker;
 use crate::storage::directory::{self, Directory, NO_SHARD};
 use crate::storage::log::{Mismatch, item_pointer};
+use crate::storage::relation::in_recovery;
 use crate::storage::shard_cache::{self, Lookup};
 use crate::types::bitvec::varlena_bytes;
 
 /// A source of entries, nearest first.
 enum Stream {
-    Graph(Box<GraphStream>),
+    Shard(Box<ShardStream>),
     Exact(ExactStream),
 }
 
 impl Stream {
     fn counters(&self) -> Counters {
         match self {
-            Stream::Graph(graph) => graph.counters(),
+            Stream::Shard(shard) => shard.counters(),
             Stream::Exact(exact) => exact.counters(),
         }
     }
@@ -62,7 +61,7 @@ struct Scan {
     /// Entries in no order: NULLs at the end, or all when there is nothing to order by.
     unordered: Option<LogWalk>,
     /// Buffers for the next search.
-    spare: Vec<GraphSearch>,
+    spare: Vec<Buffers>,
     /// Of the streams that are closed.
     counters: Counters,
 }
@@ -93,8 +92,8 @@ impl Scan {
     fn close_streams(&mut self) {
         for stream in self.streams.drain(..) {
             self.counters += stream.counters();
-            if let Stream::Graph(graph) = stream {
-                self.spare.push(graph.finish().1);
+            if let Stream::Shard(shard) = stream {
+                self.spare.push(shard.finish().1);
             }
         }
     }
@@ -117,7 +116,6 @@ impl Scan {
 
     /// False when the directory has changed meanwhile.
     fn open_streams(&mut self, index: pg_sys::Relation, directory: &Directory) -> bool {
-        let effort = guc::ef_search();
         shard_cache::retain(locator(index), |id| directory.complete().any(|s| s.shard_id == *id));
         let mut exact: Vec<Segment> = directory.header.open_segment().copied().into_iter().collect();
         for (id, segments) in directory.shards() {
@@ -125,15 +123,15 @@ impl Scan {
             if sealed && id == NO_SHARD {
                 continue;
             }
-            if !sealed || !wants_graph(self.mode, &segments, effort) {
+            if !sealed || self.mode == SearchMode::Exact {
                 exact.extend(segments);
                 continue;
             }
             match shard_cache::get(index, &id, &segments) {
                 Lookup::Found(shard) => {
-                    let search = self.spare.pop().unwrap_or_default();
-                    let graph = GraphStream::new(shard, segments, search, effort);
-                    self.streams.push(Stream::Graph(Box::new(graph)));
+                    let buffers = self.spare.pop().unwrap_or_default();
+                    let stream = ShardStream::new(shard, segments, buffers);
+                    self.streams.push(Stream::Shard(Box::new(stream)));
                 }
                 Lookup::Unusable => {
                     worker::ask();
@@ -202,12 +200,12 @@ impl Scan {
                 Nearest::Early => return Ok(self.early.pop().map(|Reverse(found)| found)),
                 Nearest::Stream(at) => match &mut self.streams[at] {
                     Stream::Exact(exact) => exact.take(),
-                    Stream::Graph(graph) => match graph.take(index, query)? {
+                    Stream::Shard(shard) => match shard.take(index, query)? {
                         Taken::Alive(found) => Some(found),
                         Taken::Dead => None,
                         Taken::Damaged(found) => {
-                            shard_cache::condemn(locator(index), &graph.shard_id());
-                            self.end_graph(at);
+                            shard_cache::condemn(locator(index), &shard.shard_id());
+                            self.end_shard(at, false);
                             found
                         }
                     },
@@ -218,6 +216,11 @@ impl Scan {
                 continue;
             };
             if found.key <= key {
+                if let Nearest::Stream(at) = nearest
+                    && let Stream::Shard(shard) = &mut self.streams[at]
+                {
+                    shard.count();
+                }
                 return Ok(Some(found));
             }
             self.early.push(Reverse(found));
@@ -225,14 +228,13 @@ impl Scan {
         Ok(None)
     }
 
-    /// The source with the smallest key. A graph that has given all it can becomes an exact scan of
-    /// what it left.
+    /// The source with the smallest key. A shard that has given all it can becomes an exact scan of what it left.
     fn nearest(&mut self, index: pg_sys::Relation, query: &Query) -> Result<Option<(Nearest, u32)>, Mismatch> {
         let early = self.early.peek().map(|Reverse(found)| (Nearest::Early, found.key));
         let mut best = early;
         for at in 0..self.streams.len() {
             let head = match &mut self.streams[at] {
-                Stream::Graph(graph) => graph.head(query, self.mode),
+                Stream::Shard(shard) => shard.head(query, self.mode),
                 Stream::Exact(_) => None,
             };
             let head = match head {
@@ -249,37 +251,30 @@ impl Scan {
     }
 
     fn exact_head(&mut self, index: pg_sys::Relation, query: &Query, at: usize) -> Result<Option<u32>, Mismatch> {
-        self.end_graph(at);
+        if let Stream::Shard(shard) = &self.streams[at] {
+            // A standby's shard may know of deletions that are not replayed yet.
+            let is_complete = shard.is_complete() && !in_recovery();
+            self.end_shard(at, is_complete);
+        }
         match &mut self.streams[at] {
             Stream::Exact(exact) => exact.head(index, query, &self.returned),
-            Stream::Graph(_) => Ok(None),
+            Stream::Shard(_) => Ok(None),
         }
     }
 
-    /// Replaces a graph stream by an exact scan of what it has not returned.
-    fn end_graph(&mut self, at: usize) {
-        // More than the graph gave are wanted: probably some more than that.
+    /// Replaces a shard by an exact scan of what it has not returned: nothing, if it is complete.
+    fn end_shard(&mut self, at: usize, is_complete: bool) {
+        // More than the shard gave are wanted: probably some more than that.
         let expected = self.returned.len() * 2;
-        let stream = &mut self.streams[at];
-        if matches!(stream, Stream::Graph(_))
-            && let Stream::Graph(graph) = std::mem::replace(stream, Stream::Exact(ExactStream::new(Vec::new(), 0)))
-        {
-            self.counters += graph.counters();
-            let (segments, search) = graph.finish();
-            self.spare.push(search);
-            *stream = Stream::Exact(ExactStream::new(segments, expected));
-        }
-    }
-}
-
-fn wants_graph(mode: SearchMode, segments: &[Segment], effort: usize) -> bool {
-    match mode {
-        SearchMode::Exact => false,
-        SearchMode::Graph => true,
-        SearchMode::Auto => {
-            let sum = |count: fn(&Segment) -> u32| segments.iter().map(count).map(f64::from).sum();
-            let (entries, nodes): (f64, f64) = (sum(|s| s.entries.get()), sum(|s| s.nodes.get()));
-            !cost::prefers_exact(entries, nodes, effort as f64)
+        let nothing = Stream::Exact(ExactStream::new(Vec::new(), 0));
+        let Stream::Shard(shard) = std::mem::replace(&mut self.streams[at], nothing) else {
+            return;
+        };
+        self.counters += shard.counters();
+        let (segments, buffers) = shard.finish();
+        self.spare.push(buffers);
+        if !is_complete {
+            self.streams[at] = Stream::Exact(ExactStream::new(segments, expected));
         }
     }
 }

@@ -17,15 +17,19 @@
 //! | [`file_name`] | names of shard files |
 //! | [`cost`] | what searches cost |
 //! | [`verify`] | full structural check of a file |
+//! | [`calibration`] | what effort a shard's graph needs for which recall |
 //! | [`search`] | resumable best-first search over a file |
+//! | [`flat`] | resumable exact search over a file |
 
 pub mod allocation;
 pub mod build;
+pub mod calibration;
 mod code_set;
 pub mod cost;
 pub mod directory;
 pub mod distance;
 pub mod file_name;
+pub mod flat;
 pub mod format;
 mod graph;
 mod insert;
@@ -42,4 +46,5 @@ pub mod search;
 pub mod shard;
 pub mod verify;
 mod visited;
+mod words;
 mod write;

@@ -74,6 +74,18 @@ impl<W: Write> SectionWriter<'_, W> {
         }
     }
 
+    /// In pieces, so that the checksum works on bytes that are still in the cache when they are written.
+    fn put_pieces(&mut self, bytes: &[u8]) -> io::Result<()> {
+        bytes.chunks(BUFFER_BYTES).try_for_each(|piece| self.put(piece))
+    }
+
+    fn put_section(&mut self, bytes: &[u8]) -> io::Result<Section> {
+        self.align()?;
+        self.start_section();
+        self.put_pieces(bytes)?;
+        Ok(self.end_section())
+    }
+
     fn put_numbers(&mut self, numbers: &[u32]) -> io::Result<Section> {
         self.align()?;
         self.start_section();
@@ -102,6 +114,9 @@ impl BuiltShard {
         let posting_offsets = out.put_numbers(&self.postings.offsets)?;
         let ordinals = out.put_numbers(&self.postings.ordinals)?;
         let ranges = write_ranges(&mut out, &identity.ranges)?;
+        let groups = out.put_section(self.columns.groups.as_bytes())?;
+        let words = out.put_section(&self.columns.bytes)?;
+        let calibration = out.put_section(self.calibration.as_bytes())?;
         out.align()?;
         let mut footer = Footer {
             id: identity.id,
@@ -123,6 +138,9 @@ impl BuiltShard {
             posting_offsets,
             ordinals,
             ranges,
+            groups,
+            words,
+            calibration,
             version: FORMAT_VERSION.into(),
             crc: 0.into(),
             magic: MAGIC,
@@ -137,10 +155,7 @@ impl BuiltShard {
         out.start_section();
         out.put(&self.nodes().to_le_bytes())?;
         out.put(&(self.layout().stride as u32).to_le_bytes())?;
-        // In pieces, so that the checksum works on bytes that are still in the cache when they are written.
-        for piece in self.rows.chunks(BUFFER_BYTES) {
-            out.put(piece)?;
-        }
+        out.put_pieces(&self.rows)?;
         Ok(out.end_section())
     }
 
