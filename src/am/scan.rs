@@ -270,10 +270,14 @@ impl Scan {
         let Stream::Shard(shard) = std::mem::replace(&mut self.streams[at], nothing) else {
             return;
         };
-        self.counters += shard.counters();
+        let counters = shard.counters();
         let (segments, buffers) = shard.finish();
         self.spare.push(buffers);
-        if !is_complete {
+        if is_complete {
+            self.counters += counters;
+        } else {
+            // The scan that follows counts the shard.
+            self.counters.nodes += counters.nodes;
             self.streams[at] = Stream::Exact(ExactStream::new(segments, expected));
         }
     }

@@ -32,8 +32,8 @@ pub enum Taken {
 /// Nodes that the first exact pass fetches; each one after it fetches so many times more.
 const FIRST_BATCH: usize = 32;
 const GROWTH: usize = 8;
-/// Nodes of one pass at most: bounds the memory of a scan.
-const MAX_BATCH: usize = 1 << 18;
+/// Who wants more than this share of the nodes is better served by a scan of the log: it looks up no entry by itself.
+const MOST: usize = 8;
 
 /// Effort in mode `graph` where no effort is known to reach the recall.
 const UNCALIBRATED_EFFORT: usize = 320;
@@ -115,6 +115,7 @@ impl ShardStream {
         match self.way {
             Way::Undecided => self.begin(query, mode),
             Way::Graph(effort) => self.search_farther(query, mode, 2 * effort),
+            Way::Flat(limit) if limit > self.shard.nodes() as usize / MOST => {}
             Way::Flat(limit) => self.scan_all(query, limit, u32::MAX),
         }
         self.settled > 0
@@ -171,7 +172,10 @@ impl ShardStream {
     fn search_farther(&mut self, query: &Query, mode: SearchMode, effort: usize) {
         let needed = match guc::ef_search() {
             Some(_) => Some(effort),
-            None => self.shard.calibration().effort(query.code().len(), self.key, guc::target_recall()),
+            None => self
+                .shard
+                .calibration()
+                .effort(query.code().len(), self.key, guc::target_recall()),
         };
         let effort = needed.map_or(effort, |needed| needed.max(effort));
         if mode == SearchMode::Auto && (needed.is_none() || self.prefers_flat(query, effort)) {
@@ -206,7 +210,7 @@ impl ShardStream {
         flat.next(&*self.shard, query, limit, hint, batch);
         batch.reverse();
         self.settled = batch.len();
-        self.way = Way::Flat((limit * GROWTH).min(MAX_BATCH));
+        self.way = Way::Flat(limit * GROWTH);
     }
 
     fn prefers_flat(&self, query: &Query, effort: usize) -> bool {
