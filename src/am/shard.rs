@@ -33,7 +33,7 @@ pub enum Taken {
 const FIRST_BATCH: usize = 32;
 const GROWTH: usize = 8;
 /// Who wants more than this share of the nodes is better served by a scan of the log: it looks up no entry by itself.
-const MOST: usize = 8;
+const MOST: usize = 4;
 
 /// Effort in mode `graph` where no effort is known to reach the recall.
 const UNCALIBRATED_EFFORT: usize = 320;

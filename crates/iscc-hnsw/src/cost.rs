@@ -8,6 +8,16 @@ const EXACT_ENTRY_NS: f64 = 2.5;
 /// Comparing one of the mapped codes of a shard, and each word of it.
 const FLAT_CODE_NS: f64 = 0.2;
 const FLAT_WORD_NS: f64 = 0.18;
+/// Rows that the first search of a shard is good for, how many times more each further pass over its codes gives, and
+/// the effort that graph searches going on spend for a row.
+const FIRST_ROWS: f64 = 32.0;
+const PASS_GROWTH: f64 = 8.0;
+const SEARCH_ON: f64 = 4.0;
+/// Looking up one row in the log, at random.
+const LOOKUP_NS: f64 = 900.0;
+/// Reading all of the log and sorting what it has: for each code of it, and for each row taken.
+const DRAIN_CODE_NS: f64 = 60.0;
+const DRAIN_ROW_NS: f64 = 120.0;
 /// Starting any index scan: copying the directory, looking at files.
 const START_NS: f64 = 5_000.0;
 
@@ -43,6 +53,19 @@ pub fn first_rows_ns(codes: f64, query_bytes: usize, ef: f64) -> f64 {
     START_NS + flat_ns(codes, query_bytes).min(graph_ns(codes, ef))
 }
 
+/// What so many rows of an ordered scan cost beyond the first ones, in an index of so many codes: searching on, and
+/// looking up each row in the log. A scan that wants most rows reads the log in its order instead.
+pub fn more_rows_ns(codes: f64, query_bytes: usize, rows: f64) -> f64 {
+    let beyond = rows / FIRST_ROWS;
+    let search = if beyond > 1.0 {
+        let passes = 1.0 + beyond.log(PASS_GROWTH);
+        (flat_ns(codes, query_bytes) * passes).min(graph_ns(codes, SEARCH_ON * rows))
+    } else {
+        0.0
+    };
+    (search + rows * LOOKUP_NS).min(codes * DRAIN_CODE_NS + rows * DRAIN_ROW_NS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +84,17 @@ mod tests {
     fn short_queries_favour_the_scan() {
         assert!(prefers_flat(50_000.0, 8, 128.0));
         assert!(!prefers_flat(50_000.0, 64, 128.0));
+    }
+
+    #[test]
+    fn rows_cost_less_the_more_there_are() {
+        let per_row = |rows: f64| more_rows_ns(100_000.0, 32, rows) / rows;
+        assert!(per_row(100.0) > per_row(3_000.0));
+        assert!(per_row(3_000.0) > 3.0 * per_row(100_000.0));
+        for rows in [1.0, 31.0, 33.0, 1e3, 1e4] {
+            let more = more_rows_ns(100_000.0, 32, 1.01 * rows);
+            assert!(more_rows_ns(100_000.0, 32, rows) < more, "{rows}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ fn choices() {
         .batch_execute(
             "CREATE INDEX t_code ON t USING usearch (code);
              PREPARE prepared(bitvec) AS SELECT id FROM t ORDER BY code <~> $1 LIMIT 10;
+             PREPARE limited(bitvec, int) AS SELECT id FROM t ORDER BY code <~> $1 LIMIT $2;
              SET plan_cache_mode = force_generic_plan",
         )
         .expect("CREATE INDEX");
@@ -29,6 +30,8 @@ fn choices() {
         format!("SELECT * FROM (VALUES ({q})) v(q), LATERAL (SELECT id FROM t ORDER BY code <~> q LIMIT 5) x"),
         format!("SELECT id FROM t ORDER BY code <~> (SELECT {q}) LIMIT 10"),
         format!("EXECUTE prepared({q})"),
+        format!("EXECUTE limited({q}, 10)"),
+        format!("DECLARE c CURSOR FOR SELECT id FROM t ORDER BY code <~> {q}"),
     ];
     let otherwise = [
         "SELECT count(*) FROM t".to_string(),
