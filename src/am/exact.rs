@@ -55,11 +55,13 @@ pub struct ExactStream {
     after: Option<(u32, Position)>,
     batch: usize,
     complete: bool,
+    /// Only smaller keys are wanted.
+    bound: u32,
 }
 
 impl ExactStream {
-    /// Scans these segments, nothing read yet. `expected` rows are probably wanted.
-    pub fn new(mut segments: Vec<Segment>, expected: usize) -> Self {
+    /// Scans these segments, nothing read yet. `expected` rows are probably wanted; none whose key is not below `bound`.
+    pub fn new(mut segments: Vec<Segment>, expected: usize, bound: Option<u32>) -> Self {
         segments.sort_unstable_by_key(|segment| segment.start_block.get());
         let complete = segments.is_empty();
         let batch = expected.clamp(FIRST_BATCH, MAX_BATCH);
@@ -69,6 +71,7 @@ impl ExactStream {
             after: None,
             batch,
             complete,
+            bound: bound.unwrap_or(u32::MAX),
         }
     }
 
@@ -93,7 +96,7 @@ impl ExactStream {
             skip,
             after: self.after,
             limit: self.batch,
-            below: u32::MAX,
+            below: self.bound,
             nearest: Vec::new(),
             many: false,
             near: Vec::new(),

@@ -1,4 +1,4 @@
-//! Ordered index scans: streams of shards and tail, merged by distance.
+//! Index scans. Ordered ones are streams of shards and tail, merged by distance.
 //!
 //! A scan returns every row once, the nearest first and NULL codes last. It resumes for as long as
 //! the executor asks: first what the graphs find, then the rest of each shard by exact scan.
@@ -15,9 +15,11 @@ use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::conditions::Conditions;
 use super::exact::{ExactStream, Found, LogWalk, Want};
 use super::graph::{GraphStream, Taken};
 use super::options::IndexOptions;
+use super::range::RangeScan;
 use super::returned::Returned;
 use crate::compat::{self, locator};
 use crate::error::report;
@@ -44,6 +46,12 @@ struct Scan {
     mode: SearchMode,
     /// The mode whatever the setting says.
     fixed_mode: Option<SearchMode>,
+    /// Only entries with a smaller key are wanted, but all of these.
+    bound: Option<u32>,
+    /// There are further conditions, for the executor to test.
+    recheck: bool,
+    /// Conditions and no order: this does all.
+    range: Option<RangeScan>,
     streams: Vec<Stream>,
     /// Entries that a damaged shard gave too early, waiting for their distance's turn.
     early: BinaryHeap<Reverse<Found>>,
@@ -85,6 +93,34 @@ impl Scan {
         }
     }
 
+    /// Leaves only what meets these conditions; called after [`Scan::reset`].
+    fn restrict(&mut self, mut conditions: Conditions) {
+        if conditions.is_impossible() || self.query.is_none() {
+            self.range = Some(RangeScan::new(conditions));
+        } else if let Some(query) = &self.query {
+            self.bound = conditions.take_bound(query);
+            self.recheck = !conditions.is_empty();
+        }
+    }
+
+    /// Does what comes before the first row of a query.
+    ///
+    /// # Safety
+    /// `scan` is the executor's, with this state.
+    unsafe fn start(&mut self, scan: pg_sys::IndexScanDesc) {
+        if self.started {
+            return;
+        }
+        // SAFETY: as the caller says.
+        let (index, snapshot) = unsafe { ((*scan).indexRelation, (*scan).xs_snapshot) };
+        require_mvcc(snapshot);
+        compat::count_search(scan);
+        if self.range.is_none() {
+            self.open(index);
+        }
+        self.started = true;
+    }
+
     /// Copies the directory and opens the streams: at the start, and again when blocks of the copy have been used
     /// again. What was returned before is left out then.
     fn open(&mut self, index: pg_sys::Relation) {
@@ -92,13 +128,21 @@ impl Scan {
         let mut directory = directory::read(index);
         if self.query.is_some() {
             self.mode = self.fixed_mode.unwrap_or_else(guc::search_mode);
+            // All entries must be looked at anyway, so that none is missed: then in the right order.
+            if self.bound.is_some() && self.mode == SearchMode::Auto {
+                self.mode = SearchMode::Exact;
+            }
             while !self.open_streams(index, &directory) {
                 self.close_streams();
                 directory = directory::read(index);
             }
         }
         let want = if self.query.is_some() { Want::Nulls } else { Want::All };
-        self.unordered = Some(LogWalk::new(directory.segments().copied().collect(), want));
+        // A NULL is within no bound.
+        self.unordered = match self.bound {
+            Some(_) => None,
+            None => Some(LogWalk::new(directory.segments().copied().collect(), want)),
+        };
     }
 
     /// False when the directory has changed meanwhile.
@@ -130,13 +174,16 @@ impl Scan {
         }
         if !exact.is_empty() {
             self.streams
-                .push(Stream::Exact(ExactStream::new(exact, self.returned.len())));
+                .push(Stream::Exact(ExactStream::new(exact, self.returned.len(), self.bound)));
         }
         true
     }
 
     /// The next row's TID.
     fn next(&mut self, index: pg_sys::Relation) -> Option<Tid> {
+        if let Some(range) = &mut self.range {
+            return range.next(index);
+        }
         self.with_fresh_directory(index, |scan| scan.advance(index))
     }
 
@@ -200,7 +247,8 @@ impl Scan {
                 },
             };
             // A row comes twice from a damaged shard, and when the streams were opened again.
-            let Some(found) = taken.filter(|f| self.returned.insert(&f.tid)) else {
+            let is_wanted = |found: &Found| self.bound.is_none_or(|bound| found.key < bound);
+            let Some(found) = taken.filter(|f| is_wanted(f) && self.returned.insert(&f.tid)) else {
                 continue;
             };
             if found.key <= key {
@@ -218,7 +266,10 @@ impl Scan {
         let mut best = early;
         for at in 0..self.streams.len() {
             let head = match &mut self.streams[at] {
-                Stream::Graph(graph) => graph.head(query, self.mode),
+                // Beyond the bound: what the graph has missed before it is left.
+                Stream::Graph(graph) => graph
+                    .head(query, self.mode)
+                    .filter(|&key| self.bound.is_none_or(|bound| key < bound)),
                 Stream::Exact(_) => None,
             };
             let head = match head {
@@ -248,11 +299,12 @@ impl Scan {
         let expected = self.returned.len() * 2;
         let stream = &mut self.streams[at];
         if matches!(stream, Stream::Graph(_))
-            && let Stream::Graph(graph) = std::mem::replace(stream, Stream::Exact(ExactStream::new(Vec::new(), 0)))
+            && let Stream::Graph(graph) =
+                std::mem::replace(stream, Stream::Exact(ExactStream::new(Vec::new(), 0, None)))
         {
             let (segments, search) = graph.finish();
             self.spare.push(search);
-            *stream = Stream::Exact(ExactStream::new(segments, expected));
+            *stream = Stream::Exact(ExactStream::new(segments, expected, self.bound));
         }
     }
 }
@@ -314,12 +366,12 @@ pub unsafe extern "C-unwind" fn ambeginscan(
     }
 }
 
-/// Sets the query of a scan, the first or another one.
+/// Sets query and conditions of a scan, the first or other ones.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amrescan(
     scan: pg_sys::IndexScanDesc,
-    _keys: pg_sys::ScanKey,
-    _nkeys: i32,
+    keys: pg_sys::ScanKey,
+    nkeys: i32,
     orderbys: pg_sys::ScanKey,
     norderbys: i32,
 ) {
@@ -339,10 +391,14 @@ pub unsafe extern "C-unwind" fn amrescan(
             None
         };
         state.reset(query);
+        if nkeys > 0 && !keys.is_null() {
+            (*scan).keyData.copy_from(keys, nkeys as usize);
+            state.restrict(Conditions::of(std::slice::from_raw_parts(keys, nkeys as usize)));
+        }
     }
 }
 
-/// The next row in order of distance.
+/// The next row, in order of distance if there is an order.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amgettuple(
     scan: pg_sys::IndexScanDesc,
@@ -351,20 +407,41 @@ pub unsafe extern "C-unwind" fn amgettuple(
     // SAFETY: the executor's arguments.
     unsafe {
         let state = &mut *(*scan).opaque.cast::<Scan>();
-        let index = (*scan).indexRelation;
-        if !state.started {
-            require_mvcc((*scan).xs_snapshot);
-            compat::count_search(scan);
-            state.open(index);
-            state.started = true;
-        }
-        match state.next(index) {
+        state.start(scan);
+        match state.next((*scan).indexRelation) {
             None => false,
             Some(tid) => {
                 (*scan).xs_heaptid = item_pointer(&tid);
-                (*scan).xs_recheck = false;
+                (*scan).xs_recheck = state.recheck;
                 (*scan).xs_recheckorderby = false;
                 true
+            }
+        }
+    }
+}
+
+/// TIDs that are added to a bitmap at once.
+const BITMAP_BATCH: usize = 512;
+
+/// All rows, as a bitmap; their number.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn amgetbitmap(scan: pg_sys::IndexScanDesc, bitmap: *mut pg_sys::TIDBitmap) -> i64 {
+    // SAFETY: the executor's arguments; the bitmap copies the TIDs.
+    unsafe {
+        let state = &mut *(*scan).opaque.cast::<Scan>();
+        state.start(scan);
+        let mut rows = 0;
+        let mut tids = Vec::with_capacity(BITMAP_BATCH);
+        loop {
+            let next = state.next((*scan).indexRelation);
+            tids.extend(next.map(|tid| item_pointer(&tid)));
+            if tids.len() == BITMAP_BATCH || next.is_none() {
+                pg_sys::tbm_add_tuples(bitmap, tids.as_mut_ptr(), tids.len() as i32, state.recheck);
+                rows += tids.len() as i64;
+                tids.clear();
+            }
+            if next.is_none() {
+                return rows;
             }
         }
     }

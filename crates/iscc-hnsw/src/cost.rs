@@ -6,7 +6,7 @@
 /// Reading and comparing one entry of the log, its share of page access included.
 const EXACT_ENTRY_NS: f64 = 2.5;
 /// Starting any index scan: copying the directory, looking at files.
-const START_NS: f64 = 5_000.0;
+pub const START_NS: f64 = 5_000.0;
 
 /// One candidate of effort in a graph of so many nodes: its neighbours' distances, more of them
 /// cache misses the larger the graph.
