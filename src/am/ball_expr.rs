@@ -28,16 +28,6 @@ impl Code {
             }
         }
     }
-
-    /// True for the same expression, or the same bytes.
-    pub fn is(&self, other: &Code) -> bool {
-        match (self, other) {
-            (Code::Known(a), Code::Known(b)) => a == b,
-            // SAFETY: compares nodes of the planner.
-            (Code::Expression(a), Code::Expression(b)) => unsafe { pg_sys::equal(a.cast(), b.cast()) },
-            _ => false,
-        }
-    }
 }
 
 /// A code and a radius in an expression.

@@ -1,7 +1,11 @@
 //! What a scan's search keys ask for.
 
+use std::rc::Rc;
+
 use iscc_hnsw::ball::Ball;
 use iscc_hnsw::distance::{Metric, Query};
+use iscc_hnsw::kernels::Column;
+use iscc_hnsw::log_page::LogPage;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
@@ -26,32 +30,67 @@ impl Conditions {
         }
     }
 
-    /// True when there is none.
-    pub fn is_empty(&self) -> bool {
-        self.balls.is_empty() && !self.never
-    }
-
     /// True when no code can meet them.
     pub fn is_impossible(&self) -> bool {
         self.never || self.balls.iter().any(|ball| ball.below() == 0)
     }
 
-    /// The ball with the smallest radius.
-    pub fn smallest(&self) -> Option<&Ball> {
-        self.balls.iter().min_by_key(|ball| ball.below())
+    /// Fills `near` with the slots of a page whose code meets them all.
+    pub fn near(&self, page: &LogPage<'_>, column: Column<'_>, near: &mut Vec<u32>) {
+        // Without a ball there is a NULL.
+        let Some(smallest) = self.balls.iter().min_by_key(|ball| ball.below()) else {
+            return;
+        };
+        smallest.near(column, near);
+        near.retain(|&slot| page.code(slot as usize).is_some_and(|code| self.hold_for(code)));
     }
 
-    /// True for a code that meets them all.
-    pub fn hold_for(&self, code: &[u8]) -> bool {
+    fn hold_for(&self, code: &[u8]) -> bool {
         self.balls.iter().all(|ball| ball.contains(code))
     }
 
-    /// Takes out the conditions on the distance from this very query: only keys less than the returned one meet them.
-    pub fn take_bound(&mut self, query: &Query) -> Option<u32> {
+    /// The same for a scan in order of the distance from `query`.
+    pub fn ordered_by(self, query: &Query) -> Restriction {
         let is_same = |ball: &Ball| query.metric() == Metric::Nphd && ball.query().code() == query.code();
-        let bound = self.balls.iter().filter(|ball| is_same(ball)).map(Ball::below).min();
-        self.balls.retain(|ball| !is_same(ball));
-        bound
+        let (own, balls): (Vec<Ball>, Vec<Ball>) = self.balls.into_iter().partition(is_same);
+        let never = self.never;
+        Restriction {
+            bound: own.iter().map(Ball::below).min().unwrap_or(u32::MAX),
+            others: (!balls.is_empty()).then(|| Rc::new(Conditions { balls, never })),
+        }
+    }
+}
+
+/// Conditions on the rows of an ordered scan.
+#[derive(Clone)]
+pub struct Restriction {
+    /// Only smaller keys of the query.
+    bound: u32,
+    others: Option<Rc<Conditions>>,
+}
+
+impl Restriction {
+    /// Only keys less than this are wanted.
+    pub fn bound(&self) -> u32 {
+        self.bound
+    }
+
+    /// Fills `near` with the slots of a page that meet the other conditions; without any, those with a key of the query
+    /// less than `below`.
+    pub fn near(&self, query: &Query, below: u32, page: &LogPage<'_>, column: Column<'_>, near: &mut Vec<u32>) {
+        match &self.others {
+            None => query.near(column, below, near),
+            Some(others) => others.near(page, column, near),
+        }
+    }
+}
+
+impl Default for Restriction {
+    fn default() -> Self {
+        Restriction {
+            bound: u32::MAX,
+            others: None,
+        }
     }
 }
 

@@ -3,9 +3,7 @@
 use iscc_hnsw::cost::{START_NS, exact_ns, first_rows_ns};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
-use pgrx::{PgList, is_a};
 
-use super::ball_expr::{BallExpr, Code, arguments};
 use crate::compat;
 use crate::guc;
 
@@ -36,10 +34,7 @@ pub unsafe extern "C-unwind" fn amcostestimate(
             }
             (false, true) => Cost::ordered(info.tuples),
             (true, false) => Cost::range(info.tuples, share_of_table(root, info, quals)),
-            (false, false) if is_bounded(root, (*path).indexorderbys, quals) => {
-                Cost::ordered_range(info.tuples, share_of_table(root, info, quals))
-            }
-            (false, false) => Cost::ordered(info.tuples),
+            (false, false) => Cost::ordered_range(info.tuples, share_of_table(root, info, quals)),
         };
         *startup_cost = cost.startup;
         *total_cost = cost.total;
@@ -109,32 +104,5 @@ unsafe fn share_of_table(root: *mut pg_sys::PlannerInfo, info: &pg_sys::IndexOpt
         let relation = (*info.rel).relid as i32;
         let inner = pg_sys::JoinType::JOIN_INNER;
         pg_sys::clauselist_selectivity(root, quals, relation, inner, std::ptr::null_mut())
-    }
-}
-
-/// True if a condition is about the distance by which rows are ordered, so that the scan ends at the radius.
-unsafe fn is_bounded(root: *mut pg_sys::PlannerInfo, orders: *mut pg_sys::List, quals: *mut pg_sys::List) -> bool {
-    // SAFETY: lists of the planner; orders and quals are operators with the index column as left argument, a code and
-    // a ball as right one.
-    unsafe {
-        let Some([order]) = arguments(orders) else { return false };
-        let Some(query) = right_operand(order).and_then(|query| Code::of(root, query)) else {
-            return false;
-        };
-        let quals = PgList::<pg_sys::Node>::from_pg(quals);
-        quals.iter_ptr().any(|qual| {
-            let ball = right_operand(qual).and_then(|ball| BallExpr::of(root, ball));
-            ball.is_some_and(|ball| ball.code.is(&query))
-        })
-    }
-}
-
-unsafe fn right_operand(node: *mut pg_sys::Node) -> Option<*mut pg_sys::Node> {
-    // SAFETY: the caller passes an expression.
-    unsafe {
-        if !is_a(node, pg_sys::NodeTag::T_OpExpr) {
-            return None;
-        }
-        arguments::<2>((*node.cast::<pg_sys::OpExpr>()).args).map(|[_, right]| right)
     }
 }

@@ -95,17 +95,9 @@ impl RangeScan {
     }
 
     fn add_page(&mut self, page: &LogPage<'_>, next: *const Page) {
-        let Some(ball) = self.conditions.smallest() else {
-            return;
-        };
-        ball.near(page.column_before(next, true), &mut self.near);
-        for slot in self.near.drain(..).map(|slot| slot as usize) {
-            let tid = page.tid(slot).filter(is_alive);
-            if let (Some(tid), Some(code)) = (tid, page.code(slot))
-                && self.conditions.hold_for(code)
-            {
-                self.tids.push(tid);
-            }
-        }
+        self.conditions
+            .near(page, page.column_before(next, true), &mut self.near);
+        let tids = self.near.drain(..).filter_map(|slot| page.tid(slot as usize));
+        self.tids.extend(tids.filter(is_alive));
     }
 }

@@ -15,7 +15,7 @@ use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::conditions::Conditions;
+use super::conditions::{Conditions, Restriction};
 use super::exact::{ExactStream, Found, LogWalk, Want};
 use super::graph::{GraphStream, Taken};
 use super::options::IndexOptions;
@@ -46,10 +46,8 @@ struct Scan {
     mode: SearchMode,
     /// The mode whatever the setting says.
     fixed_mode: Option<SearchMode>,
-    /// Only entries with a smaller key are wanted, but all of these.
-    bound: Option<u32>,
-    /// There are further conditions, for the executor to test.
-    recheck: bool,
+    /// Conditions and an order.
+    restriction: Option<Restriction>,
     /// Conditions and no order: this does all.
     range: Option<RangeScan>,
     streams: Vec<Stream>,
@@ -94,12 +92,11 @@ impl Scan {
     }
 
     /// Leaves only what meets these conditions; called after [`Scan::reset`].
-    fn restrict(&mut self, mut conditions: Conditions) {
+    fn restrict(&mut self, conditions: Conditions) {
         if conditions.is_impossible() || self.query.is_none() {
             self.range = Some(RangeScan::new(conditions));
         } else if let Some(query) = &self.query {
-            self.bound = conditions.take_bound(query);
-            self.recheck = !conditions.is_empty();
+            self.restriction = Some(conditions.ordered_by(query));
         }
     }
 
@@ -128,8 +125,8 @@ impl Scan {
         let mut directory = directory::read(index);
         if self.query.is_some() {
             self.mode = self.fixed_mode.unwrap_or_else(guc::search_mode);
-            // All entries must be looked at anyway, so that none is missed: then in the right order.
-            if self.bound.is_some() && self.mode == SearchMode::Auto {
+            // None must be missed, so all codes have to be looked at: then the order is right, too.
+            if self.restriction.is_some() {
                 self.mode = SearchMode::Exact;
             }
             while !self.open_streams(index, &directory) {
@@ -138,8 +135,8 @@ impl Scan {
             }
         }
         let want = if self.query.is_some() { Want::Nulls } else { Want::All };
-        // A NULL is within no bound.
-        self.unordered = match self.bound {
+        // A NULL meets no condition.
+        self.unordered = match self.restriction {
             Some(_) => None,
             None => Some(LogWalk::new(directory.segments().copied().collect(), want)),
         };
@@ -173,8 +170,9 @@ impl Scan {
             }
         }
         if !exact.is_empty() {
-            self.streams
-                .push(Stream::Exact(ExactStream::new(exact, self.returned.len(), self.bound)));
+            let restriction = self.restriction.clone().unwrap_or_default();
+            let stream = ExactStream::new(exact, self.returned.len(), restriction);
+            self.streams.push(Stream::Exact(stream));
         }
         true
     }
@@ -247,8 +245,7 @@ impl Scan {
                 },
             };
             // A row comes twice from a damaged shard, and when the streams were opened again.
-            let is_wanted = |found: &Found| self.bound.is_none_or(|bound| found.key < bound);
-            let Some(found) = taken.filter(|f| is_wanted(f) && self.returned.insert(&f.tid)) else {
+            let Some(found) = taken.filter(|f| self.returned.insert(&f.tid)) else {
                 continue;
             };
             if found.key <= key {
@@ -266,10 +263,7 @@ impl Scan {
         let mut best = early;
         for at in 0..self.streams.len() {
             let head = match &mut self.streams[at] {
-                // Beyond the bound: what the graph has missed before it is left.
-                Stream::Graph(graph) => graph
-                    .head(query, self.mode)
-                    .filter(|&key| self.bound.is_none_or(|bound| key < bound)),
+                Stream::Graph(graph) => graph.head(query, self.mode),
                 Stream::Exact(_) => None,
             };
             let head = match head {
@@ -298,13 +292,13 @@ impl Scan {
         // More than the graph gave are wanted: probably some more than that.
         let expected = self.returned.len() * 2;
         let stream = &mut self.streams[at];
+        let nothing = Stream::Exact(ExactStream::new(Vec::new(), 0, Restriction::default()));
         if matches!(stream, Stream::Graph(_))
-            && let Stream::Graph(graph) =
-                std::mem::replace(stream, Stream::Exact(ExactStream::new(Vec::new(), 0, None)))
+            && let Stream::Graph(graph) = std::mem::replace(stream, nothing)
         {
             let (segments, search) = graph.finish();
             self.spare.push(search);
-            *stream = Stream::Exact(ExactStream::new(segments, expected, self.bound));
+            *stream = Stream::Exact(ExactStream::new(segments, expected, Restriction::default()));
         }
     }
 }
@@ -412,7 +406,7 @@ pub unsafe extern "C-unwind" fn amgettuple(
             None => false,
             Some(tid) => {
                 (*scan).xs_heaptid = item_pointer(&tid);
-                (*scan).xs_recheck = state.recheck;
+                (*scan).xs_recheck = false;
                 (*scan).xs_recheckorderby = false;
                 true
             }
@@ -436,7 +430,7 @@ pub unsafe extern "C-unwind" fn amgetbitmap(scan: pg_sys::IndexScanDesc, bitmap:
             let next = state.next((*scan).indexRelation);
             tids.extend(next.map(|tid| item_pointer(&tid)));
             if tids.len() == BITMAP_BATCH || next.is_none() {
-                pg_sys::tbm_add_tuples(bitmap, tids.as_mut_ptr(), tids.len() as i32, state.recheck);
+                pg_sys::tbm_add_tuples(bitmap, tids.as_mut_ptr(), tids.len() as i32, false);
                 rows += tids.len() as i64;
                 tids.clear();
             }
