@@ -235,7 +235,7 @@ CREATE FUNCTION nphd_ball(query bitvec, radius double precision) RETURNS bitvec_
 COMMENT ON FUNCTION nphd_ball(bitvec, double precision) IS 'the ball of this radius around a code';
 
 CREATE FUNCTION nphd_within_support(internal) RETURNS internal
-    AS 'MODULE_PATHNAME' LANGUAGE C STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION nphd_within_support(internal) IS 'planner support for nphd_within';
 
 CREATE FUNCTION nphd_within(code bitvec, query bitvec, radius double precision) RETURNS boolean

@@ -48,7 +48,7 @@ pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
         ),
         (
             others.is_empty() || metric == Some(Metric::Nphd) && others.iter().all(is_ball),
-            "has an operator other than <@ of bitvec, with NPHD, as strategy 2",
+            "has a further operator, which can only be <@ of bitvec as strategy 2, with nphd_distance",
         ),
     ] {
         if !holds {

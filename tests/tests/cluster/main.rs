@@ -16,3 +16,4 @@ mod standby;
 mod standby_maintenance;
 mod transactions;
 mod vacuum;
+mod within;
