@@ -1,4 +1,4 @@
-//! Ordered index scans: streams of shards and tail, merged by distance.
+//! Index scans. Ordered ones are streams of shards and tail, merged by distance.
 //!
 //! A scan returns every row once, the nearest first and NULL codes last. It resumes for as long as
 //! the executor asks: first what the graphs find, then the rest of each shard by exact scan.
@@ -13,6 +13,7 @@ use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::conditions::{Conditions, Restriction};
 use super::counters::Counters;
 use super::exact::{ExactStream, Found, LogWalk, Want};
 use super::options::IndexOptions;
@@ -24,7 +25,6 @@ use crate::guc::{self, SearchMode};
 use crate::maintenance::worker;
 use crate::storage::directory::{self, Directory, NO_SHARD};
 use crate::storage::log::{Mismatch, item_pointer};
-use crate::storage::relation::in_recovery;
 use crate::storage::shard_cache::{self, Lookup};
 use crate::types::bitvec::varlena_bytes;
 
@@ -53,6 +53,10 @@ struct Scan {
     mode: SearchMode,
     /// The mode whatever the setting says.
     fixed_mode: Option<SearchMode>,
+    /// What rows have to meet besides.
+    restriction: Option<Restriction>,
+    /// Nothing meets the conditions.
+    is_empty: bool,
     streams: Vec<Stream>,
     /// Entries that a damaged shard gave too early, waiting for their distance's turn.
     early: BinaryHeap<Reverse<Found>>,
@@ -98,6 +102,38 @@ impl Scan {
         }
     }
 
+    /// Leaves only what meets these conditions, nearest first to one of them if there is no other order; called after
+    /// [`Scan::reset`].
+    fn restrict(&mut self, conditions: Conditions) {
+        let smallest = conditions.smallest().filter(|_| !conditions.is_impossible());
+        match (smallest.map(|ball| ball.query().clone()), &self.query) {
+            (None, _) => self.is_empty = true,
+            (Some(_), Some(query)) => self.restriction = Some(conditions.ordered_by(query)),
+            (Some(query), None) => {
+                self.restriction = Some(conditions.ordered_by(&query));
+                self.query = Some(query);
+            }
+        }
+    }
+
+    /// Does what comes before the first row of a query.
+    ///
+    /// # Safety
+    /// `scan` is the executor's, with this state.
+    unsafe fn start(&mut self, scan: pg_sys::IndexScanDesc) {
+        if self.started {
+            return;
+        }
+        // SAFETY: as the caller says.
+        let (index, snapshot) = unsafe { ((*scan).indexRelation, (*scan).xs_snapshot) };
+        require_mvcc(snapshot);
+        compat::count_search(scan);
+        if !self.is_empty {
+            self.open(index);
+        }
+        self.started = true;
+    }
+
     /// Copies the directory and opens the streams: at the start, and again when blocks of the copy have been used
     /// again. What was returned before is left out then.
     fn open(&mut self, index: pg_sys::Relation) {
@@ -111,7 +147,11 @@ impl Scan {
             }
         }
         let want = if self.query.is_some() { Want::Nulls } else { Want::All };
-        self.unordered = Some(LogWalk::new(directory.segments().copied().collect(), want));
+        // A NULL meets no condition.
+        self.unordered = match self.restriction {
+            Some(_) => None,
+            None => Some(LogWalk::new(directory.segments().copied().collect(), want)),
+        };
     }
 
     /// False when the directory has changed meanwhile.
@@ -128,27 +168,33 @@ impl Scan {
                 continue;
             }
             match shard_cache::get(index, &id, &segments) {
-                Lookup::Found(shard) => {
+                // With conditions none that meets them is to be missed: the codes of the file must be right.
+                Lookup::Found(shard) if self.restriction.is_none() || shard_cache::has_sound_codes(index, &shard) => {
                     let buffers = self.spare.pop().unwrap_or_default();
-                    let stream = ShardStream::new(shard, segments, buffers);
+                    let stream = ShardStream::new(shard, segments, buffers, self.restriction.clone());
                     self.streams.push(Stream::Shard(Box::new(stream)));
                 }
-                Lookup::Unusable => {
+                Lookup::Found(_) | Lookup::Unusable => {
                     worker::ask();
                     exact.extend(segments);
                 }
+                Lookup::NotYet => exact.extend(segments),
                 Lookup::NoLongerListed => return false,
             }
         }
         if !exact.is_empty() {
-            self.streams
-                .push(Stream::Exact(ExactStream::new(exact, self.returned.len())));
+            let restriction = self.restriction.clone().unwrap_or_default();
+            let stream = ExactStream::new(exact, self.returned.len(), restriction);
+            self.streams.push(Stream::Exact(stream));
         }
         true
     }
 
     /// The next row's TID.
     fn next(&mut self, index: pg_sys::Relation) -> Option<Tid> {
+        if self.is_empty {
+            return None;
+        }
         self.with_fresh_directory(index, |scan| scan.advance(index))
     }
 
@@ -202,9 +248,9 @@ impl Scan {
                     Stream::Exact(exact) => exact.take(),
                     Stream::Shard(shard) => match shard.take(index, query)? {
                         Taken::Alive(found) => Some(found),
-                        Taken::Dead => None,
+                        Taken::Unwanted => None,
                         Taken::Damaged(found) => {
-                            shard_cache::condemn(locator(index), &shard.shard_id());
+                            shard_cache::condemn(locator(index), &shard.shard_id(), "it contradicts the log");
                             self.end_shard(at, false);
                             found
                         }
@@ -252,8 +298,7 @@ impl Scan {
 
     fn exact_head(&mut self, index: pg_sys::Relation, query: &Query, at: usize) -> Result<Option<u32>, Mismatch> {
         if let Stream::Shard(shard) = &self.streams[at] {
-            // A standby's shard may know of deletions that are not replayed yet.
-            let is_complete = shard.is_complete() && !in_recovery();
+            let is_complete = shard.is_complete();
             self.end_shard(at, is_complete);
         }
         match &mut self.streams[at] {
@@ -266,7 +311,7 @@ impl Scan {
     fn end_shard(&mut self, at: usize, is_complete: bool) {
         // More than the shard gave are wanted: probably some more than that.
         let expected = self.returned.len() * 2;
-        let nothing = Stream::Exact(ExactStream::new(Vec::new(), 0));
+        let nothing = Stream::Exact(ExactStream::new(Vec::new(), 0, Restriction::default()));
         let Stream::Shard(shard) = std::mem::replace(&mut self.streams[at], nothing) else {
             return;
         };
@@ -274,7 +319,11 @@ impl Scan {
         let (segments, buffers) = shard.finish();
         self.spare.push(buffers);
         if !is_complete {
-            self.streams[at] = Stream::Exact(ExactStream::new(segments, expected));
+            self.streams[at] = Stream::Exact(ExactStream::new(
+                segments,
+                expected,
+                self.restriction.clone().unwrap_or_default(),
+            ));
         }
     }
 }
@@ -324,12 +373,12 @@ pub unsafe extern "C-unwind" fn ambeginscan(
     }
 }
 
-/// Sets the query of a scan, the first or another one.
+/// Sets query and conditions of a scan, the first or other ones.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amrescan(
     scan: pg_sys::IndexScanDesc,
-    _keys: pg_sys::ScanKey,
-    _nkeys: i32,
+    keys: pg_sys::ScanKey,
+    nkeys: i32,
     orderbys: pg_sys::ScanKey,
     norderbys: i32,
 ) {
@@ -349,10 +398,14 @@ pub unsafe extern "C-unwind" fn amrescan(
             None
         };
         state.reset(query);
+        if nkeys > 0 && !keys.is_null() {
+            (*scan).keyData.copy_from(keys, nkeys as usize);
+            state.restrict(Conditions::of(std::slice::from_raw_parts(keys, nkeys as usize)));
+        }
     }
 }
 
-/// The next row in order of distance.
+/// The next row, in order of distance if there is an order.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amgettuple(
     scan: pg_sys::IndexScanDesc,
@@ -361,20 +414,41 @@ pub unsafe extern "C-unwind" fn amgettuple(
     // SAFETY: the executor's arguments.
     unsafe {
         let state = &mut *(*scan).opaque.cast::<Scan>();
-        let index = (*scan).indexRelation;
-        if !state.started {
-            require_mvcc((*scan).xs_snapshot);
-            compat::count_search(scan);
-            state.open(index);
-            state.started = true;
-        }
-        match state.next(index) {
+        state.start(scan);
+        match state.next((*scan).indexRelation) {
             None => false,
             Some(tid) => {
                 (*scan).xs_heaptid = item_pointer(&tid);
                 (*scan).xs_recheck = false;
                 (*scan).xs_recheckorderby = false;
                 true
+            }
+        }
+    }
+}
+
+/// TIDs that are added to a bitmap at once.
+const BITMAP_BATCH: usize = 512;
+
+/// All rows, as a bitmap; their number.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn amgetbitmap(scan: pg_sys::IndexScanDesc, bitmap: *mut pg_sys::TIDBitmap) -> i64 {
+    // SAFETY: the executor's arguments; the bitmap copies the TIDs.
+    unsafe {
+        let state = &mut *(*scan).opaque.cast::<Scan>();
+        state.start(scan);
+        let mut rows = 0;
+        let mut tids = Vec::with_capacity(BITMAP_BATCH);
+        loop {
+            let next = state.next((*scan).indexRelation);
+            tids.extend(next.map(|tid| item_pointer(&tid)));
+            if tids.len() == BITMAP_BATCH || next.is_none() {
+                pg_sys::tbm_add_tuples(bitmap, tids.as_mut_ptr(), tids.len() as i32, false);
+                rows += tids.len() as i64;
+                tids.clear();
+            }
+            if next.is_none() {
+                return rows;
             }
         }
     }

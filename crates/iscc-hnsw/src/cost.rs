@@ -9,7 +9,7 @@ const EXACT_ENTRY_NS: f64 = 2.5;
 const FLAT_CODE_NS: f64 = 0.2;
 const FLAT_WORD_NS: f64 = 0.18;
 /// Starting any index scan: copying the directory, looking at files.
-const START_NS: f64 = 5_000.0;
+pub const START_NS: f64 = 5_000.0;
 
 /// One candidate of effort in a graph of so many nodes: its neighbours' distances, more of them
 /// cache misses the larger the graph.

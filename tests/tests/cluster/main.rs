@@ -18,3 +18,4 @@ mod standby;
 mod standby_maintenance;
 mod transactions;
 mod vacuum;
+mod within;
