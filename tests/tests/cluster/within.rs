@@ -99,31 +99,9 @@ fn complete_through_its_life() {
     assert_sound(&mut client, "t_code");
 }
 
-/// Statements of all forms: the index serves them, and they find what they find without any index.
-#[test]
-fn statements() {
-    let (rows, held_out) = hold_out(codes::text(20_000), 500);
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    create_indexed(&mut client, &rows);
-    client
-        .batch_execute(
-            "ALTER TABLE t ADD kind int; UPDATE t SET kind = id % 40; CREATE INDEX t_kind ON t (kind);
-             CREATE TABLE q (n int, query bitvec, radius float8);
-             CREATE INDEX t_part ON t USING usearch (prefix(code, 64)) WHERE kind = 3",
-        )
-        .expect("set up");
-    each(&mut client, "VACUUM ANALYZE t");
-    for (n, row) in held_out.iter().enumerate() {
-        let sql = format!(
-            "INSERT INTO q VALUES ({n}, {}, {})",
-            literal(&row.code),
-            0.01 * n as f64
-        );
-        client.batch_execute(&sql).expect("INSERT");
-    }
-    let [a, b] = [&held_out[0], &held_out[7]].map(|row| literal(&row.code));
-    let statements = [
+/// Statements around two codes, each with something that its plan has.
+fn statements_around(a: &str, b: &str) -> Vec<(String, &'static str)> {
+    vec![
         (format!("SELECT id FROM t WHERE nphd_within(code, {a}, 0.3)"), "t_code"),
         (format!("SELECT id FROM t WHERE nphd_within({a}, code, 0.3)"), "t_code"),
         (format!("SELECT id FROM t WHERE nphd_ball({a}, 0.3) @> code"), "t_code"),
@@ -164,7 +142,7 @@ fn statements() {
             "t_code",
         ),
         (
-            format!("SELECT count(*) FROM t WHERE nphd_within(code, (SELECT query FROM q WHERE n = 3), 0.4)"),
+            "SELECT count(*) FROM t WHERE nphd_within(code, (SELECT query FROM q WHERE n = 3), 0.4)".into(),
             "t_code",
         ),
         (
@@ -204,7 +182,34 @@ fn statements() {
         ),
         (format!("EXECUTE within({a}, 0.3)"), "t_code"),
         (format!("EXECUTE nearest({a}, 0.3)"), "t_code"),
-    ];
+    ]
+}
+
+/// Statements of all forms: the index serves them, and they find what they find without any index.
+#[test]
+fn statements() {
+    let (rows, held_out) = hold_out(codes::text(20_000), 500);
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    create_indexed(&mut client, &rows);
+    client
+        .batch_execute(
+            "ALTER TABLE t ADD kind int; UPDATE t SET kind = id % 40; CREATE INDEX t_kind ON t (kind);
+             CREATE TABLE q (n int, query bitvec, radius float8);
+             CREATE INDEX t_part ON t USING usearch (prefix(code, 64)) WHERE kind = 3",
+        )
+        .expect("set up");
+    each(&mut client, "VACUUM ANALYZE t");
+    for (n, row) in held_out.iter().enumerate() {
+        let sql = format!(
+            "INSERT INTO q VALUES ({n}, {}, {})",
+            literal(&row.code),
+            0.01 * n as f64
+        );
+        client.batch_execute(&sql).expect("INSERT");
+    }
+    let [a, b] = [&held_out[0], &held_out[7]].map(|row| literal(&row.code));
+    let statements = statements_around(&a, &b);
     let mut truth = truth_client(&cluster);
     let mut by_index = cluster.client();
     by_index
