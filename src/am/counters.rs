@@ -5,9 +5,9 @@ use std::ops::AddAssign;
 /// Work of a scan since it began, other queries of it (a rescan's) included.
 #[derive(Clone, Copy, Default)]
 pub struct Counters {
-    /// Shards whose graph was searched.
+    /// Shards of which the graph alone was searched.
     pub graph_shards: u64,
-    /// Shards of which all codes were compared, also after their graph had no more.
+    /// Shards of which all codes were compared, be it after a search of the graph.
     pub exact_shards: u64,
     /// Codes of shards compared, in graphs and by exact scans.
     pub nodes: u64,

@@ -1,6 +1,7 @@
 //! Which rows a scan has returned.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use iscc_hnsw::log_page::Tid;
 
@@ -11,7 +12,7 @@ const WORD_BITS: u16 = u64::BITS as u16;
 /// fraction of a byte a row.
 #[derive(Default)]
 pub struct Returned {
-    words: HashMap<u64, u64>,
+    words: HashMap<u64, u64, BuildHasherDefault<WordHasher>>,
     len: usize,
 }
 
@@ -41,6 +42,26 @@ impl Returned {
     pub fn clear(&mut self) {
         self.words.clear();
         self.len = 0;
+    }
+}
+
+/// Mixes a word's number: where rows are is nobody's choice to make the table slow.
+#[derive(Default)]
+struct WordHasher(u64);
+
+impl Hasher for WordHasher {
+    fn write_u64(&mut self, number: u64) {
+        // The table looks at the high and the low bits.
+        let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(self.0 ^ u64::from(byte)));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

@@ -35,8 +35,8 @@ const FIRST_BATCH: usize = 32;
 const GROWTH: usize = 8;
 /// The same where there are conditions, so that probably all rows are wanted.
 const RESTRICTED_BATCH: usize = 1024;
-/// Nodes of one pass at most: bounds the memory of a scan.
-const MAX_BATCH: usize = 1 << 18;
+/// Who wants more than this share of the nodes is better served by a scan of the log: it looks up no entry by itself.
+const MOST: usize = 8;
 
 /// Effort in mode `graph` where no effort is known to reach the recall.
 const UNCALIBRATED_EFFORT: usize = 320;
@@ -126,6 +126,7 @@ impl ShardStream {
         match self.way {
             Way::Undecided => self.begin(query, mode),
             Way::Graph(effort) => self.search_farther(query, mode, 2 * effort),
+            Way::Flat(limit) if limit > self.shard.nodes() as usize / MOST => {}
             Way::Flat(limit) => self.scan_all(query, limit, u32::MAX),
         }
         self.settled > 0
@@ -223,7 +224,7 @@ impl ShardStream {
         flat.next(&*self.shard, query, limit, hint, batch);
         batch.reverse();
         self.settled = batch.len();
-        self.way = Way::Flat((limit * GROWTH).min(MAX_BATCH));
+        self.way = Way::Flat(limit * GROWTH);
     }
 
     fn prefers_flat(&self, query: &Query, effort: usize) -> bool {
@@ -239,7 +240,11 @@ impl ShardStream {
     /// in a file whose codes were checked.
     pub fn is_complete(&self) -> bool {
         let is_flat = matches!(self.way, Way::Flat(_));
-        is_flat && (self.restriction.is_some() || self.done == u64::from(self.shard.entries()))
+        let is_complete = match self.restriction {
+            Some(_) => self.buffers.flat.is_complete(),
+            None => self.done == u64::from(self.shard.entries()),
+        };
+        is_flat && is_complete
     }
 
     /// Takes the entry whose key [`ShardStream::head`] gave and looks it up in the log: its own distance counts, not

@@ -70,10 +70,7 @@ fn counters() {
     assert_eq!(number(&searched, "Tail Rows: "), tail);
     // All rows: the graphs first, then what they have left.
     let all = line(&mut client, &format!("SELECT id FROM t ORDER BY code <~> {q}"));
-    assert!(
-        all.starts_with(&format!("Shards: {shards} graph, {shards} exact; ")),
-        "{all}"
-    );
+    assert!(all.starts_with(&format!("Shards: 0 graph, {shards} exact; ")), "{all}");
     assert!(number(&all, "Nodes Visited: ") >= entries, "{all}");
 }
 
@@ -102,7 +99,8 @@ fn formats() {
         let options = format!("{OPTIONS}, FORMAT {format}");
         let plan = explain_with(&mut fresh, &options, &nearest);
         number(&plan, shards);
-        assert_eq!(number(&plan, nodes) + number(&plan, tail), 2_000, "{plan}");
+        assert!(number(&plan, nodes) > 0, "{plan}");
+        assert_eq!(number(&plan, tail), 400, "{plan}");
     }
     client.batch_execute(SETTINGS).expect("SET");
     let without = [

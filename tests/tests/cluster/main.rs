@@ -10,6 +10,7 @@ mod maintenance;
 mod operations;
 mod pages;
 mod planner;
+mod queries;
 mod recall;
 mod recall_sets;
 mod servers;

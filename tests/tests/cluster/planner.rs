@@ -52,34 +52,3 @@ fn choices() {
         client.batch_execute("ANALYZE t").expect("ANALYZE");
     }
 }
-
-/// With more keys after the distance the answer has the right order, ties included.
-#[test]
-fn further_sort_keys() {
-    let rows = codes::meta(20_000);
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    create_table(&mut client, "t");
-    load(&mut client, "t", &rows);
-    client
-        .batch_execute("CREATE INDEX t_code ON t USING usearch (code); ANALYZE t")
-        .expect("CREATE INDEX");
-    for query in codes::sample(&rows, 10) {
-        let q = literal(&query.code);
-        let sql = format!("SELECT id FROM t ORDER BY code <~> {q}, id LIMIT 50");
-        let ids = |client: &mut postgres::Client| -> Vec<i64> {
-            client
-                .query(&sql, &[])
-                .expect("SELECT")
-                .iter()
-                .map(|row| row.get(0))
-                .collect()
-        };
-        client
-            .batch_execute("RESET ALL; SET iscc_usearch.search_mode = exact")
-            .expect("SET");
-        let got = ids(&mut client);
-        client.batch_execute("SET enable_indexscan = off").expect("SET");
-        assert_eq!(got, ids(&mut client));
-    }
-}
