@@ -145,7 +145,8 @@ impl ShardStream {
             return self.search_graph(query, effort);
         }
         let (calibration, recall) = (self.shard.calibration(), guc::target_recall());
-        if mode == SearchMode::Auto && !calibration.favours_graph(bytes, recall) {
+        let is_easy = || !self.prefers_flat(query, EFFORTS[0]) && calibration.favours_graph(bytes, recall);
+        if mode == SearchMode::Auto && !is_easy() {
             return self.scan_all(query, FIRST_BATCH, u32::MAX);
         }
         self.search_graph(query, EFFORTS[0]);

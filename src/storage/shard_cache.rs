@@ -94,7 +94,7 @@ pub fn get(index: pgrx::pg_sys::Relation, id: &ShardId, segments: &[Segment]) ->
             Ok(shard) => remember(at, id, stamp, Some(Rc::new(shard))),
             Err(Unusable::Missing) if !directory::read(index).lists(id) => return Lookup::NoLongerListed,
             Err(why) => {
-                warn(&path, &why);
+                warn(&path, &why, HINT_FOOTER);
                 remember(at, id, stamp, None)
             }
         },
@@ -155,7 +155,7 @@ fn remember(
 pub fn condemn(at: Locator, id: &ShardId, why: &str) {
     let in_use = CACHE.with_borrow_mut(|cache| cache.get_mut(&(at, *id)).and_then(|cached| cached.shard.take()));
     if in_use.is_some() {
-        warn(&shard_file::path(at, id), &Unusable::Damaged(why.into()));
+        warn(&shard_file::path(at, id), &Unusable::Damaged(why.into()), HINT_BODY);
     }
 }
 
@@ -201,7 +201,11 @@ pub fn open(path: &Path, id: &ShardId, segments: &[Segment]) -> Result<MappedSha
     Ok(shard)
 }
 
-fn warn(path: &Path, why: &Unusable) {
+/// What is seen from the end of a file the worker looks for, too; not what only reading all of it shows.
+const HINT_FOOTER: &str = "The background worker or VACUUM builds it again; usearch_seal(index) does it now.";
+const HINT_BODY: &str = "usearch_seal(index) builds it again.";
+
+fn warn(path: &Path, why: &Unusable, hint: &str) {
     // A standby gets the log, not the files: that is no fault.
     if matches!(why, Unusable::Missing) && in_recovery() {
         return;
@@ -219,6 +223,6 @@ fn warn(path: &Path, why: &Unusable) {
     };
     report(code, message)
         .detail("Its codes are scanned exactly: answers are complete, but slower.")
-        .hint("The background worker or VACUUM builds it again; usearch_seal(index) does it now.")
+        .hint(hint)
         .warn();
 }
