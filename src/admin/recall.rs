@@ -13,7 +13,7 @@ use pgrx::prelude::*;
 use super::census::Census;
 use super::{OpenIndex, require_select};
 use crate::am::options::IndexOptions;
-use crate::am::scan::Search;
+use crate::am::streams::Search;
 use crate::error::report;
 use crate::guc::SearchMode;
 use crate::storage::log;

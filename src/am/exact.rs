@@ -7,6 +7,7 @@ use iscc_hnsw::distance::Query;
 use iscc_hnsw::log_page::{LogPage, Tid, is_alive};
 use pgrx::pg_sys;
 
+use super::conditions::Restriction;
 use super::counters::Counters;
 use super::returned::Returned;
 use crate::storage::buffer::{Page, Recent};
@@ -59,11 +60,12 @@ pub struct ExactStream {
     batch: usize,
     complete: bool,
     counters: Counters,
+    restriction: Restriction,
 }
 
 impl ExactStream {
     /// Scans these segments, nothing read yet. `expected` rows are probably wanted.
-    pub fn new(mut segments: Vec<Segment>, expected: usize) -> Self {
+    pub fn new(mut segments: Vec<Segment>, expected: usize, restriction: Restriction) -> Self {
         segments.sort_unstable_by_key(|segment| segment.start_block.get());
         let complete = segments.is_empty();
         let batch = expected.clamp(FIRST_BATCH, MAX_BATCH);
@@ -74,6 +76,7 @@ impl ExactStream {
             batch,
             complete,
             counters: Counters::default(),
+            restriction,
         }
     }
 
@@ -109,7 +112,8 @@ impl ExactStream {
             skip,
             after: self.after,
             limit: self.batch,
-            below: u32::MAX,
+            restriction: &self.restriction,
+            below: self.restriction.bound(),
             nearest: Vec::new(),
             many: false,
             near: Vec::new(),
@@ -149,6 +153,7 @@ struct Pass<'a> {
     skip: &'a Returned,
     after: Option<(u32, Position)>,
     limit: usize,
+    restriction: &'a Restriction,
     /// Only smaller keys are looked at: of equal ones the first in the log counts, and pages come in that order.
     below: u32,
     /// The nearest so far and up to as many others, in no order.
@@ -166,8 +171,8 @@ impl Pass<'_> {
         // The entries of far codes as long as the query are not read.
         let is_short = |slot| page.code_len(slot) < self.query.code().len().min(page.stride());
         let entries = self.many || (0..SAMPLE).any(is_short);
-        self.query
-            .near(page.column_before(next, entries), self.below, &mut near);
+        let column = page.column_before(next, entries);
+        self.restriction.near(self.query, self.below, page, column, &mut near);
         self.many = near.len() > MANY;
         for slot in near.drain(..).map(|slot| slot as usize) {
             let key = page.code(slot).map(|code| self.query.key(code));

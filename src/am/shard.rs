@@ -12,6 +12,7 @@ use iscc_hnsw::ranges::{EntryRange, locate};
 use iscc_hnsw::search::{Candidate, GraphSearch};
 use pgrx::pg_sys;
 
+use super::conditions::Restriction;
 use super::counters::Counters;
 use super::exact::{Found, position};
 use crate::guc::{self, SearchMode};
@@ -23,8 +24,8 @@ use crate::storage::shard_file::ShardId;
 pub enum Taken {
     /// An entry, as near as the shard said.
     Alive(Found),
-    /// A dead entry.
-    Dead,
+    /// A dead entry, or one that the conditions leave out.
+    Unwanted,
     /// Not what the shard said: an entry at another distance, or none. The shard's file is damaged.
     Damaged(Option<Found>),
 }
@@ -32,6 +33,8 @@ pub enum Taken {
 /// Nodes that the first exact pass fetches; each one after it fetches so many times more.
 const FIRST_BATCH: usize = 32;
 const GROWTH: usize = 8;
+/// The same where there are conditions, so that probably all rows are wanted.
+const RESTRICTED_BATCH: usize = 1024;
 /// Who wants more than this share of the nodes is better served by a scan of the log: it looks up no entry by itself.
 const MOST: usize = 4;
 
@@ -73,11 +76,18 @@ pub struct ShardStream {
     /// Entries that are known to be returned, or dead.
     done: u64,
     has_used_graph: bool,
+    /// With conditions all codes are compared: none that meets them is to be missed.
+    restriction: Option<Restriction>,
 }
 
 impl ShardStream {
     /// Searches this shard; `buffers` are lent.
-    pub fn new(shard: Rc<MappedShard>, segments: Vec<Segment>, mut buffers: Buffers) -> Self {
+    pub fn new(
+        shard: Rc<MappedShard>,
+        segments: Vec<Segment>,
+        mut buffers: Buffers,
+        restriction: Option<Restriction>,
+    ) -> Self {
         buffers.batch.clear();
         let ranges = shard.ranges();
         ShardStream {
@@ -91,6 +101,7 @@ impl ShardStream {
             key: 0,
             done: 0,
             has_used_graph: false,
+            restriction,
         }
     }
 
@@ -124,6 +135,9 @@ impl ShardStream {
     /// The first search, as the shard's calibration or the session wants it.
     fn begin(&mut self, query: &Query, mode: SearchMode) {
         let bytes = query.code().len();
+        if self.restriction.is_some() {
+            return self.scan_all(query, RESTRICTED_BATCH, u32::MAX);
+        }
         if let Some(effort) = guc::ef_search() {
             if mode == SearchMode::Auto && self.prefers_flat(query, effort) {
                 return self.scan_all(query, FIRST_BATCH, u32::MAX);
@@ -131,7 +145,8 @@ impl ShardStream {
             return self.search_graph(query, effort);
         }
         let (calibration, recall) = (self.shard.calibration(), guc::target_recall());
-        if mode == SearchMode::Auto && !calibration.favours_graph(bytes, recall) {
+        let is_easy = || !self.prefers_flat(query, EFFORTS[0]) && calibration.favours_graph(bytes, recall);
+        if mode == SearchMode::Auto && !is_easy() {
             return self.scan_all(query, FIRST_BATCH, u32::MAX);
         }
         self.search_graph(query, EFFORTS[0]);
@@ -205,7 +220,7 @@ impl ShardStream {
     fn scan_all(&mut self, query: &Query, limit: usize, hint: u32) {
         let Buffers { flat, batch, .. } = &mut self.buffers;
         if !matches!(self.way, Way::Flat(_)) {
-            flat.start(u32::MAX);
+            flat.start(self.restriction.as_ref().map_or(u32::MAX, Restriction::bound));
         }
         flat.next(&*self.shard, query, limit, hint, batch);
         batch.reverse();
@@ -222,9 +237,15 @@ impl ShardStream {
         self.done += 1;
     }
 
-    /// Whether no entry alive can be left, of a shard that told the truth so far.
+    /// Whether no entry alive can be left: all were returned or found dead, or all that meet the conditions were compared,
+    /// in a file whose codes were checked.
     pub fn is_complete(&self) -> bool {
-        matches!(self.way, Way::Flat(_)) && self.done == u64::from(self.shard.entries())
+        let is_flat = matches!(self.way, Way::Flat(_));
+        let is_complete = match self.restriction {
+            Some(_) => self.buffers.flat.is_complete(),
+            None => self.done == u64::from(self.shard.entries()),
+        };
+        is_flat && is_complete
     }
 
     /// Takes the entry whose key [`ShardStream::head`] gave and looks it up in the log: its own distance counts, not
@@ -242,21 +263,22 @@ impl ShardStream {
                 return Taken::Damaged(None);
             };
             let Some(tid) = page.tid(slot).filter(is_alive) else {
-                return Taken::Dead;
+                return Taken::Unwanted;
             };
             let found = Found {
                 key: query.key(code),
                 position: position(block, slot),
                 tid,
             };
-            if found.key == self.key {
-                Taken::Alive(found)
-            } else {
-                Taken::Damaged(Some(found))
+            let is_wanted = self.restriction.as_ref().is_none_or(|r| r.admits(found.key, code));
+            match (found.key == self.key, is_wanted) {
+                (true, true) => Taken::Alive(found),
+                (true, false) => Taken::Unwanted,
+                (false, _) => Taken::Damaged(is_wanted.then_some(found)),
             }
         })?;
         // What the graph gave, too, comes again in a scan of all codes.
-        if matches!((&taken, self.way), (Taken::Dead, Way::Flat(_))) {
+        if matches!((&taken, self.way), (Taken::Unwanted, Way::Flat(_))) {
             self.done += 1;
         }
         Ok(taken)

@@ -362,6 +362,7 @@ fn open(built: &BuiltShard) -> Shard<Vec<u8>> {
         id: [7; 16],
         ranges: vec![],
         built_at: 0,
+        lsn: 0,
     };
     built.write(&mut bytes, &identity).expect("writes to memory");
     println!("written in {:.1?}, {} bytes", start.elapsed(), bytes.len());

@@ -19,7 +19,7 @@ const LOOKUP_NS: f64 = 900.0;
 const DRAIN_CODE_NS: f64 = 60.0;
 const DRAIN_ROW_NS: f64 = 120.0;
 /// Starting any index scan: copying the directory, looking at files.
-const START_NS: f64 = 5_000.0;
+pub const START_NS: f64 = 5_000.0;
 
 /// One candidate of effort in a graph of so many nodes: its neighbours' distances, more of them
 /// cache misses the larger the graph.

@@ -13,7 +13,7 @@ use crate::words::{Group, WORD_BYTES};
 pub const MAX_CODE_BYTES: usize = 4096;
 
 /// 2^31: the scale of a key, see [`Query::key`].
-const KEY_SCALE: f64 = 2_147_483_648.0;
+pub(crate) const KEY_SCALE: f64 = 2_147_483_648.0;
 
 /// How two codes are compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,13 +61,6 @@ pub fn jaccard_counts(a: &[u8], b: &[u8]) -> (u32, u32) {
 /// The distance that `key` was made from, rounded down to a multiple of 2^-31.
 pub fn key_to_distance(key: u32) -> f64 {
     f64::from(key) / KEY_SCALE
-}
-
-/// An upper bound of the keys within `radius`: no code at a distance of at most `radius` has a larger key, while one
-/// with exactly this key may lie just outside. `None` if no distance is within it (a negative radius or NaN).
-pub fn radius_to_key(radius: f64) -> Option<u32> {
-    // A radius above 1 includes every key of a code; u32::MAX is left to NULLs.
-    (radius >= 0.0).then_some((radius.min(1.0) * KEY_SCALE) as u32)
 }
 
 /// A code to search for, prepared once.

@@ -6,7 +6,7 @@
 //! ┌──────────────────────── payload: what USearch 2.x serializes ───────────────────────┐┌──────────── trailer, 8-aligned parts ───────────┐
 //! ┌──────┬─────────────────┬────────────┬──────────────┬──────────────┬─────────────────┐┌─────────┬───────┬────────┬────────┬───────┬────────┐┌────────┐
 //! │ size │ rows (vectors)  │ dense head │ graph header │ node levels  │ node records    ││ posting │ ordi- │ entry  │ groups │ words │ cali-  ││ footer │
-//! │ 8 B  │ nodes × stride  │ 64 B       │ 40 B         │ nodes × 2 B  │ 1 per node      ││ offsets │ nals  │ ranges │        │       │ bration││ 384 B  │
+//! │ 8 B  │ nodes × stride  │ 64 B       │ 40 B         │ nodes × 2 B  │ 1 per node      ││ offsets │ nals  │ ranges │        │       │ bration││ 392 B  │
 //! └──────┴─────────────────┴────────────┴──────────────┴──────────────┴─────────────────┘└─────────┴───────┴────────┴────────┴───────┴────────┘└────────┘
 //!  └─ section "vectors" ─┘  └──────────────────── section "graph" ────────────────────┘
 //! ```
@@ -167,6 +167,8 @@ pub struct Footer {
     pub id: [u8; 16],
     /// When it was built, Unix seconds.
     pub built_at: I64,
+    /// Where in the write-ahead log the last change of the entries ends.
+    pub lsn: U64,
     /// Length of the whole file.
     pub file_bytes: U64,
     /// Entries: ordinals of all posting lists.
@@ -215,7 +217,7 @@ pub const FOOTER_BYTES: usize = size_of::<Footer>();
 /// Bytes of the footer that its checksum covers.
 pub(crate) const FOOTER_CRC_BYTES: usize = std::mem::offset_of!(Footer, crc);
 
-const _: () = assert!(size_of::<DenseHead>() == 64 && size_of::<GraphHeader>() == 40 && FOOTER_BYTES == 384);
+const _: () = assert!(size_of::<DenseHead>() == 64 && size_of::<GraphHeader>() == 40 && FOOTER_BYTES == 392);
 
 /// Bytes that do not grow with the number of nodes: head, header, size, calibration, footer, padding.
 pub(crate) const FIXED_BYTES: u64 = 8 + 64 + 40 + 4 + 6 * 8 + (size_of::<Calibration>() + FOOTER_BYTES) as u64;

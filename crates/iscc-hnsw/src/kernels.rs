@@ -1,4 +1,5 @@
-//! Popcount kernels: one set of loops, compiled once per instruction set and chosen once per process.
+//! Popcount kernels: one set of loops, compiled once per instruction set and chosen once per process. On ARM64 the
+//! portable ones are compiled to NEON, which every such processor has.
 //!
 //! The loops (`near`, `rows`, `any_below`) are generic over `Popcount`, the two primitives that differ between
 //! instruction sets. Each set wraps them in functions with the matching `#[target_feature]`, so that the primitives are

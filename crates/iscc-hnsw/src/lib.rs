@@ -6,6 +6,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`distance`] | the metrics, and a [`Query`](distance::Query) with order-preserving integer keys |
+//! | [`ball`] | a code and a radius, as a bound of keys |
 //! | [`kernels`] | popcount loops per instruction set |
 //! | [`build`] | collects codes, builds the graph on several threads |
 //! | [`format`](mod@format) | every byte of a shard file |
@@ -22,6 +23,7 @@
 //! | [`flat`] | resumable exact search over a file |
 
 pub mod allocation;
+pub mod ball;
 pub mod build;
 pub mod calibration;
 mod code_set;

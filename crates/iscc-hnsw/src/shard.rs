@@ -139,6 +139,11 @@ impl<B: AsRef<[u8]>> Shard<B> {
         self.footer.built_at.get()
     }
 
+    /// Where in the write-ahead log the last change of its entries ends; 0 if they are not logged one by one.
+    pub fn lsn(&self) -> u64 {
+        self.footer.lsn.get()
+    }
+
     /// Length of the file.
     pub fn file_bytes(&self) -> u64 {
         self.footer.file_bytes.get()
@@ -203,6 +208,29 @@ impl<B: AsRef<[u8]>> Shard<B> {
     /// How well searches of the graph do; of a damaged file maybe nonsense, but safe.
     pub fn calibration(&self) -> Calibration {
         Calibration::read_from_bytes(self.section(&self.footer.calibration)).unwrap_or_default()
+    }
+
+    /// Whether what an exact search and posting lists read is as it was written. Takes time in proportion to these parts.
+    pub fn has_sound_codes(&self) -> bool {
+        let footer = &self.footer;
+        [
+            &footer.groups,
+            &footer.words,
+            &footer.posting_offsets,
+            &footer.ordinals,
+            &footer.ranges,
+        ]
+        .into_iter()
+        .all(|section| self.is_sound(section))
+    }
+
+    pub(crate) fn is_sound(&self, section: &Section) -> bool {
+        crc32c::crc32c(self.section(section)) == section.crc.get()
+    }
+
+    /// The bytes of the file.
+    pub fn bytes(&self) -> &B {
+        &self.bytes
     }
 
     /// Where the parts lie that an exact search reads: offsets and lengths in the file.

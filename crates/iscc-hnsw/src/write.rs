@@ -23,6 +23,8 @@ pub struct ShardIdentity {
     pub ranges: Vec<EntryRange>,
     /// Unix seconds.
     pub built_at: i64,
+    /// Where in the write-ahead log the last change of the entries ends; 0 if nobody has to know.
+    pub lsn: u64,
 }
 
 /// A buffered writer that knows its position and sums up the current section.
@@ -121,6 +123,7 @@ impl BuiltShard {
         let mut footer = Footer {
             id: identity.id,
             built_at: identity.built_at.into(),
+            lsn: identity.lsn.into(),
             file_bytes: (out.position + FOOTER_BYTES as u64).into(),
             entries: self.entries().into(),
             metric: match self.params.metric {

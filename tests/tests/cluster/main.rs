@@ -21,3 +21,4 @@ mod standby;
 mod standby_maintenance;
 mod transactions;
 mod vacuum;
+mod within;
