@@ -35,7 +35,8 @@ const FIRST_BATCH: usize = 32;
 const GROWTH: usize = 8;
 /// The same where there are conditions, so that probably all rows are wanted.
 const RESTRICTED_BATCH: usize = 1024;
-/// Who wants more than this share of the nodes is better served by a scan of the log: it looks up no entry by itself.
+/// Who wants more than this share of the nodes is better served by a scan of the log: it looks up no entry by itself. So
+/// is who wants all that meet some conditions, when these are more than the first batch.
 const MOST: usize = 8;
 
 /// Effort in mode `graph` where no effort is known to reach the recall.
@@ -126,10 +127,14 @@ impl ShardStream {
         match self.way {
             Way::Undecided => self.begin(query, mode),
             Way::Graph(effort) => self.search_farther(query, mode, 2 * effort),
-            Way::Flat(limit) if limit > self.shard.nodes() as usize / MOST => {}
+            Way::Flat(limit) if self.wants_all() || limit > self.shard.nodes() as usize / MOST => {}
             Way::Flat(limit) => self.scan_all(query, limit, u32::MAX),
         }
         self.settled > 0
+    }
+
+    fn wants_all(&self) -> bool {
+        self.restriction.as_ref().is_some_and(Restriction::wants_all)
     }
 
     /// The first search, as the shard's calibration or the session wants it.
