@@ -59,6 +59,7 @@ impl Conditions {
         Restriction {
             bound: own.iter().map(Ball::below).min().unwrap_or(u32::MAX),
             others: (!balls.is_empty()).then(|| Rc::new(Conditions { balls, never })),
+            wants_all: false,
         }
     }
 }
@@ -69,9 +70,24 @@ pub struct Restriction {
     /// Only smaller keys of the query.
     bound: u32,
     others: Option<Rc<Conditions>>,
+    /// Nobody asked for the order, so probably all rows are wanted.
+    wants_all: bool,
 }
 
 impl Restriction {
+    /// The same for a scan whose order is nobody's wish.
+    pub fn in_any_order(self) -> Self {
+        Restriction {
+            wants_all: true,
+            ..self
+        }
+    }
+
+    /// True when probably all rows are wanted.
+    pub fn wants_all(&self) -> bool {
+        self.wants_all
+    }
+
     /// Only keys less than this are wanted.
     pub fn bound(&self) -> u32 {
         self.bound
@@ -97,6 +113,7 @@ impl Default for Restriction {
         Restriction {
             bound: u32::MAX,
             others: None,
+            wants_all: false,
         }
     }
 }

@@ -68,7 +68,11 @@ impl ExactStream {
     pub fn new(mut segments: Vec<Segment>, expected: usize, restriction: Restriction) -> Self {
         segments.sort_unstable_by_key(|segment| segment.start_block.get());
         let complete = segments.is_empty();
-        let batch = expected.clamp(FIRST_BATCH, MAX_BATCH);
+        // All rows in one pass, where memory allows.
+        let batch = match restriction.wants_all() {
+            true => MAX_BATCH,
+            false => expected.clamp(FIRST_BATCH, MAX_BATCH),
+        };
         ExactStream {
             segments,
             found: Vec::new(),

@@ -126,10 +126,17 @@ impl ShardStream {
         match self.way {
             Way::Undecided => self.begin(query, mode),
             Way::Graph(effort) => self.search_farther(query, mode, 2 * effort),
-            Way::Flat(limit) if limit > self.shard.nodes() as usize / MOST => {}
+            Way::Flat(limit) if self.prefers_log(limit) => {}
             Way::Flat(limit) => self.scan_all(query, limit, u32::MAX),
         }
         self.settled > 0
+    }
+
+    /// Whether the log gives so many more rows at less cost.
+    fn prefers_log(&self, rows: usize) -> bool {
+        let wants_all = self.restriction.as_ref().is_some_and(Restriction::wants_all);
+        let is_cheaper = || cost::prefers_log(f64::from(self.shard.entries()), rows as f64);
+        rows > self.shard.nodes() as usize / MOST || wants_all && is_cheaper()
     }
 
     /// The first search, as the shard's calibration or the session wants it.

@@ -118,7 +118,7 @@ impl Scan {
             (None, _) => self.is_empty = true,
             (Some(_), Some(query)) => self.restriction = Some(conditions.ordered_by(query)),
             (Some(query), None) => {
-                self.restriction = Some(conditions.ordered_by(&query));
+                self.restriction = Some(conditions.ordered_by(&query).in_any_order());
                 self.query = Some(query);
             }
         }

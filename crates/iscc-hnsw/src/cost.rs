@@ -48,6 +48,11 @@ pub fn prefers_flat(nodes: f64, query_bytes: usize, ef: f64) -> bool {
     flat_ns(nodes, query_bytes) <= graph_ns(nodes, ef)
 }
 
+/// True when reading all of the log is not dearer than looking up so many rows of it one by one.
+pub fn prefers_log(entries: f64, rows: f64) -> bool {
+    exact_ns(entries) <= rows * LOOKUP_NS
+}
+
 /// The first rows of an ordered scan over an index of so many codes, by the cheaper way.
 pub fn first_rows_ns(codes: f64, query_bytes: usize, ef: f64) -> f64 {
     START_NS + flat_ns(codes, query_bytes).min(graph_ns(codes, ef))
