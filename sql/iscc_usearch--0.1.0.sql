@@ -201,6 +201,74 @@ CREATE OPERATOR <%> (
 );
 COMMENT ON OPERATOR <%> (bitvec, bitvec) IS 'Jaccard distance';
 
+-- Within a radius
+
+CREATE TYPE bitvec_ball;
+
+CREATE FUNCTION bitvec_ball_in(cstring) RETURNS bitvec_ball
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_out(bitvec_ball) RETURNS cstring
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_recv(internal) RETURNS bitvec_ball
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_send(bitvec_ball) RETURNS bytea
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION bitvec_ball_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION bitvec_ball_out(bitvec_ball) IS 'I/O';
+COMMENT ON FUNCTION bitvec_ball_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION bitvec_ball_send(bitvec_ball) IS 'I/O';
+
+CREATE TYPE bitvec_ball (
+    INPUT = bitvec_ball_in,
+    OUTPUT = bitvec_ball_out,
+    RECEIVE = bitvec_ball_recv,
+    SEND = bitvec_ball_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = external
+);
+COMMENT ON TYPE bitvec_ball IS
+    'a code and a radius: all codes whose Normalized Prefix Hamming Distance from it is at most that';
+
+CREATE FUNCTION nphd_ball(query bitvec, radius double precision) RETURNS bitvec_ball
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION nphd_ball(bitvec, double precision) IS 'the ball of this radius around a code';
+
+CREATE FUNCTION nphd_within_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION nphd_within_support(internal) IS 'planner support for nphd_within';
+
+CREATE FUNCTION nphd_within(code bitvec, query bitvec, radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
+    SUPPORT nphd_within_support;
+COMMENT ON FUNCTION nphd_within(bitvec, bitvec, double precision) IS
+    'true when the Normalized Prefix Hamming Distance of two codes is at most this; an index of bitvec_nphd_ops finds all such codes';
+
+CREATE FUNCTION bitvec_in_ball(bitvec, bitvec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_contains(bitvec_ball, bitvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_sel(internal, oid, internal, integer) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_joinsel(internal, oid, internal, smallint, internal) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec_in_ball(bitvec, bitvec_ball) IS 'implementation of <@ operator';
+COMMENT ON FUNCTION bitvec_ball_contains(bitvec_ball, bitvec) IS 'implementation of @> operator';
+COMMENT ON FUNCTION bitvec_ball_sel(internal, oid, internal, integer) IS 'restriction selectivity of <@ and @>';
+COMMENT ON FUNCTION bitvec_ball_joinsel(internal, oid, internal, smallint, internal) IS
+    'join selectivity of <@ and @>';
+
+CREATE OPERATOR <@ (
+    LEFTARG = bitvec, RIGHTARG = bitvec_ball, FUNCTION = bitvec_in_ball,
+    COMMUTATOR = @>, RESTRICT = bitvec_ball_sel, JOIN = bitvec_ball_joinsel
+);
+CREATE OPERATOR @> (
+    LEFTARG = bitvec_ball, RIGHTARG = bitvec, FUNCTION = bitvec_ball_contains,
+    COMMUTATOR = <@, RESTRICT = bitvec_ball_sel, JOIN = bitvec_ball_joinsel
+);
+COMMENT ON OPERATOR <@ (bitvec, bitvec_ball) IS 'is within the radius';
+COMMENT ON OPERATOR @> (bitvec_ball, bitvec) IS 'has within the radius';
+
 -- The access method
 
 CREATE FUNCTION usearch_handler(internal) RETURNS index_am_handler
@@ -211,6 +279,7 @@ COMMENT ON ACCESS METHOD usearch IS 'sharded HNSW index for nearest-neighbour se
 
 CREATE OPERATOR CLASS bitvec_nphd_ops DEFAULT FOR TYPE bitvec USING usearch AS
     OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops,
+    OPERATOR 2 <@ (bitvec, bitvec_ball) FOR SEARCH,
     FUNCTION 1 nphd_distance(bitvec, bitvec);
 CREATE OPERATOR CLASS bitvec_jaccard_ops FOR TYPE bitvec USING usearch AS
     OPERATOR 1 <%> (bitvec, bitvec) FOR ORDER BY float_ops,
@@ -256,12 +325,12 @@ CREATE FUNCTION usearch_shards(
     index regclass,
     OUT shard_id uuid, OUT file text, OUT state text, OUT bytes bigint, OUT nodes bigint,
     OUT entries bigint, OUT dead bigint, OUT blocks bigint, OUT built_at timestamptz,
-    OUT level smallint, OUT dead_share double precision
+    OUT level smallint, OUT dead_share double precision, OUT calibration jsonb
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'usearch_shards_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     ROWS 10;
 COMMENT ON FUNCTION usearch_shards(regclass) IS
-    'one row for each shard of a usearch index; state is ok, missing or damaged; entries are those with a code, dead and dead_share as of the last VACUUM; level is how often its entries were built into a shard before, at most';
+    'one row for each shard of a usearch index; state is ok, missing or damaged; entries are those with a code, dead and dead_share as of the last VACUUM; level is how often its entries were built into a shard before, at most; calibration has the recall of the ten nearest by effort, measured when the shard was built, by length of the query and distance of the tenth code';
 
 CREATE FUNCTION usearch_total_size(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'usearch_total_size_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

@@ -108,6 +108,58 @@ pub fn count_search(scan: pg_sys::IndexScanDesc) {
     }
 }
 
+/// A function that EXPLAIN calls for a node of a plan.
+pub type ExplainNode = unsafe fn(*mut pg_sys::PlanState, *mut pg_sys::ExplainState);
+
+/// Has EXPLAIN call this function for each node, before the node's children are shown. There is no way to before
+/// PostgreSQL 18.
+pub fn on_explain_node(show: ExplainNode) {
+    let _ = show;
+    #[cfg(feature = "pg18")]
+    explain_hook::install(show);
+}
+
+#[cfg(feature = "pg18")]
+mod explain_hook {
+    use std::ffi::c_char;
+    use std::sync::OnceLock;
+
+    use pgrx::pg_sys;
+    use pgrx::prelude::*;
+
+    use super::ExplainNode;
+
+    /// Our function, and the hook that another library has installed before us.
+    static CHAIN: OnceLock<(ExplainNode, pg_sys::explain_per_node_hook_type)> = OnceLock::new();
+
+    pub fn install(show: ExplainNode) {
+        // SAFETY: called from _PG_init, in the backend's only thread.
+        unsafe {
+            if CHAIN.set((show, pg_sys::explain_per_node_hook)).is_ok() {
+                pg_sys::explain_per_node_hook = Some(hook);
+            }
+        }
+    }
+
+    #[pg_guard]
+    unsafe extern "C-unwind" fn hook(
+        node: *mut pg_sys::PlanState,
+        ancestors: *mut pg_sys::List,
+        relationship: *const c_char,
+        plan_name: *const c_char,
+        explain: *mut pg_sys::ExplainState,
+    ) {
+        let Some((show, previous)) = CHAIN.get() else { return };
+        // SAFETY: EXPLAIN's arguments, passed on as they are.
+        unsafe {
+            if let Some(previous) = previous {
+                previous(node, ancestors, relationship, plan_name, explain);
+            }
+            show(node, explain);
+        }
+    }
+}
+
 /// Reserves the prefix of our settings, so that a misspelt one is an error.
 pub fn reserve_guc_prefix() {
     // SAFETY: called from _PG_init.

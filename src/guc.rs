@@ -5,7 +5,7 @@ use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 /// How an ordered scan searches sealed shards.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, PostgresGucEnum)]
 pub enum SearchMode {
-    /// For each shard what is cheaper: its graph, or its codes one by one.
+    /// For each shard what reaches the recall at less cost: its graph, or its codes one by one.
     #[default]
     #[name = c"auto"]
     Auto,
@@ -22,8 +22,8 @@ static EF_SEARCH: GucSetting<i32> = GucSetting::<i32>::new(0);
 static BACKGROUND_WORKER: GucSetting<bool> = GucSetting::<bool>::new(true);
 static WORKER_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
 
-/// Effort of a graph search when `ef_search` is 0: candidates kept.
-pub const DEFAULT_EF_SEARCH: usize = 320;
+static TARGET_RECALL: GucSetting<f64> = GucSetting::<f64>::new(0.99);
+
 const MAX_EF_SEARCH: i32 = 10_000;
 
 /// `iscc_usearch.search_mode`.
@@ -31,12 +31,17 @@ pub fn search_mode() -> SearchMode {
     SEARCH_MODE.get()
 }
 
-/// The effort that `iscc_usearch.ef_search` asks for.
-pub fn ef_search() -> usize {
+/// The effort that `iscc_usearch.ef_search` asks for; None when it leaves that to the calibration.
+pub fn ef_search() -> Option<usize> {
     match EF_SEARCH.get() {
-        0 => DEFAULT_EF_SEARCH,
-        ef => ef as usize,
+        0 => None,
+        ef => Some(ef as usize),
     }
+}
+
+/// `iscc_usearch.target_recall`.
+pub fn target_recall() -> f64 {
+    TARGET_RECALL.get()
 }
 
 const MAX_WORKER_THREADS: i32 = 64;
@@ -59,7 +64,7 @@ pub fn register() {
     GucRegistry::define_enum_guc(
         c"iscc_usearch.search_mode",
         c"How an ordered index scan searches sealed shards.",
-        c"auto: the graph or the exact scan of each shard, whichever is cheaper; graph: always the graph; exact: every code.",
+        c"auto: the graph or all codes of each shard, by its calibration; graph: always the graph; exact: every code, from the log.",
         &SEARCH_MODE,
         GucContext::Userset,
         GucFlags::default(),
@@ -67,10 +72,20 @@ pub fn register() {
     GucRegistry::define_int_guc(
         c"iscc_usearch.ef_search",
         c"Number of candidates that a graph search keeps.",
-        c"More find more of the true neighbours and take longer. 0 takes the built-in default.",
+        c"More find more of the true neighbours and take longer. 0 takes what target_recall needs.",
         &EF_SEARCH,
         0,
         MAX_EF_SEARCH,
+        GucContext::Userset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_float_guc(
+        c"iscc_usearch.target_recall",
+        c"Share of the true ten nearest neighbours that a search is to find on average.",
+        c"Each shard was measured when it was built: a search takes the least effort that reached this, or compares all codes.",
+        &TARGET_RECALL,
+        0.0,
+        1.0,
         GucContext::Userset,
         GucFlags::default(),
     );

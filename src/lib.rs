@@ -23,4 +23,5 @@ pgrx::pg_module_magic!();
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     guc::register();
+    am::explain::register();
 }

@@ -14,7 +14,7 @@ SELECT amname, amtype, obj_description(oid, 'pg_am') FROM pg_am WHERE amname = '
 SELECT opfname, amoplefttype::regtype, amoprighttype::regtype, amopstrategy, amoppurpose, amopopr::regoperator,
        (SELECT opfname FROM pg_opfamily s WHERE s.oid = amopsortfamily) AS sort
 FROM pg_amop JOIN pg_opfamily f ON f.oid = amopfamily WHERE amopmethod = (SELECT oid FROM pg_am WHERE amname = 'usearch')
-ORDER BY opfname;
+ORDER BY opfname, amopstrategy;
 SELECT opfname, amproclefttype::regtype, amprocnum, amproc
 FROM pg_amproc JOIN pg_opfamily f ON f.oid = amprocfamily WHERE opfmethod = (SELECT oid FROM pg_am WHERE amname = 'usearch')
 ORDER BY opfname;
@@ -76,10 +76,38 @@ CREATE OPERATOR CLASS bytes_ops FOR TYPE bytea USING usearch AS FUNCTION 1 (byte
 SELECT valid('bytes_ops');
 RESET client_min_messages;
 
+-- to search: within a radius, by NPHD, as strategy 2
+CREATE OPERATOR CLASS searching_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops, OPERATOR 2 <@ (bitvec, bitvec_ball), FUNCTION 1 nphd_distance(bitvec, bitvec);
+SELECT valid('searching_ops');
+CREATE OPERATOR CLASS first_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <@ (bitvec, bitvec_ball), FUNCTION 1 nphd_distance(bitvec, bitvec);
+SELECT valid('first_ops');
+CREATE OPERATOR CLASS jaccard_ball_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <%> (bitvec, bitvec) FOR ORDER BY float_ops, OPERATOR 2 <@ (bitvec, bitvec_ball), FUNCTION 1 jaccard_distance(bitvec, bitvec);
+SELECT valid('jaccard_ball_ops');
+CREATE OPERATOR CLASS equal_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops, OPERATOR 2 =, FUNCTION 1 nphd_distance(bitvec, bitvec);
+SELECT valid('equal_ops');
+INSERT INTO t VALUES ('ff'), ('00');
+CREATE INDEX t_code ON t USING usearch (code equal_ops);
+SET enable_seqscan = off;
+SELECT count(*) FROM t WHERE code = 'ff';
+RESET enable_seqscan;
+DROP INDEX t_code;
+
 -- the numbers that there are
 CREATE OPERATOR CLASS numbered_ops FOR TYPE bitvec USING usearch AS
     OPERATOR 2 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 1 nphd_distance(bitvec, bitvec);
-CREATE OPERATOR CLASS numbered_ops FOR TYPE bitvec USING usearch AS
+SELECT valid('numbered_ops');
+CREATE INDEX t_code ON t USING usearch (code numbered_ops);
+SET enable_seqscan = off;
+SELECT count(*) FROM (SELECT FROM t ORDER BY code <~> 'ff') AS s;
+RESET enable_seqscan;
+DROP INDEX t_code;
+CREATE OPERATOR CLASS third_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 3 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 1 nphd_distance(bitvec, bitvec);
+CREATE OPERATOR CLASS second_ops FOR TYPE bitvec USING usearch AS
     OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 2 nphd_distance(bitvec, bitvec);
 
 \set SHOW_CONTEXT errors
@@ -92,6 +120,11 @@ DROP OPERATOR FAMILY empty_ops USING usearch CASCADE;
 DROP OPERATOR FAMILY unknown_ops USING usearch CASCADE;
 DROP OPERATOR FAMILY crossed_ops USING usearch CASCADE;
 DROP OPERATOR FAMILY bytes_ops USING usearch CASCADE;
+DROP OPERATOR FAMILY searching_ops USING usearch CASCADE;
+DROP OPERATOR FAMILY first_ops USING usearch CASCADE;
+DROP OPERATOR FAMILY jaccard_ball_ops USING usearch CASCADE;
+DROP OPERATOR FAMILY equal_ops USING usearch CASCADE;
+DROP OPERATOR FAMILY numbered_ops USING usearch CASCADE;
 SELECT count(*) FROM pg_opclass WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'usearch');
 
 -- a distance function of ours declared for another type would take any bytes for codes

@@ -215,8 +215,9 @@ SELECT query, served(query) FROM unnest(ARRAY[
     $$SELECT id FROM t ORDER BY prefix(code, 64) <~> 'ff' LIMIT 1$$,
     $$SELECT id FROM t ORDER BY code LIMIT 1$$,
     $$SELECT id FROM t WHERE code = 'ff'$$,
-    $$SELECT count(*) FROM t WHERE code <~> 'ff' < 0.1$$,
-    $$SELECT count(*) FROM t$$]) AS query;
+    $$SELECT count(*) FROM t WHERE code <~> 'ff' < 0.1$$]) AS query;
+-- where other plans are disabled, PostgreSQL 18 may take the index for what it does not serve
+SELECT count(*) AS all_rows FROM t;
 SELECT array_agg(id) AS farthest FROM (SELECT id FROM t WHERE code IS NOT NULL ORDER BY code <~> prefix(sha256('7')::bitvec, 64) DESC, id LIMIT 1) AS s;
 
 -- Jaccard has its own operator class

@@ -1,9 +1,10 @@
 //! What an index holds.
 
+use iscc_hnsw::calibration::{CLASSES, Calibration, EFFORTS, LengthCurves, class_end};
 use iscc_hnsw::directory::Segment;
 use iscc_hnsw::distance::Metric;
-use pgrx::pg_sys;
 use pgrx::prelude::*;
+use pgrx::{JsonB, pg_sys};
 
 use super::census::{Census, share};
 use super::{OpenIndex, size};
@@ -38,7 +39,7 @@ fn usearch_index_stats(
         name!(max_bits, Option<i32>),
         name!(format_version, i32),
         name!(dead_share, Option<f64>),
-        name!(code_bits, pgrx::JsonB),
+        name!(code_bits, JsonB),
         name!(total_bytes, i64),
         name!(free_bytes, i64),
     ),
@@ -106,6 +107,7 @@ fn usearch_shards(
         name!(built_at, Option<TimestampWithTimeZone>),
         name!(level, i16),
         name!(dead_share, Option<f64>),
+        name!(calibration, Option<JsonB>),
     ),
 > {
     let index = OpenIndex::open(index, pg_sys::AccessShareLock);
@@ -119,8 +121,8 @@ fn usearch_shards(
         let entries = sum(|s| s.entries.get() - s.nulls.get().min(s.entries.get()));
         let dead = sum(|s| s.dead.get());
         let path = shard_file::path(locator(relation), &id);
-        let (state, built_at) = match shard_cache::open(&path, &id, &segments) {
-            Ok(shard) => ("ok", Some(pgrx::datum::to_timestamp(shard.built_at() as f64))),
+        let (state, shard) = match shard_cache::open(&path, &id, &segments) {
+            Ok(shard) => ("ok", Some(shard)),
             Err(Unusable::Missing) => ("missing", None),
             Err(Unusable::Damaged(_)) => ("damaged", None),
         };
@@ -133,10 +135,37 @@ fn usearch_shards(
             entries,
             dead,
             sum(|s| s.block_count.get()),
-            built_at,
+            shard
+                .as_ref()
+                .map(|shard| pgrx::datum::to_timestamp(shard.built_at() as f64)),
             segments.iter().map(|s| i16::from(s.level)).max().unwrap_or(0),
             share(dead, entries),
+            shard.map(|shard| curves(&shard.calibration())),
         ));
     }
     TableIterator::new(rows)
+}
+
+/// What a shard's calibration has measured: a line for each length of queries and class of distance.
+fn curves(calibration: &Calibration) -> JsonB {
+    let line = |curves: &LengthCurves, class: usize| {
+        let curve = &curves.classes[class];
+        let recall = |found: u16| f64::from(found) / f64::from(curve.expected.get().max(1));
+        let tried = EFFORTS.iter().zip(curve.found).filter(|(_, found)| found.get() > 0);
+        let recalls: serde_json::Map<_, _> = tried
+            .map(|(effort, found)| (effort.to_string(), recall(found.get()).into()))
+            .collect();
+        serde_json::json!({
+            "bits": 8 * u32::from(curves.query_bytes.get()),
+            "distance_to": class_end(class),
+            "queries": curve.queries.get(),
+            "recall": recalls,
+        })
+    };
+    let tried = |curves: &LengthCurves| {
+        let curves = *curves;
+        let classes = (0..CLASSES).filter(move |&class| curves.classes[class].queries.get() > 0);
+        classes.map(move |class| line(&curves, class))
+    };
+    JsonB(calibration.lengths.iter().flat_map(tried).collect())
 }

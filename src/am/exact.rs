@@ -1,10 +1,14 @@
 //! Exact search: every code of some segments, from the log, nearest first.
 
+use std::collections::HashSet;
+
 use iscc_hnsw::directory::Segment;
 use iscc_hnsw::distance::Query;
 use iscc_hnsw::log_page::{LogPage, Tid, is_alive};
 use pgrx::pg_sys;
 
+use super::conditions::Restriction;
+use super::counters::Counters;
 use super::returned::Returned;
 use crate::storage::buffer::{Page, Recent};
 use crate::storage::log::{self, Mismatch};
@@ -55,11 +59,13 @@ pub struct ExactStream {
     after: Option<(u32, Position)>,
     batch: usize,
     complete: bool,
+    counters: Counters,
+    restriction: Restriction,
 }
 
 impl ExactStream {
     /// Scans these segments, nothing read yet. `expected` rows are probably wanted.
-    pub fn new(mut segments: Vec<Segment>, expected: usize) -> Self {
+    pub fn new(mut segments: Vec<Segment>, expected: usize, restriction: Restriction) -> Self {
         segments.sort_unstable_by_key(|segment| segment.start_block.get());
         let complete = segments.is_empty();
         let batch = expected.clamp(FIRST_BATCH, MAX_BATCH);
@@ -69,6 +75,8 @@ impl ExactStream {
             after: None,
             batch,
             complete,
+            counters: Counters::default(),
+            restriction,
         }
     }
 
@@ -87,24 +95,49 @@ impl ExactStream {
         Some(found)
     }
 
+    /// What the passes so far have read.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Number of shards among the segments.
+    fn shards(&self) -> u64 {
+        let sealed = self.segments.iter().filter(|segment| segment.is_sealed());
+        sealed.map(|segment| segment.shard_id).collect::<HashSet<_>>().len() as u64
+    }
+
     fn pass(&mut self, index: pg_sys::Relation, query: &Query, skip: &Returned) -> Result<(), Mismatch> {
         let mut pass = Pass {
             query,
             skip,
             after: self.after,
             limit: self.batch,
-            below: u32::MAX,
+            restriction: &self.restriction,
+            below: self.restriction.bound(),
             nearest: Vec::new(),
             many: false,
             near: Vec::new(),
         };
+        let mut counted = self.counters;
+        if self.after.is_none() {
+            counted.exact_shards = self.shards();
+        }
         let first_block = self.segments.first().map_or(0, |first| first.start_block.get());
         let mut recent = Recent::of(index, first_block);
         for segment in &self.segments {
+            let mut entries = 0;
             log::for_each_page_ahead(index, segment, &mut recent, |block, page, next| {
+                entries += page.len() as u64;
                 pass.page(block, page, next)
             })?;
+            let sum = if segment.is_sealed() {
+                &mut counted.nodes
+            } else {
+                &mut counted.tail_rows
+            };
+            *sum += entries;
         }
+        self.counters = counted;
         recent.keep();
         pass.trim();
         self.complete = pass.nearest.len() < self.batch;
@@ -120,6 +153,7 @@ struct Pass<'a> {
     skip: &'a Returned,
     after: Option<(u32, Position)>,
     limit: usize,
+    restriction: &'a Restriction,
     /// Only smaller keys are looked at: of equal ones the first in the log counts, and pages come in that order.
     below: u32,
     /// The nearest so far and up to as many others, in no order.
@@ -137,8 +171,8 @@ impl Pass<'_> {
         // The entries of far codes as long as the query are not read.
         let is_short = |slot| page.code_len(slot) < self.query.code().len().min(page.stride());
         let entries = self.many || (0..SAMPLE).any(is_short);
-        self.query
-            .near(page.column_before(next, entries), self.below, &mut near);
+        let column = page.column_before(next, entries);
+        self.restriction.near(self.query, self.below, page, column, &mut near);
         self.many = near.len() > MANY;
         for slot in near.drain(..).map(|slot| slot as usize) {
             let key = page.code(slot).map(|code| self.query.key(code));

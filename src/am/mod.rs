@@ -3,14 +3,21 @@
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 
+mod ball_expr;
 mod build;
+mod conditions;
 mod cost;
+mod counters;
 mod exact;
-mod graph;
+pub mod explain;
 mod insert;
 pub mod options;
 mod returned;
+mod sample;
 pub mod scan;
+mod selectivity;
+mod shard;
+mod support;
 mod vacuum;
 mod validate;
 
@@ -20,6 +27,8 @@ use crate::types::sql_function;
 pub const DISTANCE_PROC: u16 = 1;
 /// The ordering operator of an operator class.
 pub const ORDER_STRATEGY: u16 = 1;
+/// The search operator of an operator class, if it has one: within a radius.
+pub const BALL_STRATEGY: u16 = 2;
 
 sql_function!(
     /// Handler of the access method: describes it to PostgreSQL.
@@ -36,7 +45,7 @@ sql_function!(
 );
 
 fn describe(routine: &mut pg_sys::IndexAmRoutine) {
-    routine.amstrategies = ORDER_STRATEGY;
+    routine.amstrategies = BALL_STRATEGY;
     routine.amsupport = DISTANCE_PROC;
     routine.amcanorderbyop = true;
     // ORDER BY needs no WHERE clause on the column.
@@ -57,8 +66,15 @@ fn describe(routine: &mut pg_sys::IndexAmRoutine) {
     routine.ambeginscan = Some(scan::ambeginscan);
     routine.amrescan = Some(scan::amrescan);
     routine.amgettuple = Some(scan::amgettuple);
+    routine.amgetbitmap = Some(scan::amgetbitmap);
     routine.amendscan = Some(scan::amendscan);
     crate::compat::adjust_routine(routine);
+}
+
+/// True for an index of this access method, among those that the planner knows.
+fn is_usearch_info(info: &pg_sys::IndexOptInfo) -> bool {
+    let estimate = info.amcostestimate.map(|f| f as *const ());
+    estimate.is_some_and(|f| std::ptr::eq(f, cost::amcostestimate as *const ()))
 }
 
 /// True for an index of this access method.

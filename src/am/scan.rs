@@ -1,4 +1,4 @@
-//! Ordered index scans: streams of shards and tail, merged by distance.
+//! Index scans. Ordered ones are streams of shards and tail, merged by distance.
 //!
 //! A scan returns every row once, the nearest first and NULL codes last. It resumes for as long as
 //! the executor asks: first what the graphs find, then the rest of each shard by exact scan.
@@ -6,19 +6,19 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use iscc_hnsw::cost;
 use iscc_hnsw::directory::Segment;
 use iscc_hnsw::distance::{Metric, Query};
 use iscc_hnsw::log_page::Tid;
-use iscc_hnsw::search::GraphSearch;
 use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::conditions::{Conditions, Restriction};
+use super::counters::Counters;
 use super::exact::{ExactStream, Found, LogWalk, Want};
-use super::graph::{GraphStream, Taken};
 use super::options::IndexOptions;
 use super::returned::Returned;
+use super::shard::{Buffers, ShardStream, Taken};
 use crate::compat::{self, locator};
 use crate::error::report;
 use crate::guc::{self, SearchMode};
@@ -30,8 +30,17 @@ use crate::types::bitvec::varlena_bytes;
 
 /// A source of entries, nearest first.
 enum Stream {
-    Graph(Box<GraphStream>),
+    Shard(Box<ShardStream>),
     Exact(ExactStream),
+}
+
+impl Stream {
+    fn counters(&self) -> Counters {
+        match self {
+            Stream::Shard(shard) => shard.counters(),
+            Stream::Exact(exact) => exact.counters(),
+        }
+    }
 }
 
 /// State of a scan between calls.
@@ -44,6 +53,10 @@ struct Scan {
     mode: SearchMode,
     /// The mode whatever the setting says.
     fixed_mode: Option<SearchMode>,
+    /// What rows have to meet besides.
+    restriction: Option<Restriction>,
+    /// Nothing meets the conditions.
+    is_empty: bool,
     streams: Vec<Stream>,
     /// Entries that a damaged shard gave too early, waiting for their distance's turn.
     early: BinaryHeap<Reverse<Found>>,
@@ -52,7 +65,9 @@ struct Scan {
     /// Entries in no order: NULLs at the end, or all when there is nothing to order by.
     unordered: Option<LogWalk>,
     /// Buffers for the next search.
-    spare: Vec<GraphSearch>,
+    spare: Vec<Buffers>,
+    /// Of the streams that are closed.
+    counters: Counters,
 }
 
 /// Where the nearest entry is.
@@ -72,6 +87,7 @@ impl Scan {
             fixed_mode: self.fixed_mode,
             query,
             spare: std::mem::take(&mut self.spare),
+            counters: self.counters,
             returned: std::mem::take(&mut self.returned),
             ..Scan::default()
         };
@@ -79,10 +95,43 @@ impl Scan {
 
     fn close_streams(&mut self) {
         for stream in self.streams.drain(..) {
-            if let Stream::Graph(graph) = stream {
-                self.spare.push(graph.finish().1);
+            self.counters += stream.counters();
+            if let Stream::Shard(shard) = stream {
+                self.spare.push(shard.finish().1);
             }
         }
+    }
+
+    /// Leaves only what meets these conditions, nearest first to one of them if there is no other order; called after
+    /// [`Scan::reset`].
+    fn restrict(&mut self, conditions: Conditions) {
+        let smallest = conditions.smallest().filter(|_| !conditions.is_impossible());
+        match (smallest.map(|ball| ball.query().clone()), &self.query) {
+            (None, _) => self.is_empty = true,
+            (Some(_), Some(query)) => self.restriction = Some(conditions.ordered_by(query)),
+            (Some(query), None) => {
+                self.restriction = Some(conditions.ordered_by(&query));
+                self.query = Some(query);
+            }
+        }
+    }
+
+    /// Does what comes before the first row of a query.
+    ///
+    /// # Safety
+    /// `scan` is the executor's, with this state.
+    unsafe fn start(&mut self, scan: pg_sys::IndexScanDesc) {
+        if self.started {
+            return;
+        }
+        // SAFETY: as the caller says.
+        let (index, snapshot) = unsafe { ((*scan).indexRelation, (*scan).xs_snapshot) };
+        require_mvcc(snapshot);
+        compat::count_search(scan);
+        if !self.is_empty {
+            self.open(index);
+        }
+        self.started = true;
     }
 
     /// Copies the directory and opens the streams: at the start, and again when blocks of the copy have been used
@@ -98,12 +147,15 @@ impl Scan {
             }
         }
         let want = if self.query.is_some() { Want::Nulls } else { Want::All };
-        self.unordered = Some(LogWalk::new(directory.segments().copied().collect(), want));
+        // A NULL meets no condition.
+        self.unordered = match self.restriction {
+            Some(_) => None,
+            None => Some(LogWalk::new(directory.segments().copied().collect(), want)),
+        };
     }
 
     /// False when the directory has changed meanwhile.
     fn open_streams(&mut self, index: pg_sys::Relation, directory: &Directory) -> bool {
-        let effort = guc::ef_search();
         shard_cache::retain(locator(index), |id| directory.complete().any(|s| s.shard_id == *id));
         let mut exact: Vec<Segment> = directory.header.open_segment().copied().into_iter().collect();
         for (id, segments) in directory.shards() {
@@ -111,32 +163,38 @@ impl Scan {
             if sealed && id == NO_SHARD {
                 continue;
             }
-            if !sealed || !wants_graph(self.mode, &segments, effort) {
+            if !sealed || self.mode == SearchMode::Exact {
                 exact.extend(segments);
                 continue;
             }
             match shard_cache::get(index, &id, &segments) {
-                Lookup::Found(shard) => {
-                    let search = self.spare.pop().unwrap_or_default();
-                    let graph = GraphStream::new(shard, segments, search, effort);
-                    self.streams.push(Stream::Graph(Box::new(graph)));
+                // With conditions none that meets them is to be missed: the codes of the file must be right.
+                Lookup::Found(shard) if self.restriction.is_none() || shard_cache::has_sound_codes(index, &shard) => {
+                    let buffers = self.spare.pop().unwrap_or_default();
+                    let stream = ShardStream::new(shard, segments, buffers, self.restriction.clone());
+                    self.streams.push(Stream::Shard(Box::new(stream)));
                 }
-                Lookup::Unusable => {
+                Lookup::Found(_) | Lookup::Unusable => {
                     worker::ask();
                     exact.extend(segments);
                 }
+                Lookup::NotYet => exact.extend(segments),
                 Lookup::NoLongerListed => return false,
             }
         }
         if !exact.is_empty() {
-            self.streams
-                .push(Stream::Exact(ExactStream::new(exact, self.returned.len())));
+            let restriction = self.restriction.clone().unwrap_or_default();
+            let stream = ExactStream::new(exact, self.returned.len(), restriction);
+            self.streams.push(Stream::Exact(stream));
         }
         true
     }
 
     /// The next row's TID.
     fn next(&mut self, index: pg_sys::Relation) -> Option<Tid> {
+        if self.is_empty {
+            return None;
+        }
         self.with_fresh_directory(index, |scan| scan.advance(index))
     }
 
@@ -188,12 +246,12 @@ impl Scan {
                 Nearest::Early => return Ok(self.early.pop().map(|Reverse(found)| found)),
                 Nearest::Stream(at) => match &mut self.streams[at] {
                     Stream::Exact(exact) => exact.take(),
-                    Stream::Graph(graph) => match graph.take(index, query)? {
+                    Stream::Shard(shard) => match shard.take(index, query)? {
                         Taken::Alive(found) => Some(found),
-                        Taken::Dead => None,
+                        Taken::Unwanted => None,
                         Taken::Damaged(found) => {
-                            shard_cache::condemn(locator(index), &graph.shard_id());
-                            self.end_graph(at);
+                            shard_cache::condemn(locator(index), &shard.shard_id(), "it contradicts the log");
+                            self.end_shard(at, false);
                             found
                         }
                     },
@@ -204,6 +262,11 @@ impl Scan {
                 continue;
             };
             if found.key <= key {
+                if let Nearest::Stream(at) = nearest
+                    && let Stream::Shard(shard) = &mut self.streams[at]
+                {
+                    shard.count();
+                }
                 return Ok(Some(found));
             }
             self.early.push(Reverse(found));
@@ -211,14 +274,13 @@ impl Scan {
         Ok(None)
     }
 
-    /// The source with the smallest key. A graph that has given all it can becomes an exact scan of
-    /// what it left.
+    /// The source with the smallest key. A shard that has given all it can becomes an exact scan of what it left.
     fn nearest(&mut self, index: pg_sys::Relation, query: &Query) -> Result<Option<(Nearest, u32)>, Mismatch> {
         let early = self.early.peek().map(|Reverse(found)| (Nearest::Early, found.key));
         let mut best = early;
         for at in 0..self.streams.len() {
             let head = match &mut self.streams[at] {
-                Stream::Graph(graph) => graph.head(query, self.mode),
+                Stream::Shard(shard) => shard.head(query, self.mode),
                 Stream::Exact(_) => None,
             };
             let head = match head {
@@ -235,36 +297,33 @@ impl Scan {
     }
 
     fn exact_head(&mut self, index: pg_sys::Relation, query: &Query, at: usize) -> Result<Option<u32>, Mismatch> {
-        self.end_graph(at);
+        if let Stream::Shard(shard) = &self.streams[at] {
+            let is_complete = shard.is_complete();
+            self.end_shard(at, is_complete);
+        }
         match &mut self.streams[at] {
             Stream::Exact(exact) => exact.head(index, query, &self.returned),
-            Stream::Graph(_) => Ok(None),
+            Stream::Shard(_) => Ok(None),
         }
     }
 
-    /// Replaces a graph stream by an exact scan of what it has not returned.
-    fn end_graph(&mut self, at: usize) {
-        // More than the graph gave are wanted: probably some more than that.
+    /// Replaces a shard by an exact scan of what it has not returned: nothing, if it is complete.
+    fn end_shard(&mut self, at: usize, is_complete: bool) {
+        // More than the shard gave are wanted: probably some more than that.
         let expected = self.returned.len() * 2;
-        let stream = &mut self.streams[at];
-        if matches!(stream, Stream::Graph(_))
-            && let Stream::Graph(graph) = std::mem::replace(stream, Stream::Exact(ExactStream::new(Vec::new(), 0)))
-        {
-            let (segments, search) = graph.finish();
-            self.spare.push(search);
-            *stream = Stream::Exact(ExactStream::new(segments, expected));
-        }
-    }
-}
-
-fn wants_graph(mode: SearchMode, segments: &[Segment], effort: usize) -> bool {
-    match mode {
-        SearchMode::Exact => false,
-        SearchMode::Graph => true,
-        SearchMode::Auto => {
-            let sum = |count: fn(&Segment) -> u32| segments.iter().map(count).map(f64::from).sum();
-            let (entries, nodes): (f64, f64) = (sum(|s| s.entries.get()), sum(|s| s.nodes.get()));
-            !cost::prefers_exact(entries, nodes, effort as f64)
+        let nothing = Stream::Exact(ExactStream::new(Vec::new(), 0, Restriction::default()));
+        let Stream::Shard(shard) = std::mem::replace(&mut self.streams[at], nothing) else {
+            return;
+        };
+        self.counters += shard.counters();
+        let (segments, buffers) = shard.finish();
+        self.spare.push(buffers);
+        if !is_complete {
+            self.streams[at] = Stream::Exact(ExactStream::new(
+                segments,
+                expected,
+                self.restriction.clone().unwrap_or_default(),
+            ));
         }
     }
 }
@@ -314,12 +373,12 @@ pub unsafe extern "C-unwind" fn ambeginscan(
     }
 }
 
-/// Sets the query of a scan, the first or another one.
+/// Sets query and conditions of a scan, the first or other ones.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amrescan(
     scan: pg_sys::IndexScanDesc,
-    _keys: pg_sys::ScanKey,
-    _nkeys: i32,
+    keys: pg_sys::ScanKey,
+    nkeys: i32,
     orderbys: pg_sys::ScanKey,
     norderbys: i32,
 ) {
@@ -339,10 +398,14 @@ pub unsafe extern "C-unwind" fn amrescan(
             None
         };
         state.reset(query);
+        if nkeys > 0 && !keys.is_null() {
+            (*scan).keyData.copy_from(keys, nkeys as usize);
+            state.restrict(Conditions::of(std::slice::from_raw_parts(keys, nkeys as usize)));
+        }
     }
 }
 
-/// The next row in order of distance.
+/// The next row, in order of distance if there is an order.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amgettuple(
     scan: pg_sys::IndexScanDesc,
@@ -351,14 +414,8 @@ pub unsafe extern "C-unwind" fn amgettuple(
     // SAFETY: the executor's arguments.
     unsafe {
         let state = &mut *(*scan).opaque.cast::<Scan>();
-        let index = (*scan).indexRelation;
-        if !state.started {
-            require_mvcc((*scan).xs_snapshot);
-            compat::count_search(scan);
-            state.open(index);
-            state.started = true;
-        }
-        match state.next(index) {
+        state.start(scan);
+        match state.next((*scan).indexRelation) {
             None => false,
             Some(tid) => {
                 (*scan).xs_heaptid = item_pointer(&tid);
@@ -368,6 +425,45 @@ pub unsafe extern "C-unwind" fn amgettuple(
             }
         }
     }
+}
+
+/// TIDs that are added to a bitmap at once.
+const BITMAP_BATCH: usize = 512;
+
+/// All rows, as a bitmap; their number.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn amgetbitmap(scan: pg_sys::IndexScanDesc, bitmap: *mut pg_sys::TIDBitmap) -> i64 {
+    // SAFETY: the executor's arguments; the bitmap copies the TIDs.
+    unsafe {
+        let state = &mut *(*scan).opaque.cast::<Scan>();
+        state.start(scan);
+        let mut rows = 0;
+        let mut tids = Vec::with_capacity(BITMAP_BATCH);
+        loop {
+            let next = state.next((*scan).indexRelation);
+            tids.extend(next.map(|tid| item_pointer(&tid)));
+            if tids.len() == BITMAP_BATCH || next.is_none() {
+                pg_sys::tbm_add_tuples(bitmap, tids.as_mut_ptr(), tids.len() as i32, false);
+                rows += tids.len() as i64;
+                tids.clear();
+            }
+            if next.is_none() {
+                return rows;
+            }
+        }
+    }
+}
+
+/// What a scan has counted since it began.
+///
+/// # Safety
+/// `scan` is a scan of one of our indexes that has not ended.
+pub unsafe fn counters(scan: pg_sys::IndexScanDesc) -> Counters {
+    // SAFETY: as the caller says.
+    let state = unsafe { &*(*scan).opaque.cast::<Scan>() };
+    let mut sum = state.counters;
+    state.streams.iter().for_each(|stream| sum += stream.counters());
+    sum
 }
 
 /// No pin protects a TID between reading it here and fetching the row, so VACUUM may have given it

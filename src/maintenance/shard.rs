@@ -87,6 +87,7 @@ impl Job<'_> {
             id,
             ranges: sources.iter().map(entry_range).collect(),
             built_at: unix_time(),
+            lsn,
         };
         // A shard that is listed already must not know of a change that a crash can take back: it would lack a row.
         self.flush_wal_to(lsn);

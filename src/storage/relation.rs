@@ -23,6 +23,13 @@ pub fn is_definition_only(relation: pg_sys::Relation) -> bool {
     persistence(relation) == pg_sys::RELPERSISTENCE_UNLOGGED && in_recovery()
 }
 
+/// True for a relation whose pages this session can read.
+pub fn is_readable(relation: pg_sys::Relation) -> bool {
+    // SAFETY: the caller holds the relation open.
+    let is_of_others = is_temporary(relation) && unsafe { !(*relation).rd_islocaltemp };
+    !is_of_others && !is_definition_only(relation)
+}
+
 /// True on a standby.
 pub fn in_recovery() -> bool {
     // SAFETY: reads shared state.
@@ -51,6 +58,17 @@ impl OpenRelation {
             }
             Some(OpenRelation { relation, lock })
         }
+    }
+
+    /// Opens a relation on which this transaction has a lock.
+    ///
+    /// # Safety
+    /// It has, and keeps it.
+    pub unsafe fn open_locked(oid: pg_sys::Oid) -> Self {
+        let lock = pg_sys::NoLock as pg_sys::LOCKMODE;
+        // SAFETY: as the caller says.
+        let relation = unsafe { pg_sys::relation_open(oid, lock) };
+        OpenRelation { relation, lock }
     }
 
     /// PostgreSQL's handle.

@@ -46,6 +46,8 @@ impl Stamp {
 struct Cached {
     stamp: Option<Stamp>,
     shard: Option<Rc<MappedShard>>,
+    /// Its codes were checked.
+    is_sound: bool,
 }
 
 thread_local! {
@@ -67,6 +69,9 @@ pub enum Lookup {
     Found(Rc<MappedShard>),
     /// None that can be used.
     Unusable,
+    /// One that was built from more of the log than this standby has replayed since it started: it may lack entries that
+    /// are alive here.
+    NotYet,
     /// Its file is gone because the directory has changed: it was merged into another.
     NoLongerListed,
 }
@@ -94,7 +99,37 @@ pub fn get(index: pgrx::pg_sys::Relation, id: &ShardId, segments: &[Segment]) ->
             }
         },
     };
-    shard.map_or(Lookup::Unusable, Lookup::Found)
+    match shard {
+        None => Lookup::Unusable,
+        Some(shard) if in_recovery() && shard.lsn() > replayed() => Lookup::NotYet,
+        Some(shard) => Lookup::Found(shard),
+    }
+}
+
+/// How far a standby has replayed.
+fn replayed() -> u64 {
+    // SAFETY: reads shared memory; the timeline is not asked for.
+    unsafe { pgrx::pg_sys::GetXLogReplayRecPtr(std::ptr::null_mut()) }
+}
+
+/// Whether the codes and posting lists of a shard are as they were written. Reads them all, once for a connection and
+/// version of the file: a search that looks at nothing else of a code relies on that.
+pub fn has_sound_codes(index: pgrx::pg_sys::Relation, shard: &MappedShard) -> bool {
+    let key = (locator(index), shard.id());
+    if CACHE.with_borrow(|cache| cache.get(&key).is_some_and(|cached| cached.is_sound)) {
+        return true;
+    }
+    let is_sound = shard.has_sound_codes();
+    if is_sound {
+        CACHE.with_borrow_mut(|cache| {
+            if let Some(cached) = cache.get_mut(&key) {
+                cached.is_sound = true;
+            }
+        });
+    } else {
+        condemn(key.0, &key.1, "checksums of its codes do not match");
+    }
+    is_sound
 }
 
 fn remember(
@@ -106,6 +141,7 @@ fn remember(
     let cached = Cached {
         stamp,
         shard: shard.clone(),
+        is_sound: false,
     };
     CACHE.with_borrow_mut(|cache| {
         // Mappings of files that are gone, say of dropped indexes, would keep their disk space.
@@ -115,14 +151,11 @@ fn remember(
     shard
 }
 
-/// Stops using a shard that turned out not to be what its codes in the log say, until its file changes.
-pub fn condemn(at: Locator, id: &ShardId) {
+/// Stops using a shard that turned out to be wrong, until its file changes.
+pub fn condemn(at: Locator, id: &ShardId, why: &str) {
     let in_use = CACHE.with_borrow_mut(|cache| cache.get_mut(&(at, *id)).and_then(|cached| cached.shard.take()));
     if in_use.is_some() {
-        warn(
-            &shard_file::path(at, id),
-            &Unusable::Damaged("it contradicts the log".into()),
-        );
+        warn(&shard_file::path(at, id), &Unusable::Damaged(why.into()));
     }
 }
 
@@ -144,6 +177,10 @@ pub fn open(path: &Path, id: &ShardId, segments: &[Segment]) -> Result<MappedSha
     // Search jumps about: read-ahead would only evict other pages.
     let _ = map.advise(memmap2::Advice::Random);
     let shard = Shard::open(map).map_err(|why| damaged(&why))?;
+    // These are read from end to end.
+    for (offset, bytes) in shard.flat_parts() {
+        let _ = shard.bytes().advise_range(memmap2::Advice::WillNeed, offset, bytes);
+    }
     if shard.id() != *id {
         return Err(damaged(&"it has another id than its name"));
     }

@@ -18,7 +18,7 @@ fn digit(byte: u8) -> Option<u8> {
 }
 
 /// Parses the text form; raises an error that quotes the input.
-fn parse(text: &[u8]) -> Datum {
+pub(super) fn parse(text: &[u8]) -> Datum {
     let digits = text.strip_prefix(b"\\x").unwrap_or(text);
     let quoted = || {
         let shown: String = String::from_utf8_lossy(text).chars().take(80).collect();
@@ -47,6 +47,29 @@ fn parse(text: &[u8]) -> Datum {
             *byte = digit(pair[0]).unwrap_or(0) << 4 | digit(pair[1]).unwrap_or(0);
         }
     })
+}
+
+/// Length of a code's text form.
+pub(super) fn text_len(bytes: &[u8]) -> usize {
+    2 + 2 * bytes.len()
+}
+
+/// Writes the text form of a code to `out`, of [`text_len`] bytes.
+pub(super) fn write_text(bytes: &[u8], out: &mut [u8]) {
+    out[..2].copy_from_slice(b"\\x");
+    for (pair, byte) in out[2..].chunks_exact_mut(2).zip(bytes) {
+        pair[0] = HEX[usize::from(byte >> 4)];
+        pair[1] = HEX[usize::from(byte & 15)];
+    }
+}
+
+/// The part of a message in binary form that has not been read.
+pub(super) fn rest_of_message(buffer: pg_sys::StringInfo) -> &'static [u8] {
+    // SAFETY: the callers pass what a receive function gets, and do not keep the slice; pq_getmsgbytes checks the bounds.
+    unsafe {
+        let len = (*buffer).len - (*buffer).cursor;
+        std::slice::from_raw_parts(pg_sys::pq_getmsgbytes(buffer, len).cast(), len as usize)
+    }
 }
 
 /// Raises an error when a code is longer than the type modifier allows.
@@ -80,12 +103,7 @@ sql_function!(
         // SAFETY: the allocation holds `\x`, two digits a byte, and the final NUL of palloc0.
         unsafe {
             let text = pg_sys::palloc0(bytes.len() * 2 + 3).cast::<u8>();
-            let out = std::slice::from_raw_parts_mut(text, bytes.len() * 2 + 2);
-            out[..2].copy_from_slice(b"\\x");
-            for (pair, byte) in out[2..].chunks_exact_mut(2).zip(bytes) {
-                pair[0] = HEX[usize::from(byte >> 4)];
-                pair[1] = HEX[usize::from(byte & 15)];
-            }
+            write_text(bytes, std::slice::from_raw_parts_mut(text, text_len(bytes)));
             Datum::from(text)
         }
     }
@@ -94,13 +112,7 @@ sql_function!(
 sql_function!(
     /// Binary input: the bytes of the code.
     bitvec_recv, |args| {
-        let buffer = args.datum(0).cast_mut_ptr::<pg_sys::StringInfoData>();
-        // SAFETY: a receive function's first argument is a StringInfo whose unread part is the
-        // value; pq_getmsgbytes checks the bounds.
-        let bytes: &[u8] = unsafe {
-            let len = (*buffer).len - (*buffer).cursor;
-            std::slice::from_raw_parts(pg_sys::pq_getmsgbytes(buffer, len).cast(), len as usize)
-        };
+        let bytes = rest_of_message(args.datum(0).cast_mut_ptr());
         check_typmod(bytes.len(), args.int(2));
         checked(bytes)
     }

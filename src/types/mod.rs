@@ -1,5 +1,6 @@
-//! The SQL type `bitvec`: input and output, comparison, distances, casts.
+//! The SQL types `bitvec` and `bitvec_ball`: input and output, comparison, distances, casts.
 
+pub mod ball;
 pub mod bitvec;
 mod cast;
 mod compare;

@@ -69,6 +69,18 @@ pub fn nearest_where(client: &mut Client, table: &str, code: &[u8], condition: &
     hits(client, &sql)
 }
 
+/// The rows within a radius of `code`, in order of their ids.
+pub fn within(client: &mut Client, table: &str, code: &[u8], radius: f64) -> Vec<Hit> {
+    let code = literal(code);
+    let sql = format!("SELECT id, code <~> {code} FROM {table} WHERE nphd_within(code, {code}, {radius:e})");
+    let mut hits = hits(client, &sql);
+    hits.sort_by_key(|hit| hit.0);
+    hits
+}
+
+/// A radius at which some rows are near-duplicates of a code and others are not.
+const RADIUS: f64 = 0.2;
+
 /// Panics unless the answer has each row once, and NULL codes last.
 pub fn assert_each_once(answer: &[Hit]) {
     let ids: HashSet<_> = answer.iter().map(|hit| hit.0).collect();
@@ -97,11 +109,13 @@ pub fn assert_same_distances(got: &[Hit], truth: &[Hit]) {
     assert_eq!(distances(got), distances(truth));
 }
 
-/// Panics unless the index answers exactly for these codes, with LIMIT 20.
+/// Panics unless the index answers exactly for these codes, with LIMIT 20 and within a radius.
 pub fn assert_exact(index: &mut Client, truth: &mut Client, table: &str, queries: &[Row]) {
     for query in queries {
         let got = nearest(index, table, &query.code, "LIMIT 20");
         assert_same_distances(&got, &nearest(truth, table, &query.code, "LIMIT 20"));
+        let got = within(index, table, &query.code, RADIUS);
+        assert_eq!(got, within(truth, table, &query.code, RADIUS));
     }
 }
 
@@ -197,12 +211,17 @@ pub fn assert_agrees(client: &mut Client, mode: &str, query: &Row) {
     use_index(client, mode);
     let got = nearest(client, "t", &query.code, "");
     let first = nearest(client, "t", &query.code, "LIMIT 20");
+    let near = within(client, "t", &query.code, RADIUS);
     client.batch_execute("COMMIT").expect("COMMIT");
     assert_each_once(&got);
     assert_each_once(&first);
     assert_eq!(first.len(), truth.len().min(20), "{mode}: too few rows");
     let ids = |hits: &[Hit]| hits.iter().map(|hit| hit.0).collect::<BTreeSet<_>>();
     assert_eq!(ids(&got), ids(&truth), "{mode}");
+    let is_near = |hit: &&Hit| hit.1.is_some_and(|distance| distance <= RADIUS);
+    let mut truly_near: Vec<Hit> = truth.iter().filter(is_near).copied().collect();
+    truly_near.sort_by_key(|hit| hit.0);
+    assert_eq!(near, truly_near, "{mode}");
     if mode == "exact" {
         assert_same_distances(&got, &truth);
         assert_same_distances(&first, &truth[..first.len()]);
@@ -235,8 +254,13 @@ pub fn assert_sound(client: &mut Client, index: &str) {
 
 /// The plan of a statement.
 pub fn explain(client: &mut Client, sql: &str) -> String {
+    explain_with(client, "COSTS OFF", sql)
+}
+
+/// What EXPLAIN with these options prints.
+pub fn explain_with(client: &mut Client, options: &str, sql: &str) -> String {
     let messages = client
-        .simple_query(&format!("EXPLAIN (COSTS OFF) {sql}"))
+        .simple_query(&format!("EXPLAIN ({options}) {sql}"))
         .unwrap_or_else(|e| panic!("{sql}: {e:?}"));
     let lines = messages.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0),
@@ -251,6 +275,11 @@ pub fn value<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: 
         .query_one(sql, &[])
         .unwrap_or_else(|e| panic!("{sql}: {e:?}"))
         .get(0)
+}
+
+/// The server's major version.
+pub fn server_version(client: &mut Client) -> i32 {
+    value(client, "SELECT current_setting('server_version_num')::int / 10000")
 }
 
 /// Seals the tail of an index; how many entries that moved.

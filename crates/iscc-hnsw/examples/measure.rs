@@ -8,7 +8,9 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use iscc_hnsw::build::{BuildControl, BuildParams, BuiltShard, ShardBuilder, ShardIdentity};
+use iscc_hnsw::calibration::{CLASSES, EFFORTS, class_end};
 use iscc_hnsw::distance::{Metric, Query, key_to_distance};
+use iscc_hnsw::flat::FlatSearch;
 use iscc_hnsw::kernels::{Column, Kernel};
 use iscc_hnsw::search::GraphSearch;
 use iscc_hnsw::shard::Shard;
@@ -79,11 +81,95 @@ fn truth(shard: &Shard<Vec<u8>>, query: &Query) -> Vec<u32> {
     keys
 }
 
+fn measure_flat(shard: &Shard<Vec<u8>>, queries: &[Query], truths: &[Vec<u32>]) {
+    let (mut flat, mut out) = (FlatSearch::default(), Vec::new());
+    let start = Instant::now();
+    for (query, truth) in queries.iter().zip(truths) {
+        flat.start(u32::MAX);
+        flat.next(shard, query, EFFORTS[0], u32::MAX, &mut out);
+        let keys: Vec<u32> = out.iter().take(10).map(|c| c.key).collect();
+        assert_eq!(&keys, truth);
+    }
+    let micros = start.elapsed().as_secs_f64() * 1e6 / queries.len() as f64;
+    print!(
+        " | flat: {micros:.0}us {:.2} ns",
+        micros * 1e3 / f64::from(shard.nodes())
+    );
+}
+
+/// The way that a search takes by the shard's calibration.
+fn measure_calibrated(shard: &Shard<Vec<u8>>, queries: &[Query], truths: &[Vec<u32>]) {
+    let calibration = shard.calibration();
+    let (mut search, mut flat, mut out) = (GraphSearch::new(), FlatSearch::default(), Vec::new());
+    let (mut hits, mut worst, mut exact, mut efforts) = (0, 10, 0, 0);
+    let start = Instant::now();
+    for (query, truth) in queries.iter().zip(truths) {
+        let bytes = query.code().len();
+        let mut effort = None;
+        out.clear();
+        if calibration.favours_graph(bytes, 0.99) {
+            search.start(shard, query, EFFORTS[0], &mut out);
+            let tenth = out.get(9).or(out.last()).map_or(0, |tenth| tenth.key);
+            effort = calibration.effort(bytes, tenth, 0.99);
+        }
+        match effort {
+            Some(effort) if effort > EFFORTS[0] => search.widen(shard, query, effort, &mut out),
+            Some(_) => {}
+            None => {
+                let hint = out
+                    .last()
+                    .filter(|_| out.len() == EFFORTS[0])
+                    .map_or(u32::MAX, |last| last.key + 1);
+                flat.start(u32::MAX);
+                flat.next(shard, query, EFFORTS[0], hint, &mut out);
+                exact += 1;
+            }
+        }
+        efforts += effort.unwrap_or(0);
+        let found = out.iter().take(10).filter(|found| found.key <= truth[9]).count();
+        hits += found;
+        worst = worst.min(found);
+    }
+    let n = queries.len() as f64;
+    let micros = start.elapsed().as_secs_f64() * 1e6 / n;
+    println!(
+        " | calibrated: {:.4} (worst {worst}) {micros:.0}us, {:.0} % exact, effort {:.0}",
+        hits as f64 / (10.0 * n),
+        100.0 * f64::from(exact) / n,
+        efforts as f64 / n
+    );
+}
+
+fn print_calibration(shard: &Shard<Vec<u8>>) {
+    for curves in shard.calibration().lengths {
+        for class in 0..CLASSES {
+            let curve = curves.classes[class];
+            if curve.queries > 0 {
+                print!(
+                    "{:>4} bits, to {:.3}: {:3} |",
+                    curves.query_bytes * 8,
+                    class_end(class),
+                    curve.queries
+                );
+                for (effort, found) in EFFORTS.iter().zip(curve.found) {
+                    print!(
+                        " {effort}: {:.3}",
+                        f64::from(found.get()) / f64::from(curve.expected.get())
+                    );
+                }
+                println!();
+            }
+        }
+    }
+}
+
 fn measure(shard: &Shard<Vec<u8>>, queries: &[Query], label: &str) {
     let truths: Vec<Vec<u32>> = queries.iter().map(|query| truth(shard, query)).collect();
     let mut search = GraphSearch::new();
     let mut out = Vec::new();
     print!("{label:>12}");
+    measure_flat(shard, queries, &truths);
+    measure_calibrated(shard, queries, &truths);
     for ef in [64, 128, 192, 256, 384, 512] {
         let (mut first, mut ten, mut visited) = (0, 0, 0);
         let start = Instant::now();
@@ -248,7 +334,9 @@ fn main() {
     if threads > 1 {
         report(&build(stored, m, ef_construction, threads), stored, held_out);
     }
-    report(&build(stored, m, ef_construction, 1), stored, held_out);
+    if threads <= 1 {
+        report(&build(stored, m, ef_construction, 1), stored, held_out);
+    }
 }
 
 /// The lengths that occur, ascending.
@@ -274,6 +362,7 @@ fn open(built: &BuiltShard) -> Shard<Vec<u8>> {
         id: [7; 16],
         ranges: vec![],
         built_at: 0,
+        lsn: 0,
     };
     built.write(&mut bytes, &identity).expect("writes to memory");
     println!("written in {:.1?}, {} bytes", start.elapsed(), bytes.len());
@@ -283,6 +372,7 @@ fn open(built: &BuiltShard) -> Shard<Vec<u8>> {
 fn report(built: &BuiltShard, stored: &[Row], held_out: &[Row]) {
     let shard = open(built);
     println!("verify: {:?}", shard.verify());
+    print_calibration(&shard);
     for bytes in lengths_of(stored) {
         for (label, rows) in [("held out", held_out), ("stored", stored)] {
             let queries = queries(rows, bytes);

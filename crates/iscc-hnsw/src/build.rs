@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use crate::calibration::{self, Calibration};
 use crate::code_set::CodeSet;
 use crate::distance::{MAX_CODE_BYTES, Metric};
 use crate::format::{self, Layout};
@@ -9,6 +10,7 @@ use crate::graph::Graph;
 use crate::insert::Inserter;
 use crate::kernels::{Rows, length_bytes};
 use crate::levels::Levels;
+use crate::words::{self, WordColumns};
 pub use crate::write::ShardIdentity;
 use crate::{order, repair};
 
@@ -114,7 +116,8 @@ fn file_bytes(nodes: u64, entries: u64, params: &BuildParams) -> u64 {
     let m = u64::from(params.m);
     // A node has on average 1 / (m - 1) upper lists.
     let upper = (nodes * format::upper_list_bytes(m)).div_ceil(m - 1);
-    nodes * (row + 2 + format::base_node_bytes(m) + 4) + upper + entries * 4 + format::FIXED_BYTES
+    let words = words::estimated_bytes(nodes, params.max_code_bytes);
+    nodes * (row + 2 + format::base_node_bytes(m) + 4) + upper + entries * 4 + words + format::FIXED_BYTES
 }
 
 /// Collects the codes of a shard.
@@ -189,11 +192,16 @@ impl ShardBuilder {
         if levels.nodes() > 0 {
             link_all(&graph, &rows, &params, control)?;
         }
+        let all_rows = Rows::new(&rows, usize::from(params.max_code_bytes));
+        let columns = WordColumns::of(all_rows, control)?;
+        let calibration = calibration::measure(&graph, all_rows, columns.table(), &params, control)?;
         Ok(BuiltShard {
             params,
             rows,
             graph,
             postings,
+            columns,
+            calibration,
         })
     }
 }
@@ -303,6 +311,8 @@ pub struct BuiltShard {
     pub(crate) rows: Vec<u8>,
     pub(crate) graph: Graph,
     pub(crate) postings: Postings,
+    pub(crate) columns: WordColumns,
+    pub(crate) calibration: Calibration,
 }
 
 impl BuiltShard {

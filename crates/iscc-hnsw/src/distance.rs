@@ -4,13 +4,16 @@
 //! lengths neither is a metric in the mathematical sense (a short code is at distance 0 from every code that it is a
 //! prefix of), so nothing here or in the graph prunes by the triangle inequality.
 
-use crate::kernels::{Column, Kernel, jaccard_key, nphd_key};
+use std::ops::Range;
+
+use crate::kernels::{Column, Kernel, Words, jaccard_key, nphd_key};
+use crate::words::{Group, WORD_BYTES};
 
 /// Longest code in bytes.
 pub const MAX_CODE_BYTES: usize = 4096;
 
 /// 2^31: the scale of a key, see [`Query::key`].
-const KEY_SCALE: f64 = 2_147_483_648.0;
+pub(crate) const KEY_SCALE: f64 = 2_147_483_648.0;
 
 /// How two codes are compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,18 +63,13 @@ pub fn key_to_distance(key: u32) -> f64 {
     f64::from(key) / KEY_SCALE
 }
 
-/// An upper bound of the keys within `radius`: no code at a distance of at most `radius` has a larger key, while one
-/// with exactly this key may lie just outside. `None` if no distance is within it (a negative radius or NaN).
-pub fn radius_to_key(radius: f64) -> Option<u32> {
-    // A radius above 1 includes every key of a code; u32::MAX is left to NULLs.
-    (radius >= 0.0).then_some((radius.min(1.0) * KEY_SCALE) as u32)
-}
-
 /// A code to search for, prepared once.
 #[derive(Clone, Debug)]
 pub struct Query {
     metric: Metric,
     code: Box<[u8]>,
+    /// The code in words, zero-padded.
+    words: Box<[u64]>,
     kernel: Kernel,
 }
 
@@ -81,6 +79,7 @@ impl Query {
         Query {
             metric,
             code: code.into(),
+            words: code.chunks(WORD_BYTES).map(padded_word).collect(),
             kernel: Kernel::active(),
         }
     }
@@ -88,6 +87,12 @@ impl Query {
     /// The code.
     pub fn code(&self) -> &[u8] {
         &self.code
+    }
+
+    /// The code in words, zero-padded.
+    #[cfg(test)]
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.words
     }
 
     /// The metric.
@@ -114,6 +119,13 @@ impl Query {
         }
     }
 
+    /// Fills `near` with keys and numbers of codes in a range of a group that have a key less than `below`, in ascending
+    /// order of the numbers.
+    pub(crate) fn near_words(&self, group: &Group<'_>, range: Range<usize>, below: u32, near: &mut Vec<(u32, u32)>) {
+        let words = Words::new(&self.words, self.code.len(), group);
+        self.kernel.near_words(self.metric, &words, range, below, near);
+    }
+
     /// Adds the numbers of codes in a column whose key is less than `below` to `near`, in ascending order. A code without
     /// bytes (a NULL) is never among them; a length above the stride counts as the stride.
     ///
@@ -122,4 +134,10 @@ impl Query {
     pub fn near(&self, column: Column<'_>, below: u32, near: &mut Vec<u32>) {
         self.kernel.near(self.metric, &self.code, column, below, near);
     }
+}
+
+fn padded_word(bytes: &[u8]) -> u64 {
+    let mut word = [0; WORD_BYTES];
+    word[..bytes.len()].copy_from_slice(bytes);
+    u64::from_le_bytes(word)
 }

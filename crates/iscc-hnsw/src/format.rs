@@ -3,11 +3,11 @@
 //! All numbers are little-endian and may be unaligned.
 //!
 //! ```text
-//! ┌──────────────────────── payload: what USearch 2.x serializes ───────────────────────┐┌─ trailer, 8-aligned parts ─┐
-//! ┌──────┬─────────────────┬────────────┬──────────────┬──────────────┬─────────────────┐┌─────────┬────────┬────────┐┌────────┐
-//! │ size │ rows (vectors)  │ dense head │ graph header │ node levels  │ node records    ││ posting │ ordi-  │ entry  ││ footer │
-//! │ 8 B  │ nodes × stride  │ 64 B       │ 40 B         │ nodes × 2 B  │ 1 per node      ││ offsets │ nals   │ ranges ││ 312 B  │
-//! └──────┴─────────────────┴────────────┴──────────────┴──────────────┴─────────────────┘└─────────┴────────┴────────┘└────────┘
+//! ┌──────────────────────── payload: what USearch 2.x serializes ───────────────────────┐┌──────────── trailer, 8-aligned parts ───────────┐
+//! ┌──────┬─────────────────┬────────────┬──────────────┬──────────────┬─────────────────┐┌─────────┬───────┬────────┬────────┬───────┬────────┐┌────────┐
+//! │ size │ rows (vectors)  │ dense head │ graph header │ node levels  │ node records    ││ posting │ ordi- │ entry  │ groups │ words │ cali-  ││ footer │
+//! │ 8 B  │ nodes × stride  │ 64 B       │ 40 B         │ nodes × 2 B  │ 1 per node      ││ offsets │ nals  │ ranges │        │       │ bration││ 392 B  │
+//! └──────┴─────────────────┴────────────┴──────────────┴──────────────┴─────────────────┘└─────────┴───────┴────────┴────────┴───────┴────────┘└────────┘
 //!  └─ section "vectors" ─┘  └──────────────────── section "graph" ────────────────────┘
 //! ```
 //!
@@ -22,6 +22,9 @@
 //! | posting offsets | `u32` × (nodes + 1): node `n` has the ordinals from offset `n` to offset `n + 1` |
 //! | ordinals | `u32` × entries, ascending within a node |
 //! | entry ranges | [`RangeRecord`] each: where in the log the ordinals are, see [`crate::ranges`] |
+//! | groups | [`GroupRecord`] each, by ascending length of their codes |
+//! | words | for each group: node number of each code `u32`, padded to 8 bytes, left out if there is one group only; then the codes in columns of 8-byte words, see [`crate::words`] |
+//! | calibration | [`Calibration`]: how well searches of the graph do |
 //! | footer | [`Footer`] |
 //!
 //! Nodes are numbered by level descending, then bytewise by code (a prefix before its extensions). So the record of a
@@ -31,15 +34,17 @@
 use zerocopy::byteorder::little_endian::{I64, U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+pub use crate::calibration::Calibration;
 use crate::distance::Metric;
 use crate::kernels::length_bytes;
 use crate::levels::{Levels, MAX_LEVEL};
+pub use crate::words::GroupRecord;
 
 /// Last bytes of every shard file.
 pub const MAGIC: [u8; 8] = *b"ISCCHNSW";
 
 /// Version of this format.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Fewest links of a node on the upper levels.
 pub const MIN_M: u16 = 2;
@@ -162,6 +167,8 @@ pub struct Footer {
     pub id: [u8; 16],
     /// When it was built, Unix seconds.
     pub built_at: I64,
+    /// Where in the write-ahead log the last change of the entries ends.
+    pub lsn: U64,
     /// Length of the whole file.
     pub file_bytes: U64,
     /// Entries: ordinals of all posting lists.
@@ -190,6 +197,12 @@ pub struct Footer {
     pub ordinals: Section,
     /// Entry ranges.
     pub ranges: Section,
+    /// Codes of one length each.
+    pub groups: Section,
+    /// Their words.
+    pub words: Section,
+    /// Measured when the shard was built.
+    pub calibration: Section,
     /// [`FORMAT_VERSION`].
     pub version: U32,
     /// CRC-32C of the footer before this field.
@@ -204,10 +217,10 @@ pub const FOOTER_BYTES: usize = size_of::<Footer>();
 /// Bytes of the footer that its checksum covers.
 pub(crate) const FOOTER_CRC_BYTES: usize = std::mem::offset_of!(Footer, crc);
 
-const _: () = assert!(size_of::<DenseHead>() == 64 && size_of::<GraphHeader>() == 40 && FOOTER_BYTES == 312);
+const _: () = assert!(size_of::<DenseHead>() == 64 && size_of::<GraphHeader>() == 40 && FOOTER_BYTES == 392);
 
-/// Bytes that do not grow with the number of nodes: head, header, size, footer, padding.
-pub(crate) const FIXED_BYTES: u64 = 8 + 64 + 40 + 4 + 3 * 8 + FOOTER_BYTES as u64;
+/// Bytes that do not grow with the number of nodes: head, header, size, calibration, footer, padding.
+pub(crate) const FIXED_BYTES: u64 = 8 + 64 + 40 + 4 + 6 * 8 + (size_of::<Calibration>() + FOOTER_BYTES) as u64;
 
 /// Bytes of a node record before its links: key and level.
 pub(crate) const NODE_HEAD_BYTES: u64 = 10;

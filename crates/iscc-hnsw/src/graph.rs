@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::kernels::prefetch;
 use crate::levels::Levels;
+use crate::search::Links;
 
 /// Number of locks that the nodes share.
 const LOCKS: usize = 4096;
@@ -117,5 +118,17 @@ impl Graph {
         prefetch(&self.base, start);
         prefetch(&self.base, start + 16);
         prefetch(&self.base, start + words - 1);
+    }
+}
+
+impl Links for &Graph {
+    #[inline]
+    fn of(&self, node: u32, level: usize) -> impl ExactSizeIterator<Item = u32> {
+        self.neighbors(node, level)
+    }
+
+    #[inline]
+    fn prefetch(&self, node: u32) {
+        self.prefetch_base(node);
     }
 }

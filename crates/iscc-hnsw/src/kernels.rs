@@ -12,12 +12,15 @@ mod avx512;
 mod avx512_column;
 mod loops;
 mod portable;
+mod words;
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use crate::distance::Metric;
 pub use loops::Column;
 pub(crate) use loops::{ENTRY_BYTES, Rows, jaccard_key, length_bytes, nphd_key, prefetch, prefetch_at};
+pub(crate) use words::Words;
 
 /// The primitives of one instruction set.
 pub(crate) trait Popcount {
@@ -48,6 +51,7 @@ type PairFn<T> = unsafe fn(*const u8, *const u8, usize) -> T;
 type NearFn = unsafe fn(&[u8], Column<'_>, u32, &mut Vec<u32>);
 type RowsFn = unsafe fn(&[u8], Rows<'_>, &[u32], &mut [u32]);
 type AnyBelowFn = unsafe fn(&[u8], Rows<'_>, &[u32], usize, u32) -> bool;
+type WordsFn = unsafe fn(&Words<'_>, Range<usize>, u32, &mut Vec<(u32, u32)>);
 
 /// The entry points of one instruction set; arrays are indexed by metric (NPHD, Jaccard).
 struct Table {
@@ -57,6 +61,7 @@ struct Table {
     near: [NearFn; 2],
     rows: [RowsFn; 2],
     any_below: [AnyBelowFn; 2],
+    words: [WordsFn; 2],
 }
 
 /// Compiles the generic loops for one instruction set into a `TABLE`.
@@ -64,7 +69,7 @@ macro_rules! kernel_table {
     ($name:literal, $ops:ty $(, $feature:literal)?) => {
         mod entry {
             use super::*;
-            use $crate::kernels::loops;
+            use $crate::kernels::{loops, words};
 
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn xor(a: *const u8, b: *const u8, m: usize) -> u32 {
@@ -111,6 +116,16 @@ macro_rules! kernel_table {
                 // SAFETY: the caller vouches for the instruction set.
                 unsafe { loops::any_below::<$ops, JACCARD>(query, rows, ids, min_length, limit) }
             }
+
+            $(#[target_feature(enable = $feature)])?
+            pub(super) unsafe fn near_words<const JACCARD: bool>(
+                words: &words::Words<'_>,
+                range: std::ops::Range<usize>,
+                below: u32,
+                near: &mut Vec<(u32, u32)>,
+            ) {
+                words::near::<JACCARD>(words, range, below, near)
+            }
         }
 
         pub(super) static TABLE: super::Table = super::Table {
@@ -120,6 +135,7 @@ macro_rules! kernel_table {
             near: [entry::near::<false>, entry::near::<true>],
             rows: [entry::rows::<false>, entry::rows::<true>],
             any_below: [entry::any_below::<false>, entry::any_below::<true>],
+            words: [entry::near_words::<false>, entry::near_words::<true>],
         };
     };
 }
@@ -181,6 +197,19 @@ impl Kernel {
     pub fn near(self, metric: Metric, query: &[u8], column: Column<'_>, below: u32, near: &mut Vec<u32>) {
         // SAFETY: a column's bounds are checked; a `Kernel` exists only for a detected instruction set.
         unsafe { (self.0.near[metric as usize])(query, column, below, near) }
+    }
+
+    /// Fills `near` with keys and numbers of codes in a range of a group that have a key less than `below`.
+    pub(crate) fn near_words(
+        self,
+        metric: Metric,
+        words: &Words<'_>,
+        range: Range<usize>,
+        below: u32,
+        near: &mut Vec<(u32, u32)>,
+    ) {
+        // SAFETY: a `Kernel` exists only for a detected instruction set; the rest is checked.
+        unsafe { (self.0.words[metric as usize])(words, range, below, near) }
     }
 
     /// Keys of the rows `ids`; `u32::MAX` for an id out of range.

@@ -6,6 +6,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`distance`] | the metrics, and a [`Query`](distance::Query) with order-preserving integer keys |
+//! | [`ball`] | a code and a radius, as a bound of keys |
 //! | [`kernels`] | popcount loops per instruction set |
 //! | [`build`] | collects codes, builds the graph on several threads |
 //! | [`format`](mod@format) | every byte of a shard file |
@@ -17,15 +18,20 @@
 //! | [`file_name`] | names of shard files |
 //! | [`cost`] | what searches cost |
 //! | [`verify`] | full structural check of a file |
+//! | [`calibration`] | what effort a shard's graph needs for which recall |
 //! | [`search`] | resumable best-first search over a file |
+//! | [`flat`] | resumable exact search over a file |
 
 pub mod allocation;
+pub mod ball;
 pub mod build;
+pub mod calibration;
 mod code_set;
 pub mod cost;
 pub mod directory;
 pub mod distance;
 pub mod file_name;
+pub mod flat;
 pub mod format;
 mod graph;
 mod insert;
@@ -42,4 +48,5 @@ pub mod search;
 pub mod shard;
 pub mod verify;
 mod visited;
+mod words;
 mod write;

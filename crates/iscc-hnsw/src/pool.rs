@@ -50,6 +50,18 @@ impl Pool {
         self.next = 0;
     }
 
+    /// Makes room for more items, and fills it with the nearest of `others`, which come after all that it has.
+    pub(crate) fn widen(&mut self, limit: usize, others: &mut Vec<u64>) {
+        self.limit = limit.max(self.limit);
+        let room = self.limit - self.items.len();
+        if others.len() > room && room > 0 {
+            others.select_nth_unstable(room - 1);
+        }
+        let start = self.items.len();
+        self.items.extend(others.drain(..room.min(others.len())));
+        self.items[start..].sort_unstable();
+    }
+
     /// The items, nearest first.
     pub(crate) fn items(&self) -> &[u64] {
         &self.items

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use crate::distance::{Metric, Query};
 use crate::kernels::{Kernel, Rows};
 use crate::pool::{Pool, key_of, node_of, pack};
-use crate::shard::{Links, Shard};
+use crate::shard::{FileLinks, Shard};
 use crate::visited::Visited;
 
 /// A node and its distance to the query.
@@ -37,21 +37,36 @@ pub struct GraphSearch {
     computed: usize,
 }
 
+/// The neighbour lists of a graph, in a file or still in memory.
+pub(crate) trait Links: Copy {
+    /// Neighbours of a node on a level; empty if it has none there.
+    fn of(&self, node: u32, level: usize) -> impl ExactSizeIterator<Item = u32>;
+
+    /// Asks the processor to load the base list of a node.
+    fn prefetch(&self, node: u32);
+}
+
 /// What a search reads.
 #[derive(Clone, Copy)]
-struct View<'a> {
+pub(crate) struct View<'a, L: Links> {
     rows: Rows<'a>,
-    links: Links<'a>,
+    links: L,
     query: &'a Query,
     metric: Metric,
     kernel: Kernel,
 }
 
-impl<'a> View<'a> {
-    fn new<B: AsRef<[u8]>>(shard: &'a Shard<B>, query: &'a Query) -> Self {
+impl<'a> View<'a, FileLinks<'a>> {
+    fn of_shard<B: AsRef<[u8]>>(shard: &'a Shard<B>, query: &'a Query) -> Self {
+        View::new(shard.rows(), shard.links(), query)
+    }
+}
+
+impl<'a, L: Links> View<'a, L> {
+    pub(crate) fn new(rows: Rows<'a>, links: L, query: &'a Query) -> Self {
         Self {
-            rows: shard.rows(),
-            links: shard.links(),
+            rows,
+            links,
             query,
             metric: query.metric(),
             kernel: Kernel::active(),
@@ -67,7 +82,17 @@ impl GraphSearch {
 
     /// Forgets the search before and begins another: `out` becomes the up to `ef` best nodes found, nearest first.
     pub fn start<B: AsRef<[u8]>>(&mut self, shard: &Shard<B>, query: &Query, ef: usize, out: &mut Vec<Candidate>) {
-        let view = View::new(shard, query);
+        let view = View::of_shard(shard, query);
+        self.start_in(&view, usize::from(shard.max_level()), ef, out);
+    }
+
+    pub(crate) fn start_in<L: Links>(
+        &mut self,
+        view: &View<'_, L>,
+        max_level: usize,
+        ef: usize,
+        out: &mut Vec<Candidate>,
+    ) {
         self.visited.reset(view.rows.count());
         self.waiting.clear();
         self.leftovers.clear();
@@ -75,10 +100,23 @@ impl GraphSearch {
         out.clear();
         self.pool.reset(ef);
         if view.rows.count() > 0 {
-            let entry = self.descend(&view, usize::from(shard.max_level()));
+            let entry = self.descend(view, max_level);
             self.enter(entry);
-            self.collect(&view, out);
+            self.collect(view, out);
         }
+    }
+
+    /// Makes the search that [`GraphSearch::start`] began one of more effort, as if that had been given to it at once, or
+    /// nearly so: `out` becomes the up to `ef` best nodes found, nearest first, those found before among them. Not after
+    /// [`GraphSearch::resume`].
+    pub fn widen<B: AsRef<[u8]>>(&mut self, shard: &Shard<B>, query: &Query, ef: usize, out: &mut Vec<Candidate>) {
+        self.widen_in(&View::of_shard(shard, query), ef, out);
+    }
+
+    pub(crate) fn widen_in<L: Links>(&mut self, view: &View<'_, L>, ef: usize, out: &mut Vec<Candidate>) {
+        out.clear();
+        self.pool.widen(ef, &mut self.leftovers);
+        self.collect(view, out);
     }
 
     /// Goes on: `out` becomes the next up to `ef` best nodes, nearest first, none of which was returned before. Some may
@@ -86,7 +124,7 @@ impl GraphSearch {
     ///
     /// Shard and query are those of [`GraphSearch::start`]; with others the result is unspecified, but safe.
     pub fn resume<B: AsRef<[u8]>>(&mut self, shard: &Shard<B>, query: &Query, ef: usize, out: &mut Vec<Candidate>) {
-        let view = View::new(shard, query);
+        let view = View::of_shard(shard, query);
         out.clear();
         self.waiting.extend(self.leftovers.drain(..).map(Reverse));
         self.pool.reset(ef);
@@ -104,7 +142,7 @@ impl GraphSearch {
     }
 
     /// Greedy walk from node 0 to level 1; the nearest node found.
-    fn descend(&mut self, view: &View<'_>, max_level: usize) -> u64 {
+    fn descend<L: Links>(&mut self, view: &View<'_, L>, max_level: usize) -> u64 {
         self.ids.clear();
         self.ids.push(0);
         self.compute_keys(view);
@@ -129,7 +167,7 @@ impl GraphSearch {
         self.keys.iter().zip(&self.ids).map(|(&key, &id)| pack(key, id)).min()
     }
 
-    fn compute_keys(&mut self, view: &View<'_>) {
+    fn compute_keys<L: Links>(&mut self, view: &View<'_, L>) {
         self.ids.iter().for_each(|&id| view.rows.prefetch(id));
         self.keys.resize(self.ids.len(), u32::MAX);
         view.kernel
@@ -145,7 +183,7 @@ impl GraphSearch {
     }
 
     /// Expands the pool and moves it to `out`.
-    fn collect(&mut self, view: &View<'_>, out: &mut Vec<Candidate>) {
+    fn collect<L: Links>(&mut self, view: &View<'_, L>, out: &mut Vec<Candidate>) {
         self.expand_pool(view);
         // The upper levels may have led into a part of the graph that has no way back. All nodes are reachable from
         // node 0, so that is where to go on when the rest (a pool with room has no leftovers) does not fill the pool.
@@ -166,7 +204,7 @@ impl GraphSearch {
     }
 
     /// Expands nodes until all in the pool are.
-    fn expand_pool(&mut self, view: &View<'_>) {
+    fn expand_pool<L: Links>(&mut self, view: &View<'_, L>) {
         while let Some(nearest) = self.pool.expand_next() {
             if let Some(next) = self.pool.peek_next() {
                 view.links.prefetch(node_of(next));

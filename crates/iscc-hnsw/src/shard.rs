@@ -3,11 +3,13 @@
 use zerocopy::FromBytes;
 
 use crate::distance::{MAX_CODE_BYTES, Metric};
+use crate::format::{Calibration, GroupRecord, RangeRecord, Section};
 use crate::format::{FOOTER_BYTES, FOOTER_CRC_BYTES, FORMAT_VERSION, Footer, Layout, MAGIC, MAX_M, MIN_M};
-use crate::format::{RangeRecord, Section};
 use crate::kernels::{Rows, prefetch};
 use crate::levels::Levels;
 use crate::ranges::EntryRange;
+use crate::search::Links;
+use crate::words::WordTable;
 
 /// Why a file is no shard that this version can read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -137,6 +139,11 @@ impl<B: AsRef<[u8]>> Shard<B> {
         self.footer.built_at.get()
     }
 
+    /// Where in the write-ahead log the last change of its entries ends; 0 if they are not logged one by one.
+    pub fn lsn(&self) -> u64 {
+        self.footer.lsn.get()
+    }
+
     /// Length of the file.
     pub fn file_bytes(&self) -> u64 {
         self.footer.file_bytes.get()
@@ -186,11 +193,49 @@ impl<B: AsRef<[u8]>> Shard<B> {
     }
 
     /// The neighbour lists.
-    pub(crate) fn links(&self) -> Links<'_> {
-        Links {
+    pub(crate) fn links(&self) -> FileLinks<'_> {
+        FileLinks {
             graph: self.section(&self.footer.graph),
             layout: &self.layout,
         }
+    }
+
+    /// The codes in columns of words.
+    pub(crate) fn word_table(&self) -> WordTable<'_> {
+        WordTable::new(self.section(&self.footer.groups), self.section(&self.footer.words))
+    }
+
+    /// How well searches of the graph do; of a damaged file maybe nonsense, but safe.
+    pub fn calibration(&self) -> Calibration {
+        Calibration::read_from_bytes(self.section(&self.footer.calibration)).unwrap_or_default()
+    }
+
+    /// Whether what an exact search and posting lists read is as it was written. Takes time in proportion to these parts.
+    pub fn has_sound_codes(&self) -> bool {
+        let footer = &self.footer;
+        [
+            &footer.groups,
+            &footer.words,
+            &footer.posting_offsets,
+            &footer.ordinals,
+            &footer.ranges,
+        ]
+        .into_iter()
+        .all(|section| self.is_sound(section))
+    }
+
+    pub(crate) fn is_sound(&self, section: &Section) -> bool {
+        crc32c::crc32c(self.section(section)) == section.crc.get()
+    }
+
+    /// The bytes of the file.
+    pub fn bytes(&self) -> &B {
+        &self.bytes
+    }
+
+    /// Where the parts lie that an exact search reads: offsets and lengths in the file.
+    pub fn flat_parts(&self) -> [(usize, usize); 2] {
+        [&self.footer.groups, &self.footer.words].map(|part| (part.offset.get() as usize, part.bytes.get() as usize))
     }
 
     pub(crate) fn section(&self, section: &Section) -> &[u8] {
@@ -233,6 +278,9 @@ fn check_sections(footer: &Footer, layout: &Layout, available: u64) -> Result<()
         ),
         ("ordinals", &footer.ordinals, 4 * u64::from(footer.entries.get())),
         ("ranges", &footer.ranges, footer.ranges.bytes.get()),
+        ("groups", &footer.groups, footer.groups.bytes.get()),
+        ("words", &footer.words, footer.words.bytes.get()),
+        ("calibration", &footer.calibration, size_of::<Calibration>() as u64),
     ];
     for (name, section, bytes) in expected {
         let end = section.offset.get().checked_add(bytes);
@@ -243,13 +291,12 @@ fn check_sections(footer: &Footer, layout: &Layout, available: u64) -> Result<()
     if footer.vectors.offset.get() != 0 || footer.graph.offset.get() != vectors {
         return Err(ShardError::Section("graph"));
     }
-    if !footer
-        .ranges
-        .bytes
-        .get()
-        .is_multiple_of(size_of::<RangeRecord>() as u64)
-    {
+    let has_records = |section: &Section, bytes: usize| section.bytes.get().is_multiple_of(bytes as u64);
+    if !has_records(&footer.ranges, size_of::<RangeRecord>()) {
         return Err(ShardError::Section("ranges"));
+    }
+    if !has_records(&footer.groups, size_of::<GroupRecord>()) {
+        return Err(ShardError::Section("groups"));
     }
     Ok(())
 }
@@ -283,21 +330,12 @@ impl ExactSizeIterator for Postings<'_> {}
 
 /// The neighbour lists of a shard.
 #[derive(Clone, Copy)]
-pub(crate) struct Links<'a> {
+pub(crate) struct FileLinks<'a> {
     graph: &'a [u8],
     layout: &'a Layout,
 }
 
-impl<'a> Links<'a> {
-    /// Neighbours of a node on a level as the file has them, unchecked but for their number; empty if it has none there.
-    #[inline]
-    pub(crate) fn of(&self, node: u32, level: usize) -> impl ExactSizeIterator<Item = u32> + use<'a> {
-        self.list(node, level)
-            .unwrap_or_default()
-            .iter()
-            .map(|bytes| u32::from_le_bytes(*bytes))
-    }
-
+impl<'a> FileLinks<'a> {
     #[inline]
     fn list(&self, node: u32, level: usize) -> Option<&'a [[u8; 4]]> {
         let (offset, capacity) = self.layout.list_offset(node, level)?;
@@ -305,10 +343,20 @@ impl<'a> Links<'a> {
         let count = u64::from(u32::from_le_bytes(*count)).min(capacity) as usize;
         Some(rest.get(..count * 4)?.as_chunks().0)
     }
+}
 
-    /// Asks the processor to load the base list of a node.
+impl Links for FileLinks<'_> {
+    /// As the file has them, unchecked but for their number.
     #[inline]
-    pub(crate) fn prefetch(&self, node: u32) {
+    fn of(&self, node: u32, level: usize) -> impl ExactSizeIterator<Item = u32> {
+        self.list(node, level)
+            .unwrap_or_default()
+            .iter()
+            .map(|bytes| u32::from_le_bytes(*bytes))
+    }
+
+    #[inline]
+    fn prefetch(&self, node: u32) {
         if let Some((offset, capacity)) = self.layout.list_offset(node, 0) {
             let offset = offset as usize;
             prefetch(self.graph, offset);

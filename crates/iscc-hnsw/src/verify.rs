@@ -3,6 +3,7 @@
 use zerocopy::FromBytes;
 
 use crate::format::{DenseHead, GraphHeader, Layout, Section};
+use crate::search::Links;
 use crate::shard::{Shard, read_u32};
 use crate::visited::Visited;
 
@@ -50,24 +51,27 @@ impl<B: AsRef<[u8]>> Shard<B> {
         messages.extend(self.verify_records());
         messages.extend(self.verify_postings());
         messages.extend(self.verify_codes());
+        messages.extend(self.verify_words());
         messages.extend(self.verify_reachability());
         messages
     }
 
     fn verify_checksums(&self) -> Vec<String> {
         let footer = &self.footer;
-        let sections: [(&str, &Section); 5] = [
+        let sections: [(&str, &Section); 8] = [
             ("vectors", &footer.vectors),
             ("graph", &footer.graph),
             ("posting_offsets", &footer.posting_offsets),
             ("ordinals", &footer.ordinals),
             ("ranges", &footer.ranges),
+            ("groups", &footer.groups),
+            ("words", &footer.words),
+            ("calibration", &footer.calibration),
         ];
-        let differs = |section: &Section| crc32c::crc32c(self.section(section)) != section.crc.get();
         let message = |name| format!("checksum of section \"{name}\" does not match");
         sections
             .into_iter()
-            .filter(|(_, section)| differs(section))
+            .filter(|(_, section)| !self.is_sound(section))
             .map(|(name, _)| message(name))
             .collect()
     }
@@ -180,6 +184,25 @@ impl<B: AsRef<[u8]>> Shard<B> {
             }
         }
         findings.finish("the codes")
+    }
+
+    /// Each node's code is once in the words, and nothing else.
+    fn verify_words(&self) -> Vec<String> {
+        let mut findings = Findings::new();
+        let mut seen = Visited::default();
+        seen.reset(self.nodes());
+        for group in self.word_table().groups() {
+            for index in 0..group.count {
+                let node = group.node(index);
+                if !seen.insert(node) || !self.code(node).is_some_and(|code| group.holds(index, code)) {
+                    findings.add(|| format!("words {index} of length {} are not those of a node", group.code_bytes));
+                }
+            }
+        }
+        if seen.len() != self.nodes() as usize {
+            findings.add(|| format!("{} nodes have no words", self.nodes() as usize - seen.len()));
+        }
+        findings.finish("the words")
     }
 
     fn verify_reachability(&self) -> Vec<String> {

@@ -23,6 +23,8 @@ pub struct ShardIdentity {
     pub ranges: Vec<EntryRange>,
     /// Unix seconds.
     pub built_at: i64,
+    /// Where in the write-ahead log the last change of the entries ends; 0 if nobody has to know.
+    pub lsn: u64,
 }
 
 /// A buffered writer that knows its position and sums up the current section.
@@ -74,6 +76,18 @@ impl<W: Write> SectionWriter<'_, W> {
         }
     }
 
+    /// In pieces, so that the checksum works on bytes that are still in the cache when they are written.
+    fn put_pieces(&mut self, bytes: &[u8]) -> io::Result<()> {
+        bytes.chunks(BUFFER_BYTES).try_for_each(|piece| self.put(piece))
+    }
+
+    fn put_section(&mut self, bytes: &[u8]) -> io::Result<Section> {
+        self.align()?;
+        self.start_section();
+        self.put_pieces(bytes)?;
+        Ok(self.end_section())
+    }
+
     fn put_numbers(&mut self, numbers: &[u32]) -> io::Result<Section> {
         self.align()?;
         self.start_section();
@@ -102,10 +116,14 @@ impl BuiltShard {
         let posting_offsets = out.put_numbers(&self.postings.offsets)?;
         let ordinals = out.put_numbers(&self.postings.ordinals)?;
         let ranges = write_ranges(&mut out, &identity.ranges)?;
+        let groups = out.put_section(self.columns.groups.as_bytes())?;
+        let words = out.put_section(&self.columns.bytes)?;
+        let calibration = out.put_section(self.calibration.as_bytes())?;
         out.align()?;
         let mut footer = Footer {
             id: identity.id,
             built_at: identity.built_at.into(),
+            lsn: identity.lsn.into(),
             file_bytes: (out.position + FOOTER_BYTES as u64).into(),
             entries: self.entries().into(),
             metric: match self.params.metric {
@@ -123,6 +141,9 @@ impl BuiltShard {
             posting_offsets,
             ordinals,
             ranges,
+            groups,
+            words,
+            calibration,
             version: FORMAT_VERSION.into(),
             crc: 0.into(),
             magic: MAGIC,
@@ -137,10 +158,7 @@ impl BuiltShard {
         out.start_section();
         out.put(&self.nodes().to_le_bytes())?;
         out.put(&(self.layout().stride as u32).to_le_bytes())?;
-        // In pieces, so that the checksum works on bytes that are still in the cache when they are written.
-        for piece in self.rows.chunks(BUFFER_BYTES) {
-            out.put(piece)?;
-        }
+        out.put_pieces(&self.rows)?;
         Ok(out.end_section())
     }
 

@@ -5,6 +5,7 @@ mod common;
 use common::{Random, build, clusters, params, to_bytes};
 use iscc_hnsw::build::BuildParams;
 use iscc_hnsw::distance::{Metric, Query};
+use iscc_hnsw::flat::FlatSearch;
 use iscc_hnsw::format::{FOOTER_BYTES, Footer, Section};
 use iscc_hnsw::search::GraphSearch;
 use iscc_hnsw::shard::{Shard, ShardError};
@@ -32,13 +33,16 @@ fn set_footer(file: &mut [u8], mut footer: Footer) {
     file[start..].copy_from_slice(footer.as_bytes());
 }
 
-fn sections(footer: &Footer) -> [Section; 5] {
+fn sections(footer: &Footer) -> [Section; 8] {
     [
         footer.vectors,
         footer.graph,
         footer.posting_offsets,
         footer.ordinals,
         footer.ranges,
+        footer.groups,
+        footer.words,
+        footer.calibration,
     ]
 }
 
@@ -59,7 +63,18 @@ fn exercise(file: &[u8], state: &mut GraphSearch) -> Result<(), ShardError> {
             assert!(returned <= shard.nodes() as usize);
             state.resume(&shard, &query, 50, &mut out);
         }
+        let mut flat = FlatSearch::default();
+        flat.start(u32::MAX);
+        let mut returned = 0;
+        while !flat.is_complete() {
+            flat.next(&shard, &query, 64, u32::MAX, &mut out);
+            let postings = out.iter().map(|candidate| shard.postings(candidate.node).count());
+            returned += out.len() + postings.filter(|&count| count > shard.entries() as usize).count();
+        }
+        assert!(returned <= file.len());
     }
+    let calibration = shard.calibration();
+    let _ = (calibration.favours_graph(32, 0.99), calibration.effort(32, 5, 0.99));
     let _ = (
         shard.verify(),
         shard.ranges(),
@@ -212,7 +227,7 @@ fn forged_fields_are_refused() {
         );
     }
     let (mut other, mut fields) = (file.clone(), footer(&file));
-    fields.version = 2.into();
+    fields.version = 3.into();
     set_footer(&mut other, fields);
-    assert_eq!(Shard::open(other).map(|_| ()), Err(ShardError::Version(2)));
+    assert_eq!(Shard::open(other).map(|_| ()), Err(ShardError::Version(3)));
 }

@@ -3,7 +3,8 @@
 mod common;
 
 use common::Random;
-use iscc_hnsw::distance::{MAX_CODE_BYTES, Metric, Query, hamming, key_to_distance, radius_to_key};
+use iscc_hnsw::ball::Ball;
+use iscc_hnsw::distance::{MAX_CODE_BYTES, Metric, Query, hamming, key_to_distance};
 use iscc_hnsw::kernels::{Column, Kernel};
 use proptest::prelude::*;
 
@@ -79,8 +80,17 @@ proptest! {
             prop_assert_eq!(u64::from(prepared.key(&a)), (p << 31) / q);
             prop_assert_eq!(prepared.key(&a), (prepared.distance(&a) * f64::from(1u32 << 31)) as u32);
             prop_assert_eq!(prepared.distance(&a), metric.distance(&a, &query));
-            prop_assert!(prepared.key(&a) <= radius_to_key(prepared.distance(&a)).unwrap());
             prop_assert!(key_to_distance(prepared.key(&a)) <= prepared.distance(&a));
+        }
+    }
+
+    #[test]
+    fn balls_compare_distances((query, a, b) in (code(), code(), code())) {
+        let distance = |code: &[u8]| Metric::Nphd.distance(&query, code);
+        for radius in [distance(&a), distance(&a).next_down(), distance(&a).next_up()] {
+            let ball = Ball::new(&query, radius);
+            prop_assert_eq!(ball.contains(&a), distance(&a) <= radius);
+            prop_assert_eq!(ball.contains(&b), distance(&b) <= radius);
         }
     }
 
@@ -243,13 +253,4 @@ fn jaccard_golden_values() {
     assert_eq!(jaccard(&[0], &[0, 255]), 0.0);
     assert_eq!(jaccard(&[0b1], &[0b10]), 1.0);
     assert_eq!(jaccard(&[9, 255], &[9]), 0.0);
-}
-
-#[test]
-fn radius_bounds() {
-    assert_eq!(radius_to_key(-0.1), None);
-    assert_eq!(radius_to_key(f64::NAN), None);
-    assert_eq!(radius_to_key(0.0), Some(0));
-    assert_eq!(radius_to_key(1.0), Some(1 << 31));
-    assert_eq!(radius_to_key(f64::INFINITY), Some(1 << 31));
 }

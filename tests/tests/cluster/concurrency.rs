@@ -137,7 +137,15 @@ fn assert_of_snapshot(answer: &[Hit], snapshot: &HashMap<i64, Option<f64>>, mode
     }
 }
 
-/// One snapshot, all answers of a mode: with LIMIT and without.
+/// The part of a snapshot within a radius.
+fn within(snapshot: &HashMap<i64, Option<f64>>, radius: f64) -> HashMap<i64, Option<f64>> {
+    let near = snapshot
+        .iter()
+        .filter(|(_, distance)| distance.is_some_and(|d| d <= radius));
+    near.map(|(&id, &distance)| (id, distance)).collect()
+}
+
+/// One snapshot, all answers of a mode: with LIMIT and without, and within a radius.
 fn reader(mut client: Client, rows: Vec<Row>, mode: &'static str) -> impl FnMut(&Shared) {
     let mut random = Random(mode.len() as u64);
     move |shared| {
@@ -149,12 +157,21 @@ fn reader(mut client: Client, rows: Vec<Row>, mode: &'static str) -> impl FnMut(
         let first = (random.below(2) == 0).then(|| snapshot(&mut client, &code));
         let some = hits(&mut client, &query(&format!("LIMIT {limit}")));
         let all = hits(&mut client, &query(""));
+        let radius = random.below(50) as f64 / 100.0;
+        let condition = format!("WHERE nphd_within(code, {code}, {radius})");
+        let near = hits(&mut client, &format!("SELECT id, code <~> {code} FROM t {condition}"));
         let truth = snapshot(&mut client, &code);
         each(&mut client, "COMMIT");
         assert!(first.is_none_or(|first| first == truth), "the snapshot changed");
         assert_of_snapshot(&all, &truth, mode);
         assert_eq!(all.len(), truth.len(), "{mode}: without LIMIT");
         assert_of_snapshot(&some, &truth, mode);
+        assert_each_once(&near);
+        assert_eq!(
+            near.into_iter().collect::<HashMap<_, _>>(),
+            within(&truth, radius),
+            "{radius}"
+        );
         let expected = nearest_of(&truth, limit);
         assert_eq!(some.len(), expected.len(), "{mode}: LIMIT {limit}");
         let distances = |hits: &[Hit]| hits.iter().map(|hit| hit.1).collect::<Vec<_>>();
@@ -177,7 +194,17 @@ fn cursor(mut client: Client, rows: Vec<Row>, mut random: Random) -> impl FnMut(
             &mut client,
             &format!("BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL iscc_usearch.search_mode = {mode}"),
         );
-        let declare = format!("DECLARE c CURSOR FOR SELECT id, code <~> {code} FROM t ORDER BY code <~> {code}");
+        let radius = 0.48;
+        let (near, order) = (
+            format!("WHERE nphd_within(code, {code}, {radius})"),
+            format!("ORDER BY code <~> {code}"),
+        );
+        let (condition, order, mode) = match random.below(4) {
+            0 => (near.as_str(), order.as_str(), "exact"),
+            1 => (near.as_str(), "", "in no order"),
+            _ => ("", order.as_str(), mode),
+        };
+        let declare = format!("DECLARE c CURSOR FOR SELECT id, code <~> {code} FROM t {condition} {order}");
         each(&mut client, &declare);
         let mut answer = hits(&mut client, &format!("FETCH {} FROM c", 1 + random.below(500)));
         for _ in 0..2 {
@@ -188,10 +215,13 @@ fn cursor(mut client: Client, rows: Vec<Row>, mut random: Random) -> impl FnMut(
             answer.extend(hits(&mut client, &format!("FETCH {} FROM c", 1 + random.below(1_000))));
         }
         answer.extend(hits(&mut client, "FETCH ALL FROM c"));
-        let truth = snapshot(&mut client, &code);
+        let mut truth = snapshot(&mut client, &code);
         each(&mut client, "COMMIT");
+        if !condition.is_empty() {
+            truth = within(&truth, radius);
+        }
         assert_of_snapshot(&answer, &truth, mode);
-        assert_eq!(answer.len(), truth.len(), "{mode}: a cursor over all rows");
+        assert_eq!(answer.len(), truth.len(), "{mode}: a cursor over all rows {condition}");
         shared.queries.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod crash;
+mod explain;
 mod failpoints;
 mod harness;
 mod lifecycle;
@@ -17,3 +18,4 @@ mod standby;
 mod standby_maintenance;
 mod transactions;
 mod vacuum;
+mod within;

@@ -11,11 +11,14 @@ use postgres::error::SqlState;
 const PAGE: usize = 8192;
 
 /// What a session does with the index: each on its own may fail, but only with an error about damaged data.
-const STATEMENTS: [&str; 9] = [
+const STATEMENTS: [&str; 12] = [
     "SELECT id FROM t ORDER BY code <~> '\\xf040ace7060c6732c06b49a91a808eac' LIMIT 50",
     "SET iscc_usearch.search_mode = graph",
     "SELECT id FROM t ORDER BY code <~> '\\xf040ace7060c6732c06b49a91a808eac' LIMIT 50",
     "SELECT id FROM t ORDER BY code <~> '\\xf040ace7060c6732' LIMIT 30000",
+    "SELECT id FROM t WHERE nphd_within(code, '\\xf040ace7060c6732c06b49a91a808eac', 0.4)",
+    "SELECT id FROM t WHERE nphd_within(code, '\\xf040ace7060c6732', 0.4) ORDER BY code <~> '\\xf040ace7060c6732'",
+    "EXPLAIN SELECT * FROM t a JOIN t b ON nphd_within(a.code, b.code, 0.1) WHERE b.id < 100",
     "SELECT * FROM usearch_check('t_code', true)",
     "SELECT * FROM usearch_index_stats('t_code'), usearch_shards('t_code')",
     "INSERT INTO t SELECT (SELECT min(id) FROM t) - i, sha256(i::text::bytea)::bitvec FROM generate_series(1, 500) i",

@@ -87,6 +87,7 @@ pub fn identity() -> ShardIdentity {
         id: *b"0123456789abcdef",
         ranges,
         built_at: 1_700_000_000,
+        lsn: 0,
     }
 }
 
