@@ -4,8 +4,9 @@
 
 CODES (little-endian): number of codes and of queries (uint32), the codes and the queries (length in bytes, then 32 bytes
 padded with zeros), and for each query the distance of the 10th nearest (float64). Prints a JSON line about the builds.
-Each line `FIRST END` on the standard input asks for these queries at each setting, in turn, answered by `{}`; at the end
-of the input comes a JSON line with what was found, and in which time. Building has all processors, searching one thread.
+Each line `TURN BATCHES` on the standard input asks for one of so many batches of the queries at each setting, the next one
+at the next setting, and is answered by `{}`; at the end of the input comes a JSON line with what was found, and in which
+time. Building has all processors, searching one thread.
 """
 
 import json
@@ -25,6 +26,7 @@ LINKS = 16
 BUILD_EFFORT = 128
 NEIGHBOURS = 10
 EPSILON = 1e-6
+WARM_UP_SECONDS = 0.2
 
 
 class Codes:
@@ -48,6 +50,12 @@ class Codes:
         if (lengths == 32).all():
             return self.stored_padded()
         return [code[:length] for code, length in zip(self.stored_padded(), lengths)]
+
+    def batch(self, number, batches):
+        """Numbers of the queries of a batch; batches are numbered in a circle."""
+        size = len(self.kth) // batches
+        first = number % batches * size
+        return range(first, first + size)
 
     def query(self, number):
         at = self.count + number
@@ -152,12 +160,15 @@ class Curve:
         self.system, self.parameter, self.effort = system, parameter, effort
         self.milliseconds, self.found = [], 0.0
 
-    def run(self, codes, first, end):
+    def run(self, codes, batch, batches):
         self.system.set(self.effort)
-        queries = [self.system.prepare(codes.query(i)) for i in range(first, end)]
-        for query in queries[-5:]:
-            self.system.search(query)
-        for number, query in enumerate(queries, first):
+        start = time.perf_counter()
+        for number in codes.batch(batch + 1, batches):
+            self.system.search(self.system.prepare(codes.query(number)))
+            if time.perf_counter() - start > WARM_UP_SECONDS:
+                break
+        for number in codes.batch(batch, batches):
+            query = self.system.prepare(codes.query(number))
             start = time.perf_counter()
             distances = self.system.search(query)
             self.milliseconds.append((time.perf_counter() - start) * 1000)
@@ -192,9 +203,9 @@ def main(path, names):
     answer({"builds": builds, "packages": packages})
     curves = [Curve(system, *setting) for system in systems for setting in system.settings]
     for line in sys.stdin:
-        first, end = map(int, line.split())
-        for curve in curves:
-            curve.run(codes, first, end)
+        turn, batches = map(int, line.split())
+        for nth, curve in enumerate(curves):
+            curve.run(codes, turn + nth, batches)
         answer({})
     answer([curve.result() for curve in curves])
 

@@ -16,6 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 NOTHING_MISSED = 0.0003
 TICKS = [0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 1]
 COLOURS = {
+    "iscc_usearch, mixed": "#6aa9e0",
     "iscc_usearch": "#1f5fbf",
     "pgvector": "#d9730d",
     "FAISS": "#4b9e5f",

@@ -17,6 +17,8 @@ use results::{Build, Results};
 use set::Set;
 use systems::System;
 
+use crate::processors;
+
 /// The sets' names, in the order of the page.
 pub const SETS: [&str; 3] = ["text", "simprints", "variants"];
 
@@ -55,9 +57,11 @@ fn compare(set: &Set) -> Results {
     }
     let truth = Truth::of(set);
     let in_process = in_process::build(set, &truth, &mut results);
-    curves::measure(&cluster, &systems, in_process, (set, &truth), &mut results);
+    processors::on(0, || {
+        curves::measure(&cluster, &systems, in_process, (set, &truth), &mut results);
+        clients::connections(&cluster, &systems, set, &mut results);
+    });
     clients::throughput(&cluster, &systems, set, &mut results);
-    clients::connections(&cluster, &systems, set, &mut results);
     if set.joined {
         join::measure(&cluster, &systems, set, &mut results);
     }

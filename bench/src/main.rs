@@ -6,6 +6,7 @@
 mod compare;
 mod endurance;
 mod measure;
+mod processors;
 mod reads;
 mod recall;
 mod writes;

@@ -6,11 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use cluster_tests::{Cluster, search};
+use postgres::Client;
 
 use super::results::{Connection, Results, Throughput};
 use super::set::Set;
 use super::systems::{Setting, System};
 use crate::measure::{median, milliseconds, private_kilobytes};
+use crate::processors;
 
 /// Numbers of clients.
 pub const CLIENTS: [usize; 3] = [1, 2, 4];
@@ -25,7 +27,7 @@ const CONNECTIONS: usize = 20;
 /// Settings of a system to look at closer: its default, and the fastest that finds enough or, if none does, most.
 pub fn chosen<'a>(system: &'a System, results: &Results) -> Vec<&'a Setting> {
     let default = &system.settings[0];
-    let good = results.fastest_or_best(&default.curve, RECALL);
+    let good = results.fastest_or_best(&system.name, RECALL);
     let good = system.setting(&good.setting).expect("its setting");
     if good.name == default.name {
         vec![default]
@@ -67,7 +69,8 @@ fn rate(cluster: &Cluster, system: &System, setting: &Setting, set: &Set, client
     let stop = AtomicBool::new(false);
     let start = Barrier::new(clients + 1);
     let work = |number: usize| {
-        let (mut client, statement) = system.prepared(cluster, setting);
+        processors::pin_thread(number);
+        let (mut client, statement) = system.prepared(cluster, setting, number);
         let queries: Vec<_> = set.queries.iter().map(|row| system.codes.parameter(row)).collect();
         let mut next = number * queries.len() / clients;
         let mut ask = || {
@@ -101,9 +104,9 @@ pub fn connections(cluster: &Cluster, systems: &[System], set: &Set, results: &m
     let mut times = vec![(Vec::new(), Vec::new()); systems.len()];
     for query in &set.queries[..CONNECTIONS] {
         for (system, (first, later)) in systems.iter().zip(&mut times) {
-            let (mut client, statement) = system.prepared(cluster, &system.settings[0]);
-            let parameter = system.codes.parameter(query);
-            let mut ask = || milliseconds(|| drop(client.query(&statement, &[&parameter]).expect("query")));
+            let mut client = begun(cluster, system);
+            let (sql, parameter) = (system.query(), system.codes.parameter(query));
+            let mut ask = || milliseconds(|| drop(client.query(&sql, &[&parameter]).expect("query")));
             first.push(ask());
             let again: Vec<f64> = (0..9).map(|_| ask()).collect();
             later.push(median(&again));
@@ -121,11 +124,19 @@ pub fn connections(cluster: &Cluster, systems: &[System], set: &Set, results: &m
     }
 }
 
+/// A connection that has read the catalog, but not asked for codes.
+fn begun(cluster: &Cluster, system: &System) -> Client {
+    let mut client = system.connect(cluster, 0);
+    client.query_one("SELECT count(*) FROM pg_class", &[]).expect("query");
+    client
+}
+
 /// Private kilobytes of a backend before its first query, and after one of each.
 fn memory(cluster: &Cluster, system: &System, set: &Set) -> (i64, i64) {
-    let (mut client, statement) = system.prepared(cluster, &system.settings[0]);
+    let mut client = begun(cluster, system);
     let pid: i32 = search::value(&mut client, "SELECT pg_backend_pid()");
     let before = private_kilobytes(pid);
+    let statement = client.prepare(&system.query()).expect("prepare");
     for query in &set.queries {
         let parameter = system.codes.parameter(query);
         client.query(&statement, &[&parameter]).expect("query");

@@ -1,5 +1,6 @@
 //! Recall and latency of each system at each setting.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use cluster_tests::Cluster;
@@ -12,6 +13,7 @@ use super::results::{Point, Results};
 use super::set::Set;
 use super::systems::{Codes, Setting, System};
 use crate::measure::{median, milliseconds, quantile};
+use crate::processors;
 
 /// Neighbours asked for.
 pub const NEIGHBOURS: usize = 10;
@@ -20,8 +22,8 @@ pub const NEIGHBOURS: usize = 10;
 const BATCHES: usize = 10;
 /// A slow setting answers fewer queries of a batch.
 const BATCH_TIME: Duration = Duration::from_secs(1);
-/// Queries before each batch, not counted: others have used the processor's caches meanwhile.
-const WARM_UP: usize = 5;
+/// So long another batch is asked before each, not counted: others have used the processor's caches meanwhile.
+const WARM_UP: Duration = Duration::from_millis(200);
 
 /// One system at one setting, with a connection of its own.
 struct Curve<'a> {
@@ -35,7 +37,8 @@ struct Curve<'a> {
 
 impl<'a> Curve<'a> {
     fn new(cluster: &Cluster, system: &'a System, setting: &'a Setting) -> Self {
-        let (client, statement) = system.prepared(cluster, setting);
+        let (mut client, statement) = system.prepared(cluster, setting, 0);
+        system.assert_planned(&mut client, setting);
         Curve {
             system,
             setting,
@@ -62,17 +65,20 @@ impl<'a> Curve<'a> {
         let counted = self.times.len();
         for query in queries {
             self.ask(query);
-            if started.elapsed() > BATCH_TIME / 5 {
+            if started.elapsed() > WARM_UP {
                 break;
             }
         }
         self.times.truncate(counted);
     }
 
-    fn batch(&mut self, queries: &[Row], kth: &[f64]) {
-        self.warm_up(&queries[queries.len().saturating_sub(WARM_UP)..]);
+    fn batch(&mut self, number: usize, set: &Set, truth: &Truth) {
+        let other = batch(number + 1, set.queries.len());
+        self.warm_up(&set.queries[other]);
+        let range = batch(number, set.queries.len());
+        let kth = &truth.kth(self.system.codes)[range.clone()];
         let started = Instant::now();
-        for (query, &kth) in queries.iter().zip(kth) {
+        for (query, &kth) in set.queries[range].iter().zip(kth) {
             let distances = self.ask(query);
             self.found += recall(&distances, NEIGHBOURS, kth);
             if started.elapsed() > BATCH_TIME {
@@ -130,21 +136,26 @@ pub fn measure(
     let mut curves: Vec<Curve> = systems.iter().flat_map(each).collect();
     curves.iter_mut().for_each(|curve| curve.warm_up(&set.queries));
     let mut trip = RoundTrip::new(cluster, &systems[0].table);
-    let size = set.queries.len().div_ceil(BATCHES);
-    for first in (0..set.queries.len()).step_by(size) {
-        let range = first..(first + size).min(set.queries.len());
-        trip.batch(size);
-        for curve in &mut curves {
-            let kth = &truth.kth(curve.system.codes)[range.clone()];
-            curve.batch(&set.queries[range.clone()], kth);
+    for turn in 0..BATCHES {
+        trip.batch(set.queries.len() / BATCHES);
+        // Neighbours in a turn have different batches: nobody finds in the processor's caches what answers his queries.
+        for (nth, curve) in curves.iter_mut().enumerate() {
+            curve.batch(turn + nth, set, truth);
         }
-        others.iter_mut().for_each(|process| process.batch(range.clone()));
+        others.iter_mut().for_each(|process| process.turn(turn, BATCHES));
     }
     results.round_trip = median(&trip.times);
     results.points = curves.iter().map(Curve::point).collect();
     for process in others {
         results.points.extend(process.points());
     }
+}
+
+/// The queries of a batch; batches are numbered in a circle.
+fn batch(number: usize, queries: usize) -> Range<usize> {
+    let size = queries / BATCHES;
+    let first = number % BATCHES * size;
+    first..first + size
 }
 
 fn system_curves<'a>(cluster: &Cluster, system: &'a System) -> Vec<Curve<'a>> {
@@ -162,6 +173,7 @@ struct RoundTrip {
 impl RoundTrip {
     fn new(cluster: &Cluster, table: &str) -> Self {
         let mut client = cluster.client();
+        processors::pin_backend(&mut client, 0);
         let sql = format!("SELECT id, 0::float8 FROM {table} LIMIT {NEIGHBOURS}");
         let statement = client.prepare(&sql).expect("prepare");
         RoundTrip {

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -101,10 +100,10 @@ impl InProcess {
         }
     }
 
-    /// Asks these queries at each setting.
-    pub fn batch(&mut self, queries: Range<usize>) {
+    /// Asks a batch of queries at each setting.
+    pub fn turn(&mut self, turn: usize, batches: usize) {
         let input = self.input.as_mut().expect("Python's input");
-        writeln!(input, "{} {}", queries.start, queries.end).expect("Python's input");
+        writeln!(input, "{turn} {batches}").expect("Python's input");
         self.answer();
     }
 

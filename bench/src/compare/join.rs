@@ -27,7 +27,7 @@ struct Joining<'a> {
 
 impl<'a> Joining<'a> {
     fn new(cluster: &Cluster, system: &'a System, setting: &'a Setting) -> Self {
-        let (mut client, _) = system.prepared(cluster, setting);
+        let (mut client, _) = system.prepared(cluster, setting, 0);
         // The planner chooses; the sequential scan is the outer side.
         client.batch_execute("SET enable_seqscan = on").expect("SET");
         let table = &system.table;

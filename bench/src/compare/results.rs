@@ -139,12 +139,13 @@ impl Results {
         good.min_by(|a, b| a.median.total_cmp(&b.median))
     }
 
-    /// The same, or the point that finds most if none finds as much.
-    pub fn fastest_or_best(&self, curve: &str, recall: f64) -> &Point {
-        self.fastest(curve, recall).unwrap_or_else(|| {
-            let all = self.points.iter().filter(|p| p.curve == curve);
-            all.max_by(|a, b| a.recall.total_cmp(&b.recall)).expect("a point")
-        })
+    /// The fastest point of a system that finds as much, or the one that finds most.
+    pub fn fastest_or_best(&self, system: &str, recall: f64) -> &Point {
+        let all = || self.points.iter().filter(|p| p.system == system);
+        let good = all().filter(|p| p.recall >= recall);
+        let fastest = good.min_by(|a, b| a.median.total_cmp(&b.median));
+        let best = || all().max_by(|a, b| a.recall.total_cmp(&b.recall));
+        fastest.or_else(best).expect("a point")
     }
 
     /// What was measured of a system at a setting.

@@ -8,10 +8,13 @@ use postgres::{Client, Statement};
 
 use super::set::Set;
 use crate::measure::Binary;
+use crate::processors;
 
 /// Candidates that a search keeps: one sweep for all systems.
 const EFFORTS: [u32; 13] = [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024];
 
+/// Recalls that the index is asked for; 0.99 is the default.
+const TARGETS: [f64; 5] = [0.9, 0.95, 0.99, 0.995, 0.999];
 /// The setting that is the sequential scan.
 const NO_INDEX: &str = "no index";
 
@@ -102,24 +105,35 @@ impl System {
         writer.finish().expect("COPY");
     }
 
-    /// A connection at a setting, and the query prepared.
-    pub fn prepared(&self, cluster: &Cluster, setting: &Setting) -> (Client, Statement) {
+    /// A connection at a setting with its backend on a processor, and the query prepared.
+    pub fn prepared(&self, cluster: &Cluster, setting: &Setting, processor: usize) -> (Client, Statement) {
+        let mut client = self.connect(cluster, processor);
+        client.batch_execute(&setting.sql).expect("SET");
+        let statement = client.prepare(&self.query()).expect("prepare");
+        (client, statement)
+    }
+
+    /// A new connection with its backend on a processor.
+    pub fn connect(&self, cluster: &Cluster, processor: usize) -> Client {
         let mut client = cluster.client();
+        processors::pin_backend(&mut client, processor);
         client
             .batch_execute("SET enable_seqscan = off; SET max_parallel_workers_per_gather = 0")
             .expect("SET");
-        client.batch_execute(&setting.sql).expect("SET");
+        client
+    }
+
+    /// The statement for the ten nearest.
+    pub fn query(&self) -> String {
         let table = &self.table;
-        let sql = format!("SELECT id, code <~> $1 FROM {table} ORDER BY code <~> $1 LIMIT 10");
-        let plan = search::explain(&mut client, &sql.replace("$1", &self.codes.literal()));
-        assert_eq!(
-            plan.contains("Index Scan"),
-            setting.name != NO_INDEX,
-            "{}:\n{plan}",
-            setting.name
-        );
-        let statement = client.prepare(&sql).expect("prepare");
-        (client, statement)
+        format!("SELECT id, code <~> $1 FROM {table} ORDER BY code <~> $1 LIMIT 10")
+    }
+
+    /// Panics unless this setting uses the index, or the one without index does not.
+    pub fn assert_planned(&self, client: &mut Client, setting: &Setting) {
+        let plan = search::explain(client, &self.query().replace("$1", &self.codes.literal()));
+        let by_index = plan.contains("Index Scan");
+        assert_eq!(by_index, setting.name != NO_INDEX, "{}:\n{plan}", setting.name);
     }
 
     /// The setting with this name.
@@ -149,9 +163,13 @@ fn usearch(name: &str, table: &str, codes: Codes) -> System {
         sql,
     };
     let mut settings = vec![setting("", "default".into(), "".into())];
+    settings.extend(TARGETS.map(|target| {
+        let sql = format!("SET iscc_usearch.target_recall = {target}");
+        setting("", format!("target_recall {target}"), sql)
+    }));
     settings.extend(EFFORTS.map(|effort| {
         let sql = format!("SET iscc_usearch.ef_search = {effort}");
-        setting("", format!("ef_search {effort}"), sql)
+        setting(", ef_search", format!("ef_search {effort}"), sql)
     }));
     let exact = "SET iscc_usearch.search_mode = exact";
     settings.push(setting(", exact", "search_mode exact".into(), exact.into()));
