@@ -1,6 +1,7 @@
-//! Timing, and parameters in binary form.
+//! Timing, memory, and parameters in binary form.
 
 use std::error::Error;
+use std::fs;
 use std::time::Instant;
 
 use postgres::types::private::BytesMut;
@@ -54,4 +55,14 @@ pub fn quantile(values: &[f64], share: f64) -> f64 {
 /// The median.
 pub fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
+}
+
+/// What only this process has in memory and cannot be dropped: pages of a mapped file are not its own, even while no
+/// other process has mapped them.
+pub fn private_kilobytes(pid: i32) -> i64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("smaps_rollup");
+    text.lines()
+        .filter(|line| line.starts_with("Private_Dirty"))
+        .filter_map(|line| line.split_whitespace().nth(1)?.parse::<i64>().ok())
+        .sum()
 }

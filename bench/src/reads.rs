@@ -1,12 +1,10 @@
 //! Recall, latency and memory of queries.
 
-use std::fs;
-
 use cluster_tests::codes::{Row, sample};
 use cluster_tests::{Cluster, search};
 use postgres::{Client, Statement};
 
-use crate::measure::{Binary, median, milliseconds, quantile};
+use crate::measure::{Binary, median, milliseconds, private_kilobytes, quantile};
 
 const QUERY: &str = "SELECT id, code <~> $1 AS distance FROM mixed ORDER BY code <~> $1 LIMIT 10";
 
@@ -185,16 +183,6 @@ pub fn first_query(cluster: &Cluster, stored: &[Row]) {
     );
 }
 
-/// What only this process has in memory and cannot be dropped: pages of a mapped file are not its own, even while no
-/// other process has mapped them.
-fn private_kilobytes(pid: i32) -> i64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("smaps_rollup");
-    text.lines()
-        .filter(|line| line.starts_with("Private_Dirty"))
-        .filter_map(|line| line.split_whitespace().nth(1)?.parse::<i64>().ok())
-        .sum()
-}
-
 /// Private memory of a backend before and after 1,000 queries.
 pub fn memory(cluster: &Cluster, stored: &[Row]) {
     let mut client = client_for(cluster, Some("graph"));
@@ -211,110 +199,4 @@ pub fn memory(cluster: &Cluster, stored: &[Row]) {
         "Private memory of a backend: {before} kB, after 1,000 queries {after} kB ({:+} kB)\n",
         after - before
     );
-}
-
-/// The same 256-bit codes in pgvector's HNSW, at the least effort that reaches recall 0.95.
-pub fn beside_pgvector(cluster: &Cluster, stored: &[Row], held_out: &[Row]) {
-    let mut client = cluster.client();
-    if client.batch_execute("CREATE EXTENSION vector").is_err() {
-        println!("pgvector is not installed here: not compared\n");
-        return;
-    }
-    load_full(&mut client, stored);
-    println!(
-        "Beside pgvector on the same {} codes of 256 bits, LIMIT 10, prepared, one client",
-        stored.len()
-    );
-    println!("| index | build s | effort | recall@10 | median ms | p95 ms | MB |");
-    println!("|---|---|---|---|---|---|---|");
-    let ours = build_index(&mut client, "CREATE INDEX full_ours ON full_codes USING usearch (code)");
-    let theirs = build_index(
-        &mut client,
-        "CREATE INDEX full_theirs ON full_codes USING hnsw (bits bit_hamming_ops)",
-    );
-    let mut queries = sample(stored, 200);
-    queries.extend(sample(held_out, 200));
-
-    let sql = "SELECT id, code <~> $1 FROM full_codes ORDER BY code <~> $1 LIMIT 10";
-    let params: Vec<Binary> = queries.iter().map(|q| Binary::bitvec(&q.full)).collect();
-    let truth = answers(&mut client_for(cluster, None), sql, &params);
-    let mut own = client_for(cluster, Some("auto"));
-    let mut total = "SELECT (index_bytes + shard_bytes)::float8 / 1e6 FROM usearch_index_stats('full_ours')";
-    let line = |client: &mut Client,
-                name: &str,
-                build: f64,
-                effort: &str,
-                sql: &str,
-                params: &[Binary],
-                scale: f64,
-                total: &str| {
-        let got = answers(client, sql, params);
-        let recall = got.iter().zip(&truth).map(|(got, truth)| {
-            let got: Vec<f64> = got.iter().map(|d| d / scale).collect();
-            recall_at(10, &got, truth)
-        });
-        let recall = recall.sum::<f64>() / truth.len() as f64;
-        let statement = client.prepare(sql).expect("prepare");
-        let times = time(client, &statement, params, 2000);
-        let size: f64 = search::value(client, total);
-        println!(
-            "| {name} | {build:.1} | {effort} | {recall:.4} | {:.3} | {:.3} | {size:.1} |",
-            median(&times),
-            quantile(&times, 0.95)
-        );
-        (recall, median(&times))
-    };
-    let (_, fast) = line(&mut own, "usearch", ours, "default", sql, &params, 1.0, total);
-
-    total = "SELECT pg_relation_size('full_theirs')::float8 / 1e6";
-    let sql = "SELECT id, bits <~> $1 FROM full_codes ORDER BY bits <~> $1 LIMIT 10";
-    let params: Vec<Binary> = queries.iter().map(|q| Binary::bit(&q.full)).collect();
-    for effort in [40, 80, 160, 320, 640] {
-        let mut other = client_for(cluster, Some("auto"));
-        other
-            .batch_execute(&format!("SET hnsw.ef_search = {effort}"))
-            .expect("SET");
-        let name = effort.to_string();
-        let (recall, slow) = line(&mut other, "pgvector", theirs, &name, sql, &params, 256.0, total);
-        if recall >= 0.95 {
-            println!(
-                "\npgvector at recall >= 0.95 takes {:.1} times as long as usearch by default\n",
-                slow / fast
-            );
-            return;
-        }
-    }
-    println!("\npgvector does not reach recall 0.95 with an effort of 640\n");
-}
-
-fn load_full(client: &mut Client, stored: &[Row]) {
-    client
-        .batch_execute("CREATE TABLE full_codes (id bigint, code bitvec(256), bits bit(256))")
-        .expect("table");
-    let rows: Vec<Row> = stored
-        .iter()
-        .map(|r| Row {
-            code: r.full.clone(),
-            ..r.clone()
-        })
-        .collect();
-    cluster_tests::codes::load(client, "full_codes", &rows);
-    client
-        .batch_execute("UPDATE full_codes SET bits = code::varbit::bit(256)")
-        .expect("fill");
-    for command in ["VACUUM FULL", "VACUUM ANALYZE"] {
-        client.batch_execute(&format!("{command} full_codes")).expect("vacuum");
-    }
-}
-
-fn build_index(client: &mut Client, sql: &str) -> f64 {
-    milliseconds(|| client.batch_execute(sql).expect("CREATE INDEX")) / 1000.0
-}
-
-fn answers(client: &mut Client, sql: &str, params: &[Binary]) -> Vec<Vec<f64>> {
-    let statement = client.prepare(sql).expect("prepare");
-    params
-        .iter()
-        .map(|query| distances(client, &statement, query))
-        .collect()
 }

@@ -1,0 +1,160 @@
+//! The libraries that run in the caller's process, measured by `in_process.py`.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use cluster_tests::codes::Row;
+use serde_json::Value;
+
+use super::curves::Truth;
+use super::results::{Build, Point, Results};
+use super::set::Set;
+use super::systems::Codes;
+use crate::measure::{median, quantile};
+
+/// A Python process with some indexes of the same codes.
+pub struct InProcess {
+    child: Child,
+    /// Its end tells the process to finish.
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    /// How the codes are called that differ from those of other processes.
+    suffix: &'static str,
+}
+
+/// The Python with the libraries, if there is one.
+pub fn python() -> Option<PathBuf> {
+    Some(std::env::var_os("ISCC_BENCH_PYTHON")?.into())
+}
+
+/// Builds the libraries' indexes, one process after the other; none without the libraries.
+pub fn build(set: &Set, truth: &Truth, results: &mut Results) -> Vec<InProcess> {
+    let Some(python) = python() else {
+        eprintln!("no Python with FAISS and iscc-usearch: left out");
+        return Vec::new();
+    };
+    let full: &[&str] = &["faiss-flat", "faiss-hnsw", "nphd"];
+    let mut parts = vec![(Codes::Full, full)];
+    if set.mixed {
+        parts.push((Codes::Mixed, &["sharded-nphd"]));
+    }
+    let build = |(codes, systems): (Codes, &[&str])| {
+        let mut process = InProcess::spawn(&python, set, codes, truth, systems);
+        process.built(results);
+        process
+    };
+    parts.into_iter().map(build).collect()
+}
+
+impl InProcess {
+    fn spawn(python: &Path, set: &Set, codes: Codes, truth: &Truth, systems: &[&str]) -> InProcess {
+        let directory = std::env::var_os("ISCC_TMP").map_or_else(std::env::temp_dir, PathBuf::from);
+        let (name, suffix) = match codes {
+            Codes::Mixed => ("mixed", ", mixed lengths"),
+            _ => ("full", ""),
+        };
+        let file = directory.join(format!("{}-{name}.codes", set.name));
+        write_codes(&file, set, codes, truth.kth(codes)).expect("codes for Python");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("in_process.py");
+        let mut child = Command::new(python)
+            .arg(script)
+            .arg(file)
+            .args(systems)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("start Python");
+        let output = child.stdout.take().expect("its output");
+        InProcess {
+            input: child.stdin.take(),
+            child,
+            output: BufReader::new(output),
+            suffix,
+        }
+    }
+
+    fn answer(&mut self) -> Value {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("Python's answer");
+        serde_json::from_str(&line).expect("JSON from Python")
+    }
+
+    fn system(&self, value: &Value) -> String {
+        format!("{}{}", string(&value["system"]), self.suffix)
+    }
+
+    /// Waits until the indexes are built; notes what they cost, and the libraries' versions.
+    fn built(&mut self, results: &mut Results) {
+        let answer = self.answer();
+        for build in array(&answer["builds"]) {
+            results.builds.push(Build {
+                system: self.system(build),
+                seconds: number(&build["seconds"]),
+                bytes: number(&build["bytes"]) as u64,
+            });
+        }
+        for (name, version) in answer["packages"].as_object().expect("packages") {
+            results.add_software(format!("{name} {}", string(version)));
+        }
+    }
+
+    /// Asks a batch of queries at each setting.
+    pub fn turn(&mut self, turn: usize, batches: usize) {
+        let input = self.input.as_mut().expect("Python's input");
+        writeln!(input, "{turn} {batches}").expect("Python's input");
+        self.answer();
+    }
+
+    /// What was found.
+    pub fn points(mut self) -> Vec<Point> {
+        self.input = None;
+        let answer = self.answer();
+        assert!(self.child.wait().expect("Python").success());
+        let point = |point: &Value| {
+            let times: Vec<f64> = array(&point["milliseconds"]).iter().map(number).collect();
+            let system = self.system(point);
+            Point {
+                curve: system.clone(),
+                system,
+                setting: string(&point["setting"]),
+                recall: number(&point["recall"]),
+                median: median(&times),
+                p95: quantile(&times, 0.95),
+            }
+        };
+        array(&answer).iter().map(point).collect()
+    }
+}
+
+/// The file that `in_process.py` describes.
+fn write_codes(path: &Path, set: &Set, codes: Codes, kth: &[f64]) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for count in [set.stored.len(), set.queries.len()] {
+        file.write_all(&(count as u32).to_le_bytes())?;
+    }
+    let mut write = |row: &Row| {
+        let code = codes.of(row);
+        let mut record = [0; 33];
+        record[0] = code.len() as u8;
+        record[1..=code.len()].copy_from_slice(code);
+        file.write_all(&record)
+    };
+    set.stored.iter().chain(&set.queries).try_for_each(&mut write)?;
+    kth.iter()
+        .try_for_each(|distance| file.write_all(&distance.to_le_bytes()))?;
+    file.flush()
+}
+
+fn array(value: &Value) -> &[Value] {
+    value.as_array().expect("an array")
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().expect("a number")
+}
+
+fn string(value: &Value) -> String {
+    value.as_str().expect("a string").into()
+}

@@ -1,0 +1,231 @@
+//! The results as Markdown in `docs/benchmark.md`, and their plot beside it.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json;
+
+use super::clients::CLIENTS;
+use super::in_process::python;
+use super::results::{Point, Results};
+use super::set::{reduced, thousands};
+
+/// Recalls at which latencies are compared.
+const RECALLS: [f64; 6] = [0.9, 0.95, 0.98, 0.99, 0.995, 0.999];
+
+/// What the page says of a set.
+pub fn section(results: &Results) -> String {
+    let mut text = head(results);
+    text.push_str(&at_recall(results));
+    text.push_str(&builds(results));
+    text.push_str(&throughputs(results));
+    text.push_str(&connections(results));
+    if !results.joins.is_empty() {
+        text.push_str(&joins(results));
+    }
+    text.push_str(&sweeps(results));
+    text
+}
+
+fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let names: Vec<String> = head.iter().map(|name| name.to_string()).collect();
+    let mut text = line(&names) + &format!("|{}\n", "---|".repeat(head.len()));
+    rows.into_iter().for_each(|row| text.push_str(&line(&row)));
+    text + "\n"
+}
+
+fn head(results: &Results) -> String {
+    format!(
+        "{} rows ({} distinct codes), {} queries that are not among them.\n{}; {}.\n\
+         A prepared statement that returns ten rows takes {:.3} ms there and back.\n\n\
+         ![Recall and latency](benchmark-{}.svg)\n\n",
+        thousands(results.rows),
+        thousands(results.distinct),
+        thousands(results.queries),
+        machine(),
+        results.software.join(", "),
+        results.round_trip,
+        results.name
+    )
+}
+
+fn machine() -> String {
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let wide = cpu.contains("avx512_vpopcntdq");
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!(
+        "{}, {cores} cores{}",
+        model.map_or("Unknown processor", |(_, name)| name),
+        if wide { ", AVX-512 with VPOPCNTDQ" } else { "" }
+    )
+}
+
+fn at_recall(results: &Results) -> String {
+    let names: Vec<String> = RECALLS.iter().map(|recall| recall.to_string()).collect();
+    let mut head = vec!["at recall@10 of at least"];
+    head.extend(names.iter().map(String::as_str));
+    let cell = |point: Option<&Point>| point.map_or("never".into(), |p| latency(p.median) + &effort(&p.setting));
+    let row = |curve: &str| {
+        let cells = RECALLS.map(|recall| cell(results.fastest(curve, recall)));
+        [vec![curve.to_string()], cells.to_vec()].concat()
+    };
+    let rows: Vec<_> = results.curves().into_iter().map(row).collect();
+    "Median latency in milliseconds, at the fastest setting that finds so much:\n\n".to_string() + &table(&head, rows)
+}
+
+/// Three digits that count.
+fn latency(milliseconds: f64) -> String {
+    let digits = if milliseconds < 1.0 { 3 } else { 2 };
+    format!("{milliseconds:.digits$}")
+}
+
+/// What tells a setting from others of its curve: the number that it ends with, or that it is the default.
+fn effort(setting: &str) -> String {
+    let last = setting.rsplit(' ').next().unwrap_or_default();
+    if last == "default" || last.parse::<f64>().is_ok() {
+        format!(" ({last})")
+    } else {
+        String::new()
+    }
+}
+
+fn builds(results: &Results) -> String {
+    let row = |build: &super::results::Build| {
+        vec![
+            build.system.clone(),
+            format!("{:.1}", build.seconds),
+            thousands((results.rows as f64 / build.seconds) as usize),
+            format!("{:.0}", build.bytes as f64 / results.rows as f64),
+        ]
+    };
+    table(
+        &["index", "build s", "codes/s", "bytes a code"],
+        results.builds.iter().map(row),
+    )
+}
+
+fn throughputs(results: &Results) -> String {
+    let names = CLIENTS.map(|clients| match clients {
+        1 => "1 client".into(),
+        more => format!("{more} clients"),
+    });
+    let mut head = vec!["queries a second", "setting", "recall@10"];
+    head.extend(names.iter().map(String::as_str));
+    let row = |line: &super::results::Throughput| {
+        let mut cells = vec![line.system.clone(), line.setting.clone(), format!("{:.4}", line.recall)];
+        cells.extend(line.rates.iter().map(|&rate| thousands(rate as usize)));
+        cells
+    };
+    table(&head, results.throughputs.iter().map(row))
+}
+
+fn connections(results: &Results) -> String {
+    let row = |c: &super::results::Connection| {
+        vec![
+            c.system.clone(),
+            format!("{:.2}", c.first),
+            format!("{:.2}", c.later),
+            thousands(c.before as usize),
+            thousands(c.after as usize),
+        ]
+    };
+    let head = [
+        "a connection at default settings",
+        "first query ms",
+        "later one ms",
+        "private kB before",
+        "after 1,000 queries",
+    ];
+    table(&head, results.connections.iter().map(row))
+}
+
+fn joins(results: &Results) -> String {
+    let row = |join: &super::results::Join| {
+        vec![
+            join.system.clone(),
+            join.setting.clone(),
+            format!("{:.4}", join.recall),
+            thousands(join.rows as usize),
+            thousands(join.rate as usize),
+        ]
+    };
+    let head = [
+        "each code with its ten nearest, one backend",
+        "setting",
+        "recall@10",
+        "codes joined",
+        "codes/s",
+    ];
+    table(&head, results.joins.iter().map(row))
+}
+
+fn sweeps(results: &Results) -> String {
+    let row = |point: &Point| {
+        vec![
+            point.curve.clone(),
+            point.setting.clone(),
+            format!("{:.4}", point.recall),
+            latency(point.median),
+            latency(point.p95),
+        ]
+    };
+    let head = ["", "setting", "recall@10", "median ms", "95 % ms"];
+    let all = table(&head, results.points.iter().map(row));
+    format!("<details><summary>Every setting</summary>\n\n{all}</details>\n")
+}
+
+/// Writes the page and the plot: to `docs`, or to `target/bench` when `ISCC_ROWS` has made the set smaller.
+pub fn write(results: &Results) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let scratch = root.join("target/bench");
+    let docs = root.join("docs");
+    fs::create_dir_all(&scratch).expect("target/bench");
+    let output = if reduced().is_some() {
+        scratch.clone()
+    } else {
+        docs.clone()
+    };
+    let page = output.join("benchmark.md");
+    let earlier = fs::read_to_string(&page).or_else(|_| fs::read_to_string(docs.join("benchmark.md")));
+    let text = replaced(&earlier.expect("docs/benchmark.md"), results.name, &section(results));
+    fs::write(&page, text).expect("the page");
+    plot(
+        results,
+        &scratch,
+        &output.join(format!("benchmark-{}.svg", results.name)),
+    );
+    eprintln!("written to {}", page.display());
+}
+
+/// The page with the text between a set's markers replaced.
+fn replaced(page: &str, name: &str, section: &str) -> String {
+    let marker = |end: &str| format!("<!-- {end} {name} -->\n");
+    let (head, rest) = page.split_once(&marker("begin")).expect("a marker in the page");
+    let (_, tail) = rest.split_once(&marker("end")).expect("a marker in the page");
+    let mut text = head.to_string();
+    let _ = write!(text, "{}{section}{}{tail}", marker("begin"), marker("end"));
+    text
+}
+
+fn plot(results: &Results, scratch: &Path, target: &Path) {
+    let points = results
+        .points
+        .iter()
+        .map(|p| json!({"system": p.curve, "setting": p.setting, "recall": p.recall, "median": p.median}));
+    let data = json!({"title": results.title, "points": points.collect::<Vec<_>>()});
+    let file = scratch.join(format!("{}.json", results.name));
+    fs::write(&file, data.to_string()).expect("results");
+    let Some(python) = python() else {
+        eprintln!("no Python: not plotted");
+        return;
+    };
+    let script: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("plot.py");
+    let status = Command::new(python).arg(script).arg(file).arg(target).status();
+    assert!(status.expect("start Python").success(), "not plotted");
+}
