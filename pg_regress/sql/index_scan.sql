@@ -58,8 +58,10 @@ BEGIN
     PERFORM set_config('iscc_usearch.search_mode', mode, true);
     RETURN ARRAY(SELECT id FROM t ORDER BY code <~> q, id LIMIT 30);
 END $$;
+SET iscc_usearch.ef_search = 1000;
 SELECT mode, count(*) AS queries, bool_and(with_ties(query, mode) = ARRAY(SELECT id FROM t ORDER BY nphd_distance(code, query), id LIMIT 30)) AS same
 FROM q, unnest('{auto,exact,graph}'::text[]) WITH ORDINALITY AS m (mode, at) GROUP BY at, mode ORDER BY at;
+RESET iscc_usearch.ef_search;
 DROP FUNCTION with_ties;
 
 -- ever more rows, up to all of them

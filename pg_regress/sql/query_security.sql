@@ -75,13 +75,13 @@ DROP POLICY close_ones ON t;
 
 -- a security barrier keeps conditions above it; the order is by the index where it is part of the view
 ALTER TABLE t DISABLE ROW LEVEL SECURITY;
-RESET enable_sort;
-RESET enable_seqscan;
 CREATE VIEW own WITH (security_barrier) AS SELECT id, owner, code FROM t WHERE owner = 'regress_alice';
 CREATE VIEW own_nearest WITH (security_barrier) AS
 SELECT id, owner, code <~> '00ff00ff00ff00ff' AS d FROM t WHERE owner = 'regress_alice' ORDER BY code <~> '00ff00ff00ff00ff';
 EXPLAIN (COSTS OFF) SELECT id FROM own_nearest WHERE leak(owner) LIMIT 5;
 SELECT count(*), min(d) > 0 AS hidden FROM (SELECT d FROM own_nearest WHERE leak(owner) LIMIT 20) AS s;
+RESET enable_sort;
+RESET enable_seqscan;
 EXPLAIN (COSTS OFF) SELECT id FROM own WHERE leak(owner) ORDER BY code <~> '00ff00ff' LIMIT 5;
 SELECT ARRAY(SELECT code <~> '00ff00ff' FROM own WHERE leak(owner) ORDER BY code <~> '00ff00ff' LIMIT 20)
      = ARRAY(SELECT nphd_distance(code, '00ff00ff') FROM t WHERE owner = 'regress_alice' ORDER BY 1 LIMIT 20) AS same;
