@@ -25,7 +25,7 @@ installcheck: ## SQL regression tests on a running server (PGHOST, PGPORT, PGUSE
 lint: setup ## rustfmt, clippy, shellcheck
 	@scripts/lint
 
-bench: setup ## measure speed and recall, beside pgvector
+bench: setup ## measure speed and recall, beside pgvector, FAISS and iscc-usearch (about an hour)
 	@scripts/bench
 
 clean: ## remove what was built

@@ -26,7 +26,7 @@ LINKS = 16
 BUILD_EFFORT = 128
 NEIGHBOURS = 10
 EPSILON = 1e-6
-WARM_UP_SECONDS = 0.2
+WARM_UP_SECONDS = 0.1
 
 
 class Codes:
@@ -163,8 +163,8 @@ class Curve:
     def run(self, codes, batch, batches):
         self.system.set(self.effort)
         start = time.perf_counter()
-        for number in codes.batch(batch + 1, batches):
-            self.system.search(self.system.prepare(codes.query(number)))
+        for other in (number for i in range(1, batches) for number in codes.batch(batch + i, batches)):
+            self.system.search(self.system.prepare(codes.query(other)))
             if time.perf_counter() - start > WARM_UP_SECONDS:
                 break
         for number in codes.batch(batch, batches):

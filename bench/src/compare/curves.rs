@@ -22,8 +22,8 @@ pub const NEIGHBOURS: usize = 10;
 const BATCHES: usize = 10;
 /// A slow setting answers fewer queries of a batch.
 const BATCH_TIME: Duration = Duration::from_secs(1);
-/// So long another batch is asked before each, not counted: others have used the processor's caches meanwhile.
-const WARM_UP: Duration = Duration::from_millis(200);
+/// So long other batches are asked before each, not counted: others have used the processor's caches meanwhile.
+const WARM_UP: Duration = Duration::from_millis(100);
 
 /// One system at one setting, with a connection of its own.
 struct Curve<'a> {
@@ -59,23 +59,20 @@ impl<'a> Curve<'a> {
         rows.iter().map(|row| row.get::<_, f64>(1) / scale).collect()
     }
 
-    /// Asks queries without counting them.
-    fn warm_up(&mut self, queries: &[Row]) {
+    /// Asks queries without counting them, for a while.
+    fn warm_up<'q>(&mut self, queries: impl Iterator<Item = &'q Row>) {
         let started = Instant::now();
         let counted = self.times.len();
-        for query in queries {
+        for query in queries.take_while(|_| started.elapsed() < WARM_UP) {
             self.ask(query);
-            if started.elapsed() > WARM_UP {
-                break;
-            }
         }
         self.times.truncate(counted);
     }
 
     fn batch(&mut self, number: usize, set: &Set, truth: &Truth) {
-        let other = batch(number + 1, set.queries.len());
-        self.warm_up(&set.queries[other]);
         let range = batch(number, set.queries.len());
+        let others = set.queries.iter().cycle().skip(range.end);
+        self.warm_up(others.take(set.queries.len() - range.len()));
         let kth = &truth.kth(self.system.codes)[range.clone()];
         let started = Instant::now();
         for (query, &kth) in set.queries[range].iter().zip(kth) {
@@ -134,7 +131,7 @@ pub fn measure(
 ) {
     let each = |system| system_curves(cluster, system);
     let mut curves: Vec<Curve> = systems.iter().flat_map(each).collect();
-    curves.iter_mut().for_each(|curve| curve.warm_up(&set.queries));
+    curves.iter_mut().for_each(|curve| curve.warm_up(set.queries.iter()));
     let mut trip = RoundTrip::new(cluster, &systems[0].table);
     for turn in 0..BATCHES {
         trip.batch(set.queries.len() / BATCHES);
