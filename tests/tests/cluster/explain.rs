@@ -57,6 +57,17 @@ fn counters() {
     let null = "SELECT id FROM t ORDER BY code <~> (SELECT NULL::bitvec) LIMIT 10";
     assert_eq!(line(&mut client, null), nothing);
 
+    // A threshold search, by an index scan and by a bitmap.
+    for setting in ["enable_bitmapscan", "enable_indexscan"] {
+        client.batch_execute(&format!("SET {setting} = off")).expect("SET");
+        let within = line(
+            &mut client,
+            &format!("SELECT id FROM t WHERE nphd_within(code, {q}, 0.1)"),
+        );
+        assert_eq!(within, exact, "{setting} = off");
+        client.batch_execute(&format!("RESET {setting}")).expect("RESET");
+    }
+
     client
         .batch_execute("SET iscc_usearch.search_mode = graph; SET iscc_usearch.ef_search = 20")
         .expect("SET");

@@ -82,20 +82,18 @@ fn worst_filter() {
     each(&mut truth, "SET jit = off; SET max_parallel_workers_per_gather = 0");
     // One row of 100,000, which no statistics tell.
     let condition = "id % 1000000 = 77";
-    let median = |client: &mut Client| {
-        let mut times: Vec<f64> = queries[..15]
-            .iter()
-            .map(|query| {
-                let start = Instant::now();
-                let got = nearest_where(client, "t", &query.code, condition, "LIMIT 10");
-                assert_eq!(got.len(), 1);
-                start.elapsed().as_secs_f64() * 1_000.0
-            })
-            .collect();
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
+    let time = |client: &mut Client, query: &Row| {
+        let start = Instant::now();
+        let got = nearest_where(client, "t", &query.code, condition, "LIMIT 10");
+        assert_eq!(got.len(), 1);
+        start.elapsed().as_secs_f64() * 1_000.0
     };
-    let (index, sequential) = (median(&mut forced), median(&mut truth));
+    // By turns, and the fastest of each: what else the machine does is not meant.
+    let (mut index, mut sequential) = (f64::INFINITY, f64::INFINITY);
+    for query in &queries[..20] {
+        index = index.min(time(&mut forced, query));
+        sequential = sequential.min(time(&mut truth, query));
+    }
     let ratio = index / sequential;
     eprintln!(
         "filters: 1 of 100,000 rows: {index:.1} ms by the index, {sequential:.1} ms sequentially, ratio {ratio:.1}"
