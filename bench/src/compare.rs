@@ -26,9 +26,7 @@ pub const SETS: [&str; 3] = ["text", "simprints", "variants"];
 pub fn run(names: &[String]) {
     for name in SETS {
         if names.is_empty() || names.iter().any(|n| n == name) {
-            let results = compare(&Set::named(name));
-            println!("{}", page::section(&results));
-            page::write(&results);
+            page::write(&compare(&Set::named(name)));
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The results as Markdown in `docs/benchmark.md`, and their plot beside it.
 
-use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,7 +15,7 @@ use super::set::{reduced, thousands};
 const RECALLS: [f64; 6] = [0.9, 0.95, 0.98, 0.99, 0.995, 0.999];
 
 /// What the page says of a set.
-pub fn section(results: &Results) -> String {
+fn section(results: &Results) -> String {
     let mut text = head(results);
     text.push_str(&at_recall(results));
     text.push_str(&builds(results));
@@ -180,27 +179,26 @@ fn sweeps(results: &Results) -> String {
     format!("<details><summary>Every setting</summary>\n\n{all}</details>\n")
 }
 
-/// Writes the page and the plot: to `docs`, or to `target/bench` when `ISCC_ROWS` has made the set smaller.
+/// Writes the page's section and the plot: to `docs`, or to `target/bench` when `ISCC_ROWS` has made the set smaller.
 pub fn write(results: &Results) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let scratch = root.join("target/bench");
-    let docs = root.join("docs");
+    let (docs, scratch) = (root.join("docs"), root.join("target/bench"));
     fs::create_dir_all(&scratch).expect("target/bench");
-    let output = if reduced().is_some() {
-        scratch.clone()
+    let (text, output) = (section(results), if reduced().is_some() { &scratch } else { &docs });
+    println!("{text}");
+    if reduced().is_some() {
+        fs::write(scratch.join(format!("{}.md", results.name)), text).expect("the section");
     } else {
-        docs.clone()
-    };
-    let page = output.join("benchmark.md");
-    let earlier = fs::read_to_string(&page).or_else(|_| fs::read_to_string(docs.join("benchmark.md")));
-    let text = replaced(&earlier.expect("docs/benchmark.md"), results.name, &section(results));
-    fs::write(&page, text).expect("the page");
+        let page = docs.join("benchmark.md");
+        let earlier = fs::read_to_string(&page).expect("docs/benchmark.md");
+        fs::write(page, replaced(&earlier, results.name, &text)).expect("the page");
+    }
     plot(
         results,
         &scratch,
         &output.join(format!("benchmark-{}.svg", results.name)),
     );
-    eprintln!("written to {}", page.display());
+    eprintln!("written to {}", output.canonicalize().expect("the directory").display());
 }
 
 /// The page with the text between a set's markers replaced.
@@ -208,9 +206,7 @@ fn replaced(page: &str, name: &str, section: &str) -> String {
     let marker = |end: &str| format!("<!-- {end} {name} -->\n");
     let (head, rest) = page.split_once(&marker("begin")).expect("a marker in the page");
     let (_, tail) = rest.split_once(&marker("end")).expect("a marker in the page");
-    let mut text = head.to_string();
-    let _ = write!(text, "{}{section}{}{tail}", marker("begin"), marker("end"));
-    text
+    [head, &marker("begin"), section, &marker("end"), tail].concat()
 }
 
 fn plot(results: &Results, scratch: &Path, target: &Path) {
