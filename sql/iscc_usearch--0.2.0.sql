@@ -1,0 +1,362 @@
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION iscc_usearch" to load this file. \quit
+
+-- The type
+
+CREATE TYPE bitvec;
+
+CREATE FUNCTION bitvec_in(cstring, oid, integer) RETURNS bitvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_out(bitvec) RETURNS cstring
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_recv(internal, oid, integer) RETURNS bitvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_send(bitvec) RETURNS bytea
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_typmod_in(cstring[]) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION bitvec_in(cstring, oid, integer) IS 'I/O';
+COMMENT ON FUNCTION bitvec_out(bitvec) IS 'I/O';
+COMMENT ON FUNCTION bitvec_recv(internal, oid, integer) IS 'I/O';
+COMMENT ON FUNCTION bitvec_send(bitvec) IS 'I/O';
+COMMENT ON FUNCTION bitvec_typmod_in(cstring[]) IS 'I/O typmod';
+
+CREATE TYPE bitvec (
+    INPUT = bitvec_in,
+    OUTPUT = bitvec_out,
+    RECEIVE = bitvec_recv,
+    SEND = bitvec_send,
+    TYPMOD_IN = bitvec_typmod_in,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = external
+);
+COMMENT ON TYPE bitvec IS
+    'binary code of 8 to 32768 bits in whole bytes; bitvec(n) allows n bits at most';
+
+-- Lengths and prefixes
+
+CREATE FUNCTION length(bitvec) RETURNS integer
+    AS 'MODULE_PATHNAME', 'bitvec_bit_length' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION length(bitvec) IS 'length in bits';
+
+CREATE FUNCTION bit_length(bitvec) RETURNS integer
+    AS 'MODULE_PATHNAME', 'bitvec_bit_length' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bit_length(bitvec) IS 'length in bits';
+
+CREATE FUNCTION octet_length(bitvec) RETURNS integer
+    AS 'MODULE_PATHNAME', 'bitvec_octet_length' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION octet_length(bitvec) IS 'length in bytes';
+
+CREATE FUNCTION prefix(code bitvec, bits integer) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_prefix' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION prefix(bitvec, integer) IS
+    'the first bits of a code, a positive multiple of 8; the whole code when it is not longer';
+
+CREATE FUNCTION bitvec_concat(bitvec, bitvec) RETURNS bitvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec_concat(bitvec, bitvec) IS 'implementation of || operator';
+CREATE OPERATOR || (LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = bitvec_concat);
+COMMENT ON OPERATOR || (bitvec, bitvec) IS 'concatenate';
+
+-- Casts
+
+CREATE FUNCTION bitvec(bitvec, integer, boolean) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_enforce_typmod' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec(bitvec, integer, boolean) IS
+    'checks the length of a code against a type modifier; error 22001 when it is too long';
+CREATE FUNCTION bitvec(bytea) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_from_bytea' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec(bytea) IS 'the bytes as a code';
+CREATE FUNCTION bitvec(bit varying) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_from_varbit' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec(bit varying) IS 'the bits as a code; their number must be a multiple of 8';
+CREATE FUNCTION bitvec(uuid) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_from_uuid' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec(uuid) IS 'the 128 bits of a uuid as a code';
+CREATE FUNCTION varbit(bitvec) RETURNS bit varying
+    AS 'MODULE_PATHNAME', 'bitvec_to_varbit' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION varbit(bitvec) IS 'the bits of a code';
+CREATE FUNCTION uuid(bitvec) RETURNS uuid
+    AS 'MODULE_PATHNAME', 'bitvec_to_uuid' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION uuid(bitvec) IS 'a code of 128 bits as a uuid';
+
+CREATE CAST (bitvec AS bitvec) WITH FUNCTION bitvec(bitvec, integer, boolean) AS IMPLICIT;
+CREATE CAST (bytea AS bitvec) WITH FUNCTION bitvec(bytea) AS ASSIGNMENT;
+CREATE CAST (bitvec AS bytea) WITHOUT FUNCTION AS ASSIGNMENT;
+CREATE CAST (bit varying AS bitvec) WITH FUNCTION bitvec(bit varying) AS ASSIGNMENT;
+CREATE CAST (bitvec AS bit varying) WITH FUNCTION varbit(bitvec) AS ASSIGNMENT;
+CREATE CAST (bit AS bitvec) WITH FUNCTION bitvec(bit varying) AS ASSIGNMENT;
+CREATE CAST (bitvec AS bit) WITH FUNCTION varbit(bitvec) AS ASSIGNMENT;
+CREATE CAST (uuid AS bitvec) WITH FUNCTION bitvec(uuid) AS ASSIGNMENT;
+CREATE CAST (bitvec AS uuid) WITH FUNCTION uuid(bitvec) AS ASSIGNMENT;
+
+-- Order, equality, hashing
+
+CREATE FUNCTION bitvec_lt(bitvec, bitvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_le(bitvec, bitvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_eq(bitvec, bitvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_ne(bitvec, bitvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_ge(bitvec, bitvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_gt(bitvec, bitvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_cmp(bitvec, bitvec) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_hash(bitvec) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_hash_extended(bitvec, bigint) RETURNS bigint
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec_lt(bitvec, bitvec) IS 'implementation of < operator';
+COMMENT ON FUNCTION bitvec_le(bitvec, bitvec) IS 'implementation of <= operator';
+COMMENT ON FUNCTION bitvec_eq(bitvec, bitvec) IS 'implementation of = operator';
+COMMENT ON FUNCTION bitvec_ne(bitvec, bitvec) IS 'implementation of <> operator';
+COMMENT ON FUNCTION bitvec_ge(bitvec, bitvec) IS 'implementation of >= operator';
+COMMENT ON FUNCTION bitvec_gt(bitvec, bitvec) IS 'implementation of > operator';
+COMMENT ON FUNCTION bitvec_cmp(bitvec, bitvec) IS 'less-equal-greater, bytewise';
+COMMENT ON FUNCTION bitvec_hash(bitvec) IS 'hash';
+COMMENT ON FUNCTION bitvec_hash_extended(bitvec, bigint) IS 'hash with seed';
+
+CREATE OPERATOR < (
+    LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = bitvec_lt,
+    COMMUTATOR = >, NEGATOR = >=, RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+CREATE OPERATOR <= (
+    LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = bitvec_le,
+    COMMUTATOR = >=, NEGATOR = >, RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+CREATE OPERATOR = (
+    LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = bitvec_eq,
+    COMMUTATOR = =, NEGATOR = <>, RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
+);
+CREATE OPERATOR <> (
+    LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = bitvec_ne,
+    COMMUTATOR = <>, NEGATOR = =, RESTRICT = neqsel, JOIN = neqjoinsel
+);
+CREATE OPERATOR >= (
+    LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = bitvec_ge,
+    COMMUTATOR = <=, NEGATOR = <, RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+CREATE OPERATOR > (
+    LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = bitvec_gt,
+    COMMUTATOR = <, NEGATOR = <=, RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+COMMENT ON OPERATOR < (bitvec, bitvec) IS 'less than, bytewise';
+COMMENT ON OPERATOR <= (bitvec, bitvec) IS 'less than or equal, bytewise';
+COMMENT ON OPERATOR = (bitvec, bitvec) IS 'equal: same length and same bits';
+COMMENT ON OPERATOR <> (bitvec, bitvec) IS 'not equal';
+COMMENT ON OPERATOR >= (bitvec, bitvec) IS 'greater than or equal, bytewise';
+COMMENT ON OPERATOR > (bitvec, bitvec) IS 'greater than, bytewise';
+
+CREATE OPERATOR CLASS bitvec_ops DEFAULT FOR TYPE bitvec USING btree AS
+    OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
+    FUNCTION 1 bitvec_cmp(bitvec, bitvec);
+CREATE OPERATOR CLASS bitvec_ops DEFAULT FOR TYPE bitvec USING hash AS
+    OPERATOR 1 =,
+    FUNCTION 1 bitvec_hash(bitvec),
+    FUNCTION 2 bitvec_hash_extended(bitvec, bigint);
+
+CREATE FUNCTION starts_with(code bitvec, start bitvec) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'bitvec_starts_with' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION starts_with(bitvec, bitvec) IS 'true when the second code is a prefix of the first';
+CREATE OPERATOR ^@ (
+    LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = starts_with,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR ^@ (bitvec, bitvec) IS 'starts with';
+
+CREATE FUNCTION prefixes(code bitvec, bits integer[]) RETURNS bitvec[]
+    LANGUAGE SQL IMMUTABLE STRICT PARALLEL SAFE
+    -- DISTINCT of numbers, not of codes: pg_upgrade makes this function before the operator classes of bitvec.
+    RETURN ARRAY(SELECT prefix(code, b) FROM (SELECT DISTINCT b FROM unnest(bits) AS b WHERE b <= length(code)) AS s
+                 ORDER BY b);
+COMMENT ON FUNCTION prefixes(bitvec, integer[]) IS
+    'the prefixes of a code that have one of these lengths in bits';
+
+-- Distances
+
+CREATE FUNCTION nphd_distance(bitvec, bitvec) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION nphd_distance(bitvec, bitvec) IS
+    'Normalized Prefix Hamming Distance: share of different bits in the common prefix, 0 to 1';
+CREATE FUNCTION jaccard_distance(bitvec, bitvec) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION jaccard_distance(bitvec, bitvec) IS
+    'Jaccard distance of the bits set in the common prefix, 0 to 1; 0 when none is set';
+CREATE FUNCTION hamming_distance(bitvec, bitvec) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION hamming_distance(bitvec, bitvec) IS
+    'number of different bits of two codes of equal length; error 22000 for different lengths';
+
+CREATE OPERATOR <~> (
+    LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = nphd_distance, COMMUTATOR = <~>
+);
+COMMENT ON OPERATOR <~> (bitvec, bitvec) IS 'Normalized Prefix Hamming Distance';
+CREATE OPERATOR <%> (
+    LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = jaccard_distance, COMMUTATOR = <%>
+);
+COMMENT ON OPERATOR <%> (bitvec, bitvec) IS 'Jaccard distance';
+
+-- Within a radius
+
+CREATE TYPE bitvec_ball;
+
+CREATE FUNCTION bitvec_ball_in(cstring) RETURNS bitvec_ball
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_out(bitvec_ball) RETURNS cstring
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_recv(internal) RETURNS bitvec_ball
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_send(bitvec_ball) RETURNS bytea
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+COMMENT ON FUNCTION bitvec_ball_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION bitvec_ball_out(bitvec_ball) IS 'I/O';
+COMMENT ON FUNCTION bitvec_ball_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION bitvec_ball_send(bitvec_ball) IS 'I/O';
+
+CREATE TYPE bitvec_ball (
+    INPUT = bitvec_ball_in,
+    OUTPUT = bitvec_ball_out,
+    RECEIVE = bitvec_ball_recv,
+    SEND = bitvec_ball_send,
+    INTERNALLENGTH = VARIABLE,
+    STORAGE = external
+);
+COMMENT ON TYPE bitvec_ball IS
+    'a code and a radius: all codes whose Normalized Prefix Hamming Distance from it is at most that';
+
+CREATE FUNCTION nphd_ball(query bitvec, radius double precision) RETURNS bitvec_ball
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION nphd_ball(bitvec, double precision) IS 'the ball of this radius around a code';
+
+CREATE FUNCTION nphd_within_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION nphd_within_support(internal) IS 'planner support for nphd_within';
+
+CREATE FUNCTION nphd_within(code bitvec, query bitvec, radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
+    SUPPORT nphd_within_support;
+COMMENT ON FUNCTION nphd_within(bitvec, bitvec, double precision) IS
+    'true when the Normalized Prefix Hamming Distance of two codes is at most this; an index of bitvec_nphd_ops finds all such codes';
+
+CREATE FUNCTION bitvec_in_ball(bitvec, bitvec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_contains(bitvec_ball, bitvec) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_sel(internal, oid, internal, integer) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_joinsel(internal, oid, internal, smallint, internal) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec_in_ball(bitvec, bitvec_ball) IS 'implementation of <@ operator';
+COMMENT ON FUNCTION bitvec_ball_contains(bitvec_ball, bitvec) IS 'implementation of @> operator';
+COMMENT ON FUNCTION bitvec_ball_sel(internal, oid, internal, integer) IS 'restriction selectivity of <@ and @>';
+COMMENT ON FUNCTION bitvec_ball_joinsel(internal, oid, internal, smallint, internal) IS
+    'join selectivity of <@ and @>';
+
+CREATE OPERATOR <@ (
+    LEFTARG = bitvec, RIGHTARG = bitvec_ball, FUNCTION = bitvec_in_ball,
+    COMMUTATOR = @>, RESTRICT = bitvec_ball_sel, JOIN = bitvec_ball_joinsel
+);
+CREATE OPERATOR @> (
+    LEFTARG = bitvec_ball, RIGHTARG = bitvec, FUNCTION = bitvec_ball_contains,
+    COMMUTATOR = <@, RESTRICT = bitvec_ball_sel, JOIN = bitvec_ball_joinsel
+);
+COMMENT ON OPERATOR <@ (bitvec, bitvec_ball) IS 'is within the radius';
+COMMENT ON OPERATOR @> (bitvec_ball, bitvec) IS 'has within the radius';
+
+-- The access method
+
+CREATE FUNCTION usearch_handler(internal) RETURNS index_am_handler
+    AS 'MODULE_PATHNAME' LANGUAGE C;
+COMMENT ON FUNCTION usearch_handler(internal) IS 'usearch index access method handler';
+CREATE ACCESS METHOD usearch TYPE INDEX HANDLER usearch_handler;
+COMMENT ON ACCESS METHOD usearch IS 'sharded HNSW index for nearest-neighbour search';
+
+CREATE OPERATOR CLASS bitvec_nphd_ops DEFAULT FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops,
+    OPERATOR 2 <@ (bitvec, bitvec_ball) FOR SEARCH,
+    FUNCTION 1 nphd_distance(bitvec, bitvec);
+CREATE OPERATOR CLASS bitvec_jaccard_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <%> (bitvec, bitvec) FOR ORDER BY float_ops,
+    FUNCTION 1 jaccard_distance(bitvec, bitvec);
+
+-- Functions for operators
+
+CREATE FUNCTION usearch_seal(index regclass) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'usearch_seal_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION usearch_seal(regclass) IS
+    'builds shards from the tail of a usearch index, and again those whose file is lost or damaged; returns the number of entries in them; for the owner';
+
+CREATE FUNCTION usearch_compact(
+    index regclass,
+    OUT shards_built integer, OUT entries_built bigint, OUT entries_removed bigint, OUT bytes_freed bigint
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'usearch_compact_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+    ROWS 1;
+COMMENT ON FUNCTION usearch_compact(regclass) IS
+    'merges all shards of a usearch index into as few as shard_size allows and leaves out dead entries, whose space in the log is used again; for the owner';
+
+CREATE FUNCTION usearch_sweep() RETURNS integer
+    AS 'MODULE_PATHNAME', 'usearch_sweep_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION usearch_sweep() IS
+    'removes shard files that no index lists; returns their number';
+REVOKE EXECUTE ON FUNCTION usearch_sweep() FROM PUBLIC;
+
+CREATE FUNCTION usearch_index_stats(
+    index regclass,
+    OUT entries bigint, OUT dead_entries bigint, OUT null_entries bigint, OUT tail_entries bigint,
+    OUT segments integer, OUT shards integer, OUT distinct_codes bigint,
+    OUT index_bytes bigint, OUT shard_bytes bigint,
+    OUT metric text, OUT m integer, OUT ef_construction integer, OUT shard_size bigint,
+    OUT max_bits integer, OUT format_version integer,
+    OUT dead_share double precision, OUT code_bits jsonb, OUT total_bytes bigint, OUT free_bytes bigint
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'usearch_index_stats_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+    ROWS 1;
+COMMENT ON FUNCTION usearch_index_stats(regclass) IS
+    'one row about a usearch index, whose log it reads; dead entries are those that VACUUM has marked, dead_share is of the entries with a code, code_bits the number of entries alive by length in bits, free_bytes those that the log will use again, distinct codes as of the seals';
+
+CREATE FUNCTION usearch_shards(
+    index regclass,
+    OUT shard_id uuid, OUT file text, OUT state text, OUT bytes bigint, OUT nodes bigint,
+    OUT entries bigint, OUT dead bigint, OUT blocks bigint, OUT built_at timestamptz,
+    OUT level smallint, OUT dead_share double precision, OUT calibration jsonb
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'usearch_shards_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+    ROWS 10;
+COMMENT ON FUNCTION usearch_shards(regclass) IS
+    'one row for each shard of a usearch index; state is ok, missing or damaged; entries are those with a code, dead and dead_share as of the last VACUUM; level is how often its entries were built into a shard before, at most; calibration has the recall of the ten nearest by effort, measured when the shard was built, by length of the query and distance of the tenth code';
+
+CREATE FUNCTION usearch_total_size(index regclass) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'usearch_total_size_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION usearch_total_size(regclass) IS
+    'bytes of a usearch index: all forks of the relation and its shard files';
+
+CREATE FUNCTION usearch_prewarm(index regclass) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'usearch_prewarm_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION usearch_prewarm(regclass) IS
+    'loads the log of a usearch index into shared buffers and its shard files into the cache of the operating system; returns the bytes read; for the owner and those who may SELECT from the table';
+
+-- No row when the index, k or sample is NULL; not STRICT, as queries may be.
+CREATE FUNCTION usearch_recall(
+    index regclass, k integer DEFAULT 10, sample integer DEFAULT 100, queries bitvec[] DEFAULT NULL,
+    OUT queries_run integer, OUT recall double precision, OUT min_recall double precision,
+    OUT median_ms double precision, OUT p95_ms double precision, OUT exact_median_ms double precision
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'usearch_recall_wrapper' LANGUAGE C VOLATILE PARALLEL UNSAFE
+    ROWS 1;
+COMMENT ON FUNCTION usearch_recall(regclass, integer, integer, bitvec[]) IS
+    'share of the exact k nearest that a usearch index finds at the present settings, and milliseconds for a query, for these queries or for a sample of the codes in the index; for the owner and those who may SELECT from the table';
+
+CREATE FUNCTION usearch_check(
+    index regclass, heap boolean DEFAULT false, OUT part text, OUT problem text
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'usearch_check_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+    ROWS 1;
+COMMENT ON FUNCTION usearch_check(regclass, boolean) IS
+    'problems of a usearch index, no rows if there are none; with heap also against the table, which locks out writers; for the owner';
