@@ -2,7 +2,8 @@
 //!
 //! `iscc_usearch.failpoint = 'name:kill'` makes the process that comes to that place end by SIGKILL, as in a crash;
 //! `name:pause` makes it say so in the server's log and stay there; `name:error` raises an error. `name:kill:3` waits for
-//! the third time that the process comes there.
+//! the third time that the process comes there. `build_meanwhile:on` makes a worker look at the tail in every build,
+//! however short.
 
 /// Marks a place by name.
 macro_rules! failpoint {
@@ -12,6 +13,19 @@ macro_rules! failpoint {
     };
 }
 pub(crate) use failpoint;
+
+/// True when the setting is `name:on`: for what tests want to happen where it could.
+macro_rules! failpoint_is_on {
+    ($name:literal) => {
+        cfg!(feature = "failpoints") && $crate::failpoint::is_on($name)
+    };
+}
+pub(crate) use failpoint_is_on;
+
+#[cfg(not(feature = "failpoints"))]
+pub fn is_on(_name: &str) -> bool {
+    false
+}
 
 #[cfg(feature = "failpoints")]
 mod enabled {
@@ -39,6 +53,12 @@ mod enabled {
             GucContext::Suset,
             GucFlags::default(),
         );
+    }
+
+    /// True when the setting is this name and `on`.
+    pub fn is_on(name: &str) -> bool {
+        let setting = FAILPOINT.get();
+        setting.is_some_and(|setting| setting.to_string_lossy().strip_prefix(name) == Some(":on"))
     }
 
     /// Does what the setting says about this place.
@@ -76,4 +96,4 @@ mod enabled {
 }
 
 #[cfg(feature = "failpoints")]
-pub use enabled::{reached, register};
+pub use enabled::{is_on, reached, register};

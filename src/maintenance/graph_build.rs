@@ -9,6 +9,7 @@ use pgrx::prelude::*;
 
 use super::{Stopped, Watcher};
 use crate::error::report;
+use crate::failpoint::failpoint_is_on;
 
 /// How often the waiting thread looks around: often at first, for builds that are soon done.
 const FIRST_LOOK: Duration = Duration::from_millis(1);
@@ -74,6 +75,9 @@ pub fn run(
                     watcher.meanwhile(busy);
                 }
             }
+        }
+        if failpoint_is_on!("build_meanwhile") {
+            watcher.meanwhile(busy);
         }
         worker.join()
     });

@@ -62,6 +62,8 @@ pub enum Stopped {
     Yielded,
     /// The log changed while it was read. Only on a standby, which does not make the changes.
     Changed(Mismatch),
+    /// The directory no longer has the segments that the work began with.
+    Overtaken,
 }
 
 impl From<io::Error> for Stopped {
@@ -227,7 +229,7 @@ impl<'a> Job<'a> {
         }
         let pending: Vec<Segment> = directory::read(self.index).pending().copied().collect();
         if !pending.is_empty() {
-            directory::change(self.index, self.logging, |directory| directory.free(&pending));
+            self.discard(&pending);
             failpoint!("pending_discarded");
         }
     }
@@ -275,20 +277,18 @@ impl<'a> Job<'a> {
     }
 
     /// Frees the units of which VACUUM has found every entry dead.
-    fn free_dead(&mut self) {
+    fn free_dead(&mut self) -> Result<(), Stopped> {
         let Some(_lock) = lock::maintenance(oid(self.index), Wait::No) else {
-            return;
+            return Ok(());
         };
         let is_dead = |segment: &Segment| segment.all_dead() >= u64::from(segment.entries.get());
-        let dead: Vec<Segment> = directory::read(self.index)
-            .shards()
-            .into_iter()
-            .filter(|(_, segments)| segments.iter().all(is_dead))
-            .flat_map(|(_, segments)| segments)
-            .collect();
-        if !dead.is_empty() {
-            self.free(&dead);
+        for (_, segments) in directory::read(self.index).shards() {
+            // What VACUUM noted may be of what was in these blocks before.
+            if segments.iter().all(is_dead) && shard::count_alive(self.index, &segments)? == 0 {
+                self.free(&segments)?;
+            }
         }
+        Ok(())
     }
 
     /// The closed segments, but for those that are busy.
@@ -315,11 +315,20 @@ impl<'a> Job<'a> {
         failpoint!("seal_after_close");
         let mut done = Done::default();
         let max_blocks = self.options.limits().max_blocks;
-        let closed = self.closed(&directory::read(self.index));
-        for batch in policy::pack(closed.iter().map(|s| (s.stride.get(), s.block_count.get())), max_blocks) {
-            let batch = &closed[batch];
+        let mut waiting = self.closed(&directory::read(self.index));
+        while let Some(batch) = policy::pack(
+            waiting.iter().map(|s| (s.stride.get(), s.block_count.get())),
+            max_blocks,
+        )
+        .first()
+        {
+            let batch = &waiting[batch.clone()];
             let what = What::new("sealed", "sealing", times_built(batch));
             done += self.build_shard(shard_file::new_id(), batch, batch, &[], what)?;
+            failpoint!("seal_between_shards");
+            // Beside that build, this process may have sealed some of the others.
+            let closed = self.closed(&directory::read(self.index));
+            waiting.retain(|segment| closed.iter().any(|listed| directory::same(segment, listed)));
         }
         Ok(done)
     }
@@ -367,6 +376,15 @@ pub fn raise(index: pg_sys::Relation, why: Stopped) -> ! {
         )
         .hint("Try again when it is done.")
         .raise(),
+        Stopped::Overtaken => report(
+            PgSqlErrorCode::ERRCODE_OBJECT_IN_USE,
+            format!(
+                "index \"{}\" was changed by another session meanwhile",
+                relation_name(index)
+            ),
+        )
+        .hint("Try again.")
+        .raise(),
     }
 }
 
@@ -375,7 +393,7 @@ pub fn warn(index: pg_sys::Relation, why: Stopped) {
     match why {
         Stopped::Io(why) => io_report(index, &why).warn(),
         Stopped::Changed(mismatch) => mismatch.confirm(index),
-        Stopped::Yielded => {}
+        Stopped::Yielded | Stopped::Overtaken => {}
     }
 }
 
@@ -427,11 +445,12 @@ pub fn after_vacuum(index: pg_sys::Relation) {
     }
     let mut watcher = Foreground;
     let mut job = Job::foreground(index, Logging::EachChange, &mut watcher);
-    job.free_dead();
-    if !job.is_due() || worker::start() {
-        return;
-    }
-    if let Err(why) = job.run_due() {
+    let freed = job.free_dead();
+    let done = freed.and_then(|()| match !job.is_due() || worker::start() {
+        true => Ok(Done::default()),
+        false => job.run_due(),
+    });
+    if let Err(why) = done {
         warn(index, why);
     }
 }

@@ -48,7 +48,7 @@ impl Job<'_> {
         let mut done = Done::default();
         let mut new_blocks = 0;
         if alive == 0 {
-            self.free(segments);
+            self.free(segments)?;
         } else {
             let pending = self.copy(segments, alive, &places)?;
             drop(places);
@@ -56,7 +56,7 @@ impl Job<'_> {
             new_blocks = pending.block_count.get();
             let moved = self.replace(segments, &pending, rest);
             if moved.is_err() {
-                self.discard(&pending);
+                self.discard(&[pending]);
             }
             done = moved?;
         }
@@ -85,11 +85,7 @@ impl Job<'_> {
             level,
             ..*pending
         };
-        directory::change(self.index, self.logging, |directory| {
-            directory.remove(&[*pending]);
-            directory.listed.push(closed);
-            directory.free(segments);
-        });
+        self.exchange(&[*pending], &[closed], segments)?;
         failpoint!("move_after_list");
         self.unlink_replaced(&NO_SHARD, &[], segments);
         Ok(Done::default())
@@ -116,7 +112,7 @@ impl Job<'_> {
                 pgrx::check_for_interrupts!();
                 pages += 1;
                 if pages % PAGES_PER_LOOK == 0 && (places.is_wanted() || self.watcher.must_yield()) {
-                    self.discard(&pending);
+                    self.discard(&[pending]);
                     return Err(Stopped::Yielded);
                 }
                 let entries = log::with_page(self.index, segment, block, |page| {
@@ -134,8 +130,13 @@ impl Job<'_> {
         Ok(pending)
     }
 
-    fn discard(&self, pending: &Segment) {
-        directory::change(self.index, self.logging, |directory| directory.free(&[*pending]));
+    /// Gives back the blocks of pending segments, those that are still there.
+    pub(super) fn discard(&self, pending: &[Segment]) {
+        directory::change(self.index, self.logging, |directory| {
+            for segment in pending {
+                let _is_there = directory.free(&[*segment]);
+            }
+        });
     }
 }
 

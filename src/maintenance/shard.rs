@@ -76,7 +76,7 @@ impl Job<'_> {
         let Collected { builder, counts, lsn } = self.collect(&sources)?;
         let entries = builder.len() as i64;
         if entries == 0 {
-            self.list(&sources, &counts, NO_SHARD, 0, what.level, replaced, freed);
+            self.list(&sources, &counts, NO_SHARD, 0, what.level, replaced, freed)?;
             self.unlink_replaced(&NO_SHARD, replaced, freed);
             return Ok(Done::default());
         }
@@ -93,7 +93,7 @@ impl Job<'_> {
         self.flush_wal_to(lsn);
         let published = self.publish(&built, &identity)?;
         failpoint!("shard_before_list");
-        self.list(&sources, &counts, id, nodes, what.level, replaced, freed);
+        self.list(&sources, &counts, id, nodes, what.level, replaced, freed)?;
         failpoint!("shard_after_list");
         self.unlink_replaced(&id, replaced, freed);
         error::log(format!(
@@ -171,7 +171,8 @@ impl Job<'_> {
         }
     }
 
-    /// Puts the shard into the directory. On a standby it is there already: the file is all that was missing.
+    /// Puts the shard into the directory. On a standby it is there already: the file is all that was missing. A file that
+    /// is not listed in the end is left to the sweep.
     fn list(
         &self,
         sources: &[Segment],
@@ -181,11 +182,11 @@ impl Job<'_> {
         level: u8,
         replaced: &[Segment],
         freed: &[Segment],
-    ) {
+    ) -> Result<(), Stopped> {
         if in_recovery() {
-            return;
+            return Ok(());
         }
-        let listed = sources
+        let listed: Vec<Segment> = sources
             .iter()
             .zip(counts)
             .enumerate()
@@ -199,12 +200,16 @@ impl Job<'_> {
                 shard_id: id,
                 level,
                 ..*segment
-            });
-        directory::change(self.index, self.logging, |directory| {
-            directory.remove(replaced);
-            directory.listed.extend(listed);
-            directory.free(freed);
-        });
+            })
+            .collect();
+        self.exchange(replaced, &listed, freed)
+    }
+
+    /// Changes the directory as [`Directory::exchange`](directory::Directory::exchange) does.
+    pub(super) fn exchange(&self, replaced: &[Segment], new: &[Segment], freed: &[Segment]) -> Result<(), Stopped> {
+        directory::change(self.index, self.logging, |d| d.exchange(replaced, new, freed))
+            .then_some(())
+            .ok_or(Stopped::Overtaken)
     }
 
     /// Removes the files of shards that the directory no longer lists. Who has one mapped keeps it until the end of
@@ -230,10 +235,11 @@ impl Job<'_> {
     }
 
     /// Frees segments that have nothing alive in them.
-    pub(super) fn free(&mut self, segments: &[Segment]) {
-        directory::change(self.index, self.logging, |directory| directory.free(segments));
+    pub(super) fn free(&mut self, segments: &[Segment]) -> Result<(), Stopped> {
+        self.exchange(&[], &[], segments)?;
         failpoint!("move_after_free");
         self.unlink_replaced(&NO_SHARD, &[], segments);
+        Ok(())
     }
 }
 

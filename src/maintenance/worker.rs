@@ -21,6 +21,7 @@ use super::{Foreground, Job, Stopped, Watcher, warn};
 use crate::am::is_usearch_index;
 use crate::compat;
 use crate::error;
+use crate::failpoint::failpoint_is_on;
 use crate::guc;
 use crate::storage::relation::{OpenRelation, in_recovery};
 use crate::storage::shard_file::ShardId;
@@ -271,7 +272,7 @@ fn maintain(oid: pg_sys::Oid, rebuilt: &mut HashSet<ShardId>) -> Outcome {
         match result {
             Ok(done) if done.shards == 0 && done.freed_blocks == 0 => Outcome::Idle,
             Ok(_) => Outcome::Worked,
-            Err(Stopped::Yielded | Stopped::Changed(_)) => Outcome::Yielded,
+            Err(Stopped::Yielded | Stopped::Changed(_) | Stopped::Overtaken) => Outcome::Yielded,
             Err(why) => {
                 warn(index, why);
                 Outcome::Idle
@@ -315,7 +316,8 @@ impl Watcher for Attentive {
     }
 
     fn meanwhile(&mut self, busy: &[Segment]) {
-        if in_recovery() || self.looked_at_tail.is_none_or(|last| last.elapsed() < REPORT) {
+        let is_due = |last: Instant| last.elapsed() >= REPORT || failpoint_is_on!("build_meanwhile");
+        if in_recovery() || !self.looked_at_tail.is_some_and(is_due) {
             return;
         }
         let mut nested = Attentive {

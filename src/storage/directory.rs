@@ -118,17 +118,28 @@ impl Directory {
         pending
     }
 
-    /// Removes segments from the list; their blocks are free.
-    pub fn free(&mut self, segments: &[Segment]) {
-        self.remove(segments);
-        for segment in segments {
+    /// Puts `new` segments in the place of the `replaced` ones, whose blocks they cover, and makes the blocks of the
+    /// `freed` ones free. False, and nothing is changed, unless each of the old ones is still listed as it was: who was
+    /// overtaken must not list blocks twice, or free those of others.
+    #[must_use]
+    pub fn exchange(&mut self, replaced: &[Segment], new: &[Segment], freed: &[Segment]) -> bool {
+        let mut old = replaced.iter().chain(freed);
+        if !old.all(|segment| self.listed.iter().any(|listed| same(segment, listed))) {
+            return false;
+        }
+        let is_old = |listed: &Segment| replaced.iter().chain(freed).any(|segment| same(segment, listed));
+        self.listed.retain(|listed| !is_old(listed));
+        self.listed.extend_from_slice(new);
+        for segment in freed {
             allocation::release(&mut self.listed, segment.blocks());
         }
+        true
     }
 
-    /// Removes segments from the list, because others cover their blocks.
-    pub fn remove(&mut self, segments: &[Segment]) {
-        self.listed.retain(|listed| !segments.iter().any(|s| same(s, listed)));
+    /// Makes the blocks of these segments free, as [`Directory::exchange`] does.
+    #[must_use]
+    pub fn free(&mut self, segments: &[Segment]) -> bool {
+        self.exchange(&[], &[], segments)
     }
 }
 
@@ -471,7 +482,8 @@ fn close_under(index: pg_sys::Relation, meta: &mut LockedBuffer, logging: Loggin
     });
 }
 
-/// Identity of a segment over time: its first block and the generation of its contents.
+/// Identity of a segment over time: its blocks and the generation of their contents. One that has become part of a larger
+/// one is not the same.
 pub fn same(a: &Segment, b: &Segment) -> bool {
-    a.start_block == b.start_block && a.epoch == b.epoch
+    a.blocks() == b.blocks() && a.epoch == b.epoch
 }

@@ -31,6 +31,7 @@ const BUILDS: &[Stage] = &[Seal, Merge, Move];
 const CHANGES: &[Stage] = &[Seal, Merge, Move, Free, Leftover, Insert];
 const POINTS: &[Point] = &[
     Point("seal_after_close", &[Seal], Metapage::Free),
+    Point("seal_between_shards", &[Seal], Metapage::Free),
     Point("shard_created", BUILDS, Metapage::Free),
     Point("shard_half_written", BUILDS, Metapage::Free),
     Point("shard_before_rename", BUILDS, Metapage::Free),
@@ -360,4 +361,32 @@ fn sweep_before_a_change_is_durable() {
     victim.cluster.start_server();
     assert_sound(&mut victim.cluster.client(), "t_code");
     assert_no_orphans(&victim.cluster, &mut victim.cluster.client());
+}
+
+/// The tail is worth several shards. While the worker builds the first, it seals the tail beside that build, and with it
+/// what was to be the next ones: each segment is listed once all the same.
+#[test]
+fn the_tail_is_sealed_beside_a_seal_of_several_shards() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    each(&mut client, stage::TABLES);
+    for _ in 0..24 {
+        // A seal that fails at once leaves a small closed segment.
+        each(&mut client, &stage::insert("t", 150));
+        arm(&mut client, "seal_after_close:error");
+        expect_failure(&mut client, &POINTS[0], Seal);
+    }
+    arm(&mut client, "");
+    assert_eq!(cluster.psql("SELECT shards FROM usearch_index_stats('t_code')"), "0");
+    cluster.set_for_new_sessions(FAILPOINT, Some("build_meanwhile:on"));
+    each(&mut client, "SET iscc_usearch.background_worker = on");
+    each(&mut client, &stage::insert("t", stage::TRIGGER_ROWS));
+    wait_until("the worker is done", || {
+        cluster.psql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'iscc_usearch worker'") == "0"
+            && cluster.psql("SELECT shards > 3 FROM usearch_index_stats('t_code')") == "t"
+    });
+    cluster.set_for_new_sessions(FAILPOINT, None);
+    assert_sound(&mut cluster.client(), "t_code");
+    let mut truth = truth_client(&cluster);
+    assert_complete(&mut index_client(&cluster, "auto"), &mut truth, "t", &[7; 32]);
 }
