@@ -172,8 +172,10 @@ COMMENT ON OPERATOR ^@ (bitvec, bitvec) IS 'starts with';
 CREATE FUNCTION prefixes(code bitvec, bits integer[]) RETURNS bitvec[]
     LANGUAGE SQL IMMUTABLE STRICT PARALLEL SAFE
     -- DISTINCT of numbers, not of codes: pg_upgrade makes this function before the operator classes of bitvec.
-    RETURN ARRAY(SELECT prefix(code, b) FROM (SELECT DISTINCT b FROM unnest(bits) AS b WHERE b <= length(code)) AS s
-                 ORDER BY b);
+    RETURN ARRAY(SELECT prefix(code, b)
+                   FROM (SELECT DISTINCT b FROM pg_catalog.unnest(bits) AS b
+                          WHERE b OPERATOR(pg_catalog.<=) length(code)) AS s
+                  ORDER BY b);
 COMMENT ON FUNCTION prefixes(bitvec, integer[]) IS
     'the prefixes of a code that have one of these lengths in bits';
 

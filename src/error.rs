@@ -42,6 +42,22 @@ pub fn log(message: impl Into<String>) {
     without_interrupts(|| report.report(PgLogLevel::LOG));
 }
 
+/// Keeps stack traces out of error messages, whatever `RUST_BACKTRACE` says: they would tell clients paths of the server.
+/// Rust looks at the environment once, when the first trace could be taken: that is here.
+pub fn without_backtraces() {
+    const VARIABLE: &str = "RUST_LIB_BACKTRACE";
+    let before = std::env::var_os(VARIABLE);
+    // SAFETY: called when the library is loaded, in the process's only thread. Others find the variable as it was.
+    unsafe {
+        std::env::set_var(VARIABLE, "0");
+        drop(std::backtrace::Backtrace::capture());
+        match before {
+            Some(value) => std::env::set_var(VARIABLE, value),
+            None => std::env::remove_var(VARIABLE),
+        }
+    }
+}
+
 /// PostgreSQL ends a message below ERROR by looking for interrupts. A cancel found there would leave by `longjmp`, past
 /// our frames and what they hold: open files, say, and with them their locks.
 fn without_interrupts(report: impl FnOnce()) {

@@ -22,6 +22,7 @@ pgrx::pg_module_magic!();
 /// Called when the library is loaded into a backend.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    error::without_backtraces();
     guc::register();
     am::explain::register();
 }

@@ -159,6 +159,25 @@ unsafe fn new_stats() -> *mut pg_sys::IndexBulkDeleteResult {
     unsafe { pg_sys::palloc0(size_of::<pg_sys::IndexBulkDeleteResult>()).cast() }
 }
 
+/// The entries that VACUUM has not found dead, NULLs included.
+fn count_live(index: pg_sys::Relation) -> u64 {
+    let directory = directory::read(index);
+    let noted = |segment: &Segment| u64::from(segment.entries.get()).saturating_sub(segment.all_dead());
+    let complete: u64 = directory.complete().map(noted).sum();
+    // Nothing is noted of the open segment, which is small.
+    let mut open = 0;
+    if let Some(segment) = directory.header.open_segment() {
+        let counted = log::for_each_page(index, segment, |_, page| {
+            let tids = (0..page.len()).filter_map(|slot| page.tid(slot));
+            open += tids.filter(is_alive).count() as u64;
+        });
+        if let Err(mismatch) = counted {
+            mismatch.confirm(index);
+        }
+    }
+    complete + open
+}
+
 /// Ends a VACUUM of the index: sees to it that what is due gets done, and sweeps orphan files.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amvacuumcleanup(
@@ -174,9 +193,9 @@ pub unsafe extern "C-unwind" fn amvacuumcleanup(
         maintenance::after_vacuum(index);
         sweep::sweep();
         let stats = if stats.is_null() {
+            // Not the table's number of rows: a partial index has fewer.
             let stats = new_stats();
-            (*stats).num_index_tuples = (*info).num_heap_tuples;
-            (*stats).estimated_count = (*info).estimated_count;
+            (*stats).num_index_tuples = count_live(index) as f64;
             stats
         } else {
             stats

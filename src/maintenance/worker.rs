@@ -64,7 +64,8 @@ pub fn start() -> bool {
     };
     copy(&mut worker.bgw_name, NAME);
     copy(&mut worker.bgw_type, NAME);
-    copy(&mut worker.bgw_library_name, c"iscc_usearch");
+    // By its full name, as in the extension's functions: dynamic_library_path may not have its directory.
+    copy(&mut worker.bgw_library_name, c"$libdir/iscc_usearch");
     copy(&mut worker.bgw_function_name, c"usearch_worker_main");
     // SAFETY: a complete description; the handle is not wanted.
     unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, std::ptr::null_mut()) }

@@ -5,6 +5,7 @@ mod crash;
 mod explain;
 mod failpoints;
 mod filters;
+mod first_day;
 mod harness;
 mod lifecycle;
 mod maintenance;

@@ -1,0 +1,81 @@
+//! What people met on a first day: each with the right answer.
+
+use cluster_tests::search::{each, value};
+use cluster_tests::{Cluster, wait_until};
+use postgres::Client;
+
+/// VACUUM that deletes nothing tells PostgreSQL the index's own number of rows.
+#[test]
+fn vacuum_counts_the_entries_of_a_partial_index() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    each(
+        &mut client,
+        "CREATE TABLE t (id int, code bitvec(256)) WITH (autovacuum_enabled = off);
+         INSERT INTO t SELECT i, CASE WHEN i % 10 > 0 THEN sha256(i::text::bytea)::bitvec END
+           FROM generate_series(1, 20000) i;
+         CREATE INDEX t_part ON t USING usearch (code) WHERE id % 200 = 0;
+         CREATE INDEX t_all ON t USING usearch (code);
+         CREATE INDEX t_btree ON t (id) WHERE id % 200 = 0",
+    );
+    let count = |client: &mut Client, index: &str| -> i32 {
+        value(
+            client,
+            &format!("SELECT reltuples::int FROM pg_class WHERE relname = '{index}'"),
+        )
+    };
+    each(&mut client, "VACUUM t");
+    for (index, rows) in [("t_part", 100), ("t_btree", 100), ("t_all", 20_000)] {
+        assert_eq!(count(&mut client, index), rows, "{index}");
+    }
+    // Those of the open segment, too.
+    each(
+        &mut client,
+        "INSERT INTO t SELECT 200, NULL FROM generate_series(1, 50); VACUUM t",
+    );
+    for (index, rows) in [("t_part", 150), ("t_all", 20_050)] {
+        assert_eq!(count(&mut client, index), rows, "{index}");
+    }
+}
+
+/// The extension's schema belongs to somebody who has put functions of well-known names there.
+#[test]
+fn a_schema_full_of_traps() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let traps = "DROP EXTENSION iscc_usearch;
+         CREATE ROLE mallory; CREATE SCHEMA x AUTHORIZATION mallory; SET ROLE mallory;
+         CREATE FUNCTION x.trap(integer) RETURNS integer LANGUAGE plpgsql AS
+           $$BEGIN RAISE EXCEPTION 'a trap was called'; END$$;
+         CREATE FUNCTION x.unnest(integer[]) RETURNS SETOF integer LANGUAGE sql AS 'SELECT x.trap(1)';
+         CREATE FUNCTION x.int4_trap(integer, integer) RETURNS boolean LANGUAGE sql AS 'SELECT x.trap(1) > 0';
+         CREATE OPERATOR x.<= (LEFTARG = integer, RIGHTARG = integer, FUNCTION = x.int4_trap);
+         RESET ROLE";
+    client.batch_execute(traps).expect("traps");
+    let call = "SELECT array_length(x.prefixes('\\xff80ff80', ARRAY[8, 16, 64]), 1)";
+    for create in [
+        "CREATE EXTENSION iscc_usearch SCHEMA x",
+        "CREATE EXTENSION iscc_usearch SCHEMA x VERSION '0.1.0'; ALTER EXTENSION iscc_usearch UPDATE",
+    ] {
+        each(&mut client, create);
+        assert_eq!(value::<i32>(&mut client, call), 2, "{create}");
+        each(&mut client, "DROP EXTENSION iscc_usearch");
+    }
+}
+
+/// The worker is found where the functions are.
+#[test]
+fn the_worker_starts_whatever_the_library_path_is() {
+    let cluster = Cluster::with(&[("dynamic_library_path", "/nowhere")]);
+    let mut client = cluster.client();
+    each(
+        &mut client,
+        "CREATE TABLE t (code bitvec(256));
+         CREATE INDEX t_code ON t USING usearch (code) WITH (shard_size = '256kB');
+         SET iscc_usearch.background_worker = on;
+         INSERT INTO t SELECT sha256(i::text::bytea)::bitvec FROM generate_series(1, 5000) i",
+    );
+    wait_until("the worker has built shards", || {
+        cluster.psql("SELECT shards > 0 FROM usearch_index_stats('t_code')") == "t"
+    });
+}
