@@ -180,6 +180,16 @@ pub unsafe fn vacuum_delay_point() {
     }
 }
 
+/// Sets the search path under which maintenance calls functions of an index's definition, from PostgreSQL 17 on; before,
+/// they see the session's.
+pub fn restrict_search_path() {
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    // SAFETY: inside a transaction; whoever calls opened a nest level of settings.
+    unsafe {
+        pg_sys::RestrictSearchPath();
+    }
+}
+
 /// Installs a signal handler.
 pub fn handle_signal(signal: i32, handler: unsafe extern "C" fn(i32)) {
     // SAFETY: the handler is one of PostgreSQL's own; the two types differ only in how a panic would pass.

@@ -13,10 +13,12 @@ use pgrx::prelude::*;
 
 use super::{OpenIndex, require_owner};
 use crate::am::options::IndexOptions;
-use crate::compat::locator;
+use crate::compat::{self, locator};
+use crate::error::report;
 use crate::storage::buffer::{Lock, LockedBuffer, block_count};
 use crate::storage::directory::{self, Directory, META_BLOCK, NO_SHARD};
 use crate::storage::log::{self, Mismatch, tid_bytes};
+use crate::storage::relation::in_recovery;
 use crate::storage::shard_cache::{self, MappedShard, Unusable};
 use crate::storage::shard_file::{self, ShardId};
 use crate::types::bitvec::varlena_bytes;
@@ -40,6 +42,15 @@ fn usearch_check(
 ) -> TableIterator<'static, (name!(part, String), name!(problem, String))> {
     // Nobody may lock a table through an index that is not theirs.
     require_owner(OpenIndex::open(index, pg_sys::AccessShareLock).0);
+    if heap && in_recovery() {
+        report(
+            PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
+            "cannot check an index against its table during recovery",
+        )
+        .detail("That needs a lock on the table which a standby cannot give.")
+        .hint("Leave out the second argument, or check on the primary.")
+        .raise();
+    }
     let table = heap.then(|| lock_table(index));
     let index = OpenIndex::open(index, pg_sys::AccessShareLock);
     let _lock = index.lock_maintenance();
@@ -257,7 +268,7 @@ fn check_heap(
     };
     // SAFETY: both relations are open and the table is locked against writers; the callback gets
     // `check` back.
-    unsafe {
+    as_owner(table, || unsafe {
         let info = pg_sys::BuildIndexInfo(index);
         pg_sys::table_index_build_scan(
             table,
@@ -269,8 +280,25 @@ fn check_heap(
             std::ptr::from_mut(&mut check).cast(),
             std::ptr::null_mut(),
         );
-    }
+    });
     Ok(())
+}
+
+/// Runs `work`, which calls functions of an index's definition, as the table's owner: as REINDEX does, so that they cannot
+/// use the rights of whoever checks. An error sets user and settings back when it ends the transaction.
+fn as_owner(table: pg_sys::Relation, work: impl FnOnce()) {
+    let (mut user, mut context) = (pg_sys::InvalidOid, 0);
+    // SAFETY: this backend's own state, inside a transaction; the table is open.
+    unsafe {
+        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+        let restricted = context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32;
+        pg_sys::SetUserIdAndSecContext((*(*table).rd_rel).relowner, restricted);
+        let settings = pg_sys::NewGUCNestLevel();
+        compat::restrict_search_path();
+        work();
+        pg_sys::AtEOXact_GUC(false, settings);
+        pg_sys::SetUserIdAndSecContext(user, context);
+    }
 }
 
 #[pg_guard]

@@ -44,8 +44,19 @@ impl OpenIndex {
     /// Opens an index by OID that may have no pages; raises an error for any other kind of relation.
     fn open_definition(oid: pg_sys::Oid, lock: u32) -> Self {
         let lock = lock as pg_sys::LOCKMODE;
-        // SAFETY: opens inside a transaction; a bad OID raises an error.
-        let index = OpenIndex(unsafe { pg_sys::relation_open(oid, lock) }, lock);
+        // SAFETY: opens inside a transaction.
+        let relation = match oid {
+            pg_sys::InvalidOid => std::ptr::null_mut(),
+            oid => unsafe { pg_sys::try_relation_open(oid, lock) },
+        };
+        if relation.is_null() {
+            report(
+                PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+                format!("index with OID {} does not exist", oid.to_u32()),
+            )
+            .raise();
+        }
+        let index = OpenIndex(relation, lock);
         if !is_usearch_index(index.0) {
             report(
                 PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,

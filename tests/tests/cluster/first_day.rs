@@ -3,6 +3,7 @@
 use cluster_tests::search::{each, value};
 use cluster_tests::{Cluster, wait_until};
 use postgres::Client;
+use postgres::error::SqlState;
 
 /// VACUUM that deletes nothing tells PostgreSQL the index's own number of rows.
 #[test]
@@ -78,4 +79,54 @@ fn the_worker_starts_whatever_the_library_path_is() {
     wait_until("the worker has built shards", || {
         cluster.psql("SELECT shards > 0 FROM usearch_index_stats('t_code')") == "t"
     });
+}
+
+/// Who checks an index lends its owner no rights: its expressions run as the owner, as in REINDEX.
+#[test]
+fn a_check_calls_functions_as_the_owner() {
+    let cluster = Cluster::start();
+    let (mut client, notices) = cluster.connector().client_with_notices();
+    let function = |body: &str| {
+        format!(
+            "CREATE OR REPLACE FUNCTION f(c bitvec) RETURNS bitvec LANGUAGE plpgsql IMMUTABLE AS
+             $$BEGIN {body} RETURN c; END$$"
+        )
+    };
+    let prepare = format!(
+        "CREATE ROLE mallory; CREATE SCHEMA AUTHORIZATION mallory; SET ROLE mallory;
+         SET search_path = mallory, public; {};
+         CREATE TABLE t AS SELECT '\\xff'::bitvec AS code; CREATE INDEX t_code ON t USING usearch (f(code));
+         {}; RESET ROLE",
+        function(""),
+        function("RAISE NOTICE 'run by %', current_user;")
+    );
+    client.batch_execute(&prepare).expect("prepare");
+    client
+        .batch_execute("SELECT * FROM usearch_check('t_code', true)")
+        .expect("check");
+    let seen = notices.lock().unwrap().clone();
+    assert!(seen.contains(&"NOTICE: run by mallory".to_string()), "{seen:?}");
+    assert!(!seen.iter().any(|notice| notice.contains("postgres")), "{seen:?}");
+    assert_eq!(value::<String>(&mut client, "SELECT current_user::text"), "postgres");
+}
+
+/// A number that is no relation's is an error of its own.
+#[test]
+fn no_such_index() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    for call in [
+        "usearch_check(0)",
+        "usearch_check(4000000000)",
+        "usearch_seal(0)",
+        "usearch_compact(0)",
+        "usearch_index_stats(0)",
+        "usearch_shards(0)",
+        "usearch_total_size(0)",
+        "usearch_prewarm(0)",
+        "usearch_recall(0)",
+    ] {
+        let error = client.batch_execute(&format!("SELECT * FROM {call}")).expect_err(call);
+        assert_eq!(error.code(), Some(&SqlState::UNDEFINED_OBJECT), "{call}: {error:?}");
+    }
 }
