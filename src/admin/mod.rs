@@ -44,9 +44,9 @@ impl OpenIndex {
     /// Opens an index by OID that may have no pages; raises an error for any other kind of relation.
     fn open_definition(oid: pg_sys::Oid, lock: u32) -> Self {
         let lock = lock as pg_sys::LOCKMODE;
-        // SAFETY: opens inside a transaction.
         let relation = match oid {
             pg_sys::InvalidOid => std::ptr::null_mut(),
+            // SAFETY: opens inside a transaction.
             oid => unsafe { pg_sys::try_relation_open(oid, lock) },
         };
         if relation.is_null() {
