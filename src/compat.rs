@@ -160,6 +160,89 @@ mod explain_hook {
     }
 }
 
+/// A function for the nodes of a plan.
+pub type VisitNode = unsafe fn(*mut pg_sys::PlanState);
+
+/// Has each plan's top node visited when the plan has been started. Called once, when the library is loaded.
+pub fn on_executor_start(visit: VisitNode) {
+    executor_hook::install(visit);
+}
+
+/// Has `visit` called whenever a row leaves this node, which has been started and has not run yet. Only for index scans.
+///
+/// # Safety
+/// `node` is such a node.
+pub unsafe fn after_each_row(node: &mut pg_sys::PlanState, visit: VisitNode) {
+    // SAFETY: as the caller says.
+    unsafe { executor_hook::after_each_row(node, visit) };
+}
+
+mod executor_hook {
+    use std::cell::Cell;
+    use std::sync::OnceLock;
+
+    use pgrx::pg_sys;
+    use pgrx::prelude::*;
+
+    use super::VisitNode;
+
+    /// Our function, and the hook that another library has installed before us.
+    static CHAIN: OnceLock<(VisitNode, pg_sys::ExecutorStart_hook_type)> = OnceLock::new();
+
+    thread_local! {
+        /// What runs an index scan, and what to call after each of its rows.
+        static SCAN: Cell<Option<(pg_sys::ExecProcNodeMtd, VisitNode)>> = const { Cell::new(None) };
+    }
+
+    pub fn install(visit: VisitNode) {
+        // SAFETY: called from _PG_init, in the backend's only thread.
+        unsafe {
+            if CHAIN.set((visit, pg_sys::ExecutorStart_hook)).is_ok() {
+                pg_sys::ExecutorStart_hook = Some(start);
+            }
+        }
+    }
+
+    #[pg_guard]
+    unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: i32) {
+        let Some((visit, previous)) = CHAIN.get() else { return };
+        // SAFETY: the executor's arguments, passed on as they are.
+        unsafe {
+            match previous {
+                Some(previous) => previous(query, flags),
+                None => pg_sys::standard_ExecutorStart(query, flags),
+            }
+            visit((*query).planstate);
+        }
+    }
+
+    pub unsafe fn after_each_row(node: &mut pg_sys::PlanState, visit: VisitNode) {
+        let run = node.ExecProcNodeReal;
+        // One function runs all index scans; another library may have put its own around some of them.
+        let known = SCAN.get().map(|(known, _)| known);
+        let address = |run: pg_sys::ExecProcNodeMtd| run.map(|run| run as usize);
+        if known.is_none_or(|known| address(known) == address(run)) {
+            SCAN.set(Some((run, visit)));
+            node.ExecProcNodeReal = Some(run_and_visit);
+        }
+    }
+
+    #[pg_guard]
+    unsafe extern "C-unwind" fn run_and_visit(node: *mut pg_sys::PlanState) -> *mut pg_sys::TupleTableSlot {
+        let Some((Some(run), visit)) = SCAN.get() else {
+            return std::ptr::null_mut();
+        };
+        // SAFETY: the executor's argument; a slot's flags tell whether it is empty.
+        unsafe {
+            let slot = pg_sys::ffi::pg_guard_ffi_boundary(|| run(node));
+            if !slot.is_null() && u32::from((*slot).tts_flags) & pg_sys::TTS_FLAG_EMPTY == 0 {
+                visit(node);
+            }
+            slot
+        }
+    }
+}
+
 /// Reserves the prefix of our settings, so that a misspelt one is an error.
 pub fn reserve_guc_prefix() {
     // SAFETY: called from _PG_init.

@@ -26,9 +26,30 @@ static TARGET_RECALL: GucSetting<f64> = GucSetting::<f64>::new(0.99);
 
 const MAX_EF_SEARCH: i32 = 10_000;
 
-/// `iscc_usearch.search_mode`.
-pub fn search_mode() -> SearchMode {
+fn search_mode() -> SearchMode {
     SEARCH_MODE.get()
+}
+
+/// What a search goes by, as it was when the search began: SET changes nothing for an open cursor.
+#[derive(Clone, Copy, Default)]
+pub struct SearchSettings {
+    /// `iscc_usearch.search_mode`.
+    pub mode: SearchMode,
+    /// The effort that `iscc_usearch.ef_search` asks for; None when it leaves that to the calibration.
+    pub ef: Option<usize>,
+    /// `iscc_usearch.target_recall`.
+    pub recall: f64,
+}
+
+impl SearchSettings {
+    /// The session's settings now.
+    pub fn of_session() -> Self {
+        SearchSettings {
+            mode: search_mode(),
+            ef: ef_search(),
+            recall: target_recall(),
+        }
+    }
 }
 
 /// The effort that `iscc_usearch.ef_search` asks for; None when it leaves that to the calibration.
@@ -39,8 +60,7 @@ pub fn ef_search() -> Option<usize> {
     }
 }
 
-/// `iscc_usearch.target_recall`.
-pub fn target_recall() -> f64 {
+fn target_recall() -> f64 {
     TARGET_RECALL.get()
 }
 

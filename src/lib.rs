@@ -24,5 +24,6 @@ pgrx::pg_module_magic!();
 pub extern "C-unwind" fn _PG_init() {
     error::without_backtraces();
     guc::register();
+    am::demand::register();
     am::explain::register();
 }

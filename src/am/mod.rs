@@ -8,6 +8,7 @@ mod build;
 mod conditions;
 mod cost;
 mod counters;
+pub mod demand;
 mod exact;
 pub mod explain;
 mod insert;

@@ -7,6 +7,7 @@ use pgrx::prelude::*;
 
 use super::conditions::Conditions;
 use super::counters::Counters;
+use super::demand::Demand;
 use super::streams::Scan;
 use crate::compat;
 use crate::error::report;
@@ -43,16 +44,18 @@ pub unsafe extern "C-unwind" fn amrescan(
     // class says.
     unsafe {
         let state = &mut *(*scan).opaque.cast::<Scan>();
+        let mut demand = Demand::Exact;
         let query = if norderbys > 0 && !orderbys.is_null() {
             let order = &*orderbys;
             (*(*scan).orderByData) = *order;
             let is_null = order.sk_flags & pg_sys::SK_ISNULL as i32 != 0;
             let metric = state.metric((*scan).indexRelation);
+            demand = Demand::of_flags(order.sk_flags);
             (!is_null).then(|| Query::new(metric, varlena_bytes(order.sk_argument)))
         } else {
             None
         };
-        state.reset(query);
+        state.reset(query, demand);
         if nkeys > 0 && !keys.is_null() {
             (*scan).keyData.copy_from(keys, nkeys as usize);
             state.restrict(Conditions::of(std::slice::from_raw_parts(keys, nkeys as usize)));
@@ -122,6 +125,15 @@ pub unsafe extern "C-unwind" fn amgetbitmap(scan: pg_sys::IndexScanDesc, bitmap:
             }
         }
     }
+}
+
+/// Notes that a row has passed the conditions above a scan.
+///
+/// # Safety
+/// `scan` is a scan of one of our indexes that has not ended.
+pub unsafe fn row_has_left(scan: pg_sys::IndexScanDesc) {
+    // SAFETY: as the caller says.
+    unsafe { (*(*scan).opaque.cast::<Scan>()).row_has_left() }
 }
 
 /// What a scan has counted since it began.

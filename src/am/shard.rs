@@ -15,7 +15,7 @@ use pgrx::pg_sys;
 use super::conditions::Restriction;
 use super::counters::Counters;
 use super::exact::{Found, position};
-use crate::guc::{self, SearchMode};
+use crate::guc::{SearchMode, SearchSettings};
 use crate::storage::log::{self, Mismatch};
 use crate::storage::shard_cache::MappedShard;
 use crate::storage::shard_file::ShardId;
@@ -78,6 +78,9 @@ pub struct ShardStream {
     has_used_graph: bool,
     /// With conditions all codes are compared: none that meets them is to be missed.
     restriction: Option<Restriction>,
+    /// Rows that are probably wanted; None where none may be missed.
+    wanted: Option<usize>,
+    settings: SearchSettings,
 }
 
 impl ShardStream {
@@ -87,6 +90,8 @@ impl ShardStream {
         segments: Vec<Segment>,
         mut buffers: Buffers,
         restriction: Option<Restriction>,
+        wanted: Option<usize>,
+        settings: SearchSettings,
     ) -> Self {
         buffers.batch.clear();
         let ranges = shard.ranges();
@@ -102,13 +107,15 @@ impl ShardStream {
             done: 0,
             has_used_graph: false,
             restriction,
+            wanted,
+            settings,
         }
     }
 
     /// Key of the next entry as the shard has it. None when the shard gives no more.
-    pub fn head(&mut self, query: &Query, mode: SearchMode) -> Option<u32> {
+    pub fn head(&mut self, query: &Query) -> Option<u32> {
         while self.ordinals.is_empty() {
-            if self.settled == 0 && !self.search_on(query, mode) {
+            if self.settled == 0 && !self.search_on(query) {
                 return None;
             }
             let candidate = self.buffers.batch.pop()?;
@@ -121,11 +128,16 @@ impl ShardStream {
     }
 
     /// Fetches candidates; false when there are none.
-    fn search_on(&mut self, query: &Query, mode: SearchMode) -> bool {
+    fn search_on(&mut self, query: &Query) -> bool {
         pgrx::check_for_interrupts!();
         match self.way {
-            Way::Undecided => self.begin(query, mode),
-            Way::Graph(effort) => self.search_farther(query, mode, 2 * effort),
+            Way::Undecided => self.begin(query),
+            // More rows are wanted than one search is good for: from here on none is missed. Nodes returned before come
+            // again, and are left out one by one.
+            Way::Graph(effort) => {
+                self.buffers.batch.clear();
+                self.scan_all(query, effort, u32::MAX);
+            }
             Way::Flat(limit) if self.prefers_log(limit) => {}
             Way::Flat(limit) => self.scan_all(query, limit, u32::MAX),
         }
@@ -140,32 +152,36 @@ impl ShardStream {
     }
 
     /// The first search, as the shard's calibration or the session wants it.
-    fn begin(&mut self, query: &Query, mode: SearchMode) {
-        let bytes = query.code().len();
+    fn begin(&mut self, query: &Query) {
+        let SearchSettings { mode, ef, recall } = self.settings;
         if self.restriction.is_some() {
             return self.scan_all(query, RESTRICTED_BATCH, u32::MAX);
         }
-        if let Some(effort) = guc::ef_search() {
-            if mode == SearchMode::Auto && self.prefers_flat(query, effort) {
-                return self.scan_all(query, FIRST_BATCH, u32::MAX);
-            }
-            return self.search_graph(query, effort);
-        }
-        let (calibration, recall) = (self.shard.calibration(), guc::target_recall());
-        let is_easy = || !self.prefers_flat(query, EFFORTS[0]) && calibration.favours_graph(bytes, recall);
-        if mode == SearchMode::Auto && !is_easy() {
+        let Some(wanted) = self.wanted else {
+            return self.scan_all(query, FIRST_BATCH, u32::MAX);
+        };
+        // Only the nearer half of what a search finds counts.
+        let least = ef.unwrap_or(EFFORTS[0]).max(2 * wanted);
+        let bytes = query.code().len();
+        let calibration = self.shard.calibration();
+        let is_easy = || ef.is_some() || calibration.favours_graph(bytes, recall);
+        if mode == SearchMode::Auto && (self.prefers_flat(query, least) || !is_easy()) {
             return self.scan_all(query, FIRST_BATCH, u32::MAX);
         }
-        self.search_graph(query, EFFORTS[0]);
-        // The farthest comes first.
+        self.search_graph(query, least);
+        if ef.is_some() {
+            return;
+        }
+        // The farthest comes first. The calibration knows searches by their tenth code; of more that are wanted, the
+        // last one is about as far as the tenth code of a harder query.
         let batch = &self.buffers.batch;
-        let tenth = batch
-            .get(batch.len().saturating_sub(NEIGHBOURS))
-            .map_or(0, |tenth| tenth.key);
-        match calibration.effort(bytes, tenth, recall) {
-            Some(effort) if effort > EFFORTS[0] => self.widen_graph(query, effort),
+        let last = batch
+            .get(batch.len().saturating_sub(wanted.max(NEIGHBOURS)))
+            .map_or(0, |last| last.key);
+        match self.shard.calibration().effort(bytes, last, recall) {
+            Some(effort) if effort > least => self.widen_graph(query, effort),
             Some(_) => {}
-            None if mode == SearchMode::Graph => self.widen_graph(query, UNCALIBRATED_EFFORT),
+            None if mode == SearchMode::Graph => self.widen_graph(query, UNCALIBRATED_EFFORT.max(least)),
             None => {
                 // That many nodes are as near as the farthest of these.
                 let hint = self.buffers.batch.first().map_or(u32::MAX, |farthest| farthest.key + 1);
@@ -189,35 +205,8 @@ impl ShardStream {
         self.settle_graph(effort);
     }
 
-    /// More rows are wanted than the search so far is good for. By now they are about as far as those that the calibration
-    /// knows as neighbours of harder queries.
-    fn search_farther(&mut self, query: &Query, mode: SearchMode, effort: usize) {
-        let needed = match guc::ef_search() {
-            Some(_) => Some(effort),
-            None => self
-                .shard
-                .calibration()
-                .effort(query.code().len(), self.key, guc::target_recall()),
-        };
-        let effort = needed.map_or(effort, |needed| needed.max(effort));
-        if mode == SearchMode::Auto && (needed.is_none() || self.prefers_flat(query, effort)) {
-            // Nodes returned before come again, and are left out one by one.
-            self.buffers.batch.clear();
-            return self.scan_all(query, effort, u32::MAX);
-        }
-        let mut found = Vec::new();
-        let Buffers { graph, batch, .. } = &mut self.buffers;
-        graph.resume(&*self.shard, query, effort, &mut found);
-        let is_exhausted = found.is_empty();
-        batch.append(&mut found);
-        self.settle_graph(effort);
-        if is_exhausted {
-            self.settled = self.buffers.batch.len();
-        }
-    }
-
     /// A search of some effort finds nearly all of the nearest, but misses more and more towards its rim. So only the
-    /// nearer half of what is known is returned before searching on, twice as far.
+    /// nearer half of what is known is returned.
     fn settle_graph(&mut self, effort: usize) {
         self.way = Way::Graph(effort);
         self.buffers.batch.sort_unstable_by(|a, b| b.cmp(a));

@@ -2,6 +2,10 @@
 //!
 //! Every row comes once, the nearest first and NULL codes last. It resumes for as long as the executor asks: first what
 //! the searches of shards find, then the rest of each shard by exact scan of the log.
+//!
+//! Graphs are asked only where the plan's [`Demand`] allows to miss a neighbour. What they have missed is found when the
+//! scan goes on beyond their answer; it still comes in its place as long as no farther row has left the scan's node, and
+//! otherwise after all others, when the statement has found too few.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,12 +17,13 @@ use pgrx::pg_sys;
 
 use super::conditions::{Conditions, Restriction};
 use super::counters::Counters;
+use super::demand::Demand;
 use super::exact::{ExactStream, Found, LogWalk, Want};
 use super::options::IndexOptions;
 use super::returned::Returned;
 use super::shard::{Buffers, ShardStream, Taken};
 use crate::compat::locator;
-use crate::guc::{self, SearchMode};
+use crate::guc::{SearchMode, SearchSettings};
 use crate::maintenance::worker;
 use crate::storage::directory::{self, Directory, NO_SHARD};
 use crate::storage::log::Mismatch;
@@ -46,7 +51,8 @@ pub struct Scan {
     metric: Option<Metric>,
     has_begun: bool,
     query: Option<Query>,
-    mode: SearchMode,
+    demand: Demand,
+    settings: SearchSettings,
     /// The mode whatever the setting says.
     fixed_mode: Option<SearchMode>,
     /// What rows have to meet besides.
@@ -56,7 +62,12 @@ pub struct Scan {
     streams: Vec<Stream>,
     /// Entries that a damaged shard gave too early, waiting for their distance's turn.
     early: BinaryHeap<Reverse<Found>>,
-    /// All rows returned or waiting in `early`: they are not to come again from another stream.
+    /// Key of the last row returned, and of the last one that has left the scan's node.
+    last_key: u32,
+    left_key: u32,
+    /// Entries found too late, when a farther row had left.
+    late: Vec<Found>,
+    /// All rows returned or waiting in `early` or `late`: they are not to come again from another stream.
     returned: Returned,
     /// Entries in no order: NULLs at the end, or all when there is nothing to order by.
     unordered: Option<LogWalk>,
@@ -87,13 +98,14 @@ impl Scan {
     }
 
     /// Prepares for a new query, keeping the buffers.
-    pub fn reset(&mut self, query: Option<Query>) {
+    pub fn reset(&mut self, query: Option<Query>, demand: Demand) {
         self.close_streams();
         self.returned.clear();
         *self = Scan {
             metric: self.metric,
             fixed_mode: self.fixed_mode,
             query,
+            demand,
             spare: std::mem::take(&mut self.spare),
             counters: self.counters,
             returned: std::mem::take(&mut self.returned),
@@ -124,6 +136,11 @@ impl Scan {
         }
     }
 
+    /// Notes that the row returned last has passed the conditions above the scan.
+    pub fn row_has_left(&mut self) {
+        self.left_key = self.last_key;
+    }
+
     /// Whether [`Scan::begin`] was called for this query.
     pub fn has_begun(&self) -> bool {
         self.has_begun
@@ -131,6 +148,10 @@ impl Scan {
 
     /// Does what comes before the first row of a query.
     pub fn begin(&mut self, index: pg_sys::Relation) {
+        self.settings = SearchSettings::of_session();
+        if let Some(mode) = self.fixed_mode {
+            self.settings.mode = mode;
+        }
         if !self.is_empty {
             self.open(index);
         }
@@ -143,7 +164,6 @@ impl Scan {
         self.close_streams();
         let mut directory = directory::read(index);
         if self.query.is_some() {
-            self.mode = self.fixed_mode.unwrap_or_else(guc::search_mode);
             while !self.open_streams(index, &directory) {
                 self.close_streams();
                 directory = directory::read(index);
@@ -160,21 +180,27 @@ impl Scan {
     /// False when the directory has changed meanwhile.
     fn open_streams(&mut self, index: pg_sys::Relation, directory: &Directory) -> bool {
         shard_cache::retain(locator(index), |id| directory.complete().any(|s| s.shard_id == *id));
+        let wanted = match self.demand {
+            _ if self.restriction.is_some() => None,
+            Demand::Exact => None,
+            Demand::Nearest(rows) | Demand::Filtered(rows) => Some(usize::from(rows)),
+        };
         let mut exact: Vec<Segment> = directory.header.open_segment().copied().into_iter().collect();
         for (id, segments) in directory.shards() {
             let sealed = segments.iter().all(Segment::is_sealed);
             if sealed && id == NO_SHARD {
                 continue;
             }
-            if !sealed || self.mode == SearchMode::Exact {
+            if !sealed || self.settings.mode == SearchMode::Exact {
                 exact.extend(segments);
                 continue;
             }
             match shard_cache::get(index, &id, &segments) {
-                // With conditions none that meets them is to be missed: the codes of the file must be right.
-                Lookup::Found(shard) if self.restriction.is_none() || shard_cache::has_sound_codes(index, &shard) => {
-                    let buffers = self.spare.pop().unwrap_or_default();
-                    let stream = ShardStream::new(shard, segments, buffers, self.restriction.clone());
+                // Where none is to be missed, the codes of the file must be right.
+                Lookup::Found(shard) if wanted.is_some() || shard_cache::has_sound_codes(index, &shard) => {
+                    let (buffers, settings) = (self.spare.pop().unwrap_or_default(), self.settings);
+                    let restriction = self.restriction.clone();
+                    let stream = ShardStream::new(shard, segments, buffers, restriction, wanted, settings);
                     self.streams.push(Stream::Shard(Box::new(stream)));
                 }
                 Lookup::Found(_) | Lookup::Unusable => {
@@ -220,6 +246,10 @@ impl Scan {
 
     fn advance(&mut self, index: pg_sys::Relation) -> Result<Option<Tid>, Mismatch> {
         if let Some(found) = self.advance_nearest(index)? {
+            self.last_key = found.key;
+            if !matches!(self.demand, Demand::Filtered(_)) {
+                self.row_has_left();
+            }
             return Ok(Some(found.tid));
         }
         let Some(walk) = &mut self.unordered else {
@@ -238,9 +268,21 @@ impl Scan {
         let Some(query) = self.query.take() else {
             return Ok(None);
         };
-        let found = self.next_nearest(index, &query);
+        let found = self.next_in_order(index, &query);
         self.query = Some(query);
         found
+    }
+
+    /// The next entry that is not nearer than a row that has left; those last.
+    fn next_in_order(&mut self, index: pg_sys::Relation, query: &Query) -> Result<Option<Found>, Mismatch> {
+        while let Some(found) = self.next_nearest(index, query)? {
+            if found.key >= self.left_key {
+                return Ok(Some(found));
+            }
+            self.late.push(found);
+        }
+        let nearest = (0..self.late.len()).min_by_key(|&at| (self.late[at].key, self.late[at].position));
+        Ok(nearest.map(|at| self.late.swap_remove(at)))
     }
 
     fn next_nearest(&mut self, index: pg_sys::Relation, query: &Query) -> Result<Option<Found>, Mismatch> {
@@ -283,7 +325,7 @@ impl Scan {
         let mut best = early;
         for at in 0..self.streams.len() {
             let head = match &mut self.streams[at] {
-                Stream::Shard(shard) => shard.head(query, self.mode),
+                Stream::Shard(shard) => shard.head(query),
                 Stream::Exact(_) => None,
             };
             let head = match head {
@@ -332,6 +374,9 @@ impl Scan {
     }
 }
 
+/// More rows than this are compared one by one in any case.
+const MOST_WANTED: usize = 4_000;
+
 /// A search without executor and table, to measure the index: it gives entries of the index, so it needs no snapshot and
 /// counts as no scan.
 #[derive(Default)]
@@ -350,11 +395,14 @@ impl Search {
     /// index has not so many codes.
     pub fn nearest(&mut self, index: pg_sys::Relation, query: &Query, count: usize, keys: &mut Vec<u32>) {
         keys.clear();
-        self.0.reset(Some(query.clone()));
-        self.0.open(index);
+        self.0
+            .reset(Some(query.clone()), Demand::Nearest(count.min(MOST_WANTED) as u16));
+        self.0.begin(index);
         while keys.len() < count
             && let Some(found) = self.0.with_fresh_directory(index, |scan| scan.advance_nearest(index))
         {
+            self.0.last_key = found.key;
+            self.0.row_has_left();
             keys.push(found.key);
         }
     }

@@ -10,6 +10,7 @@ mod harness;
 mod lifecycle;
 mod maintenance;
 mod operations;
+mod order;
 mod pages;
 mod plan_matrix;
 mod planner;
