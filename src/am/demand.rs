@@ -246,10 +246,12 @@ impl Bounded {
             }
             let tuples = f64::from((*(*index).rd_rel).reltuples);
             let passing = (*state.ss.ps.plan).plan_rows.max(1.0);
-            let rows = match self.filtered && tuples > passing {
-                true => self.rows * tuples / passing,
-                false => self.rows,
+            let share = match self.filtered && tuples > passing {
+                true => passing / tuples,
+                false => 1.0,
             };
+            // So many that in all but a few of a hundred cases enough of them pass.
+            let rows = (self.rows + 2.0 * (self.rows * (1.0 - share)).sqrt()) / share;
             if rows > MOST_ROWS {
                 return;
             }

@@ -162,10 +162,12 @@ impl ShardStream {
         };
         // Only the nearer half of what a search finds counts.
         let least = ef.unwrap_or(EFFORTS[0]).max(2 * wanted);
+        // A search for many rows comes to far ones, and often has to compare all codes after all.
+        let price = if least > EFFORTS[0] { 2 * least } else { least };
         let bytes = query.code().len();
         let calibration = self.shard.calibration();
         let is_easy = || ef.is_some() || calibration.favours_graph(bytes, recall);
-        if mode == SearchMode::Auto && (self.prefers_flat(query, least) || !is_easy()) {
+        if mode == SearchMode::Auto && (self.prefers_flat(query, price) || !is_easy()) {
             return self.scan_all(query, FIRST_BATCH, u32::MAX);
         }
         self.search_graph(query, least);
