@@ -250,8 +250,8 @@ impl Bounded {
                 true => passing / tuples,
                 false => 1.0,
             };
-            // So many that in all but a few of a hundred cases enough of them pass.
-            let rows = (self.rows + 2.0 * (self.rows * (1.0 - share)).sqrt()) / share;
+            // So many that five times in six enough of them pass.
+            let rows = (self.rows + 1.0 * (self.rows * (1.0 - share)).sqrt()) / share;
             if rows > MOST_ROWS {
                 return;
             }

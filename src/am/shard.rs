@@ -162,25 +162,23 @@ impl ShardStream {
         };
         // Only the nearer half of what a search finds counts.
         let least = ef.unwrap_or(EFFORTS[0]).max(2 * wanted);
-        // A search for many rows comes to far ones, and often has to compare all codes after all.
-        let price = if least > EFFORTS[0] { 2 * least } else { least };
         let bytes = query.code().len();
         let calibration = self.shard.calibration();
         let is_easy = || ef.is_some() || calibration.favours_graph(bytes, recall);
-        if mode == SearchMode::Auto && (self.prefers_flat(query, price) || !is_easy()) {
-            return self.scan_all(query, FIRST_BATCH, u32::MAX);
+        if mode == SearchMode::Auto && (self.prefers_flat(query, least) || !is_easy()) {
+            return self.scan_all(query, FIRST_BATCH.max(wanted), u32::MAX);
         }
         self.search_graph(query, least);
         if ef.is_some() {
             return;
         }
-        // The farthest comes first. The calibration knows searches by their tenth code; of more that are wanted, the
-        // last one is about as far as the tenth code of a harder query.
+        // The farthest comes first. The calibration knows searches by their tenth code; of more that are wanted, the one in
+        // the middle is about as far as the tenth code of a harder query.
         let batch = &self.buffers.batch;
-        let last = batch
-            .get(batch.len().saturating_sub(wanted.max(NEIGHBOURS)))
-            .map_or(0, |last| last.key);
-        match self.shard.calibration().effort(bytes, last, recall) {
+        let middle = batch
+            .get(batch.len().saturating_sub(NEIGHBOURS.max(wanted / 2)))
+            .map_or(0, |middle| middle.key);
+        match self.shard.calibration().effort(bytes, middle, recall) {
             Some(effort) if effort > least => self.widen_graph(query, effort),
             Some(_) => {}
             None if mode == SearchMode::Graph => self.widen_graph(query, UNCALIBRATED_EFFORT.max(least)),
