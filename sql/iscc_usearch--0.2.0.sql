@@ -29,7 +29,9 @@ CREATE TYPE bitvec (
     SEND = bitvec_send,
     TYPMOD_IN = bitvec_typmod_in,
     INTERNALLENGTH = VARIABLE,
-    STORAGE = external
+    STORAGE = external,
+    -- Beside bytea, whose values become codes and the other way round, operators are those of codes.
+    PREFERRED = true
 );
 COMMENT ON TYPE bitvec IS
     'binary code of 8 to 32768 bits in whole bytes; bitvec(n) allows n bits at most';
@@ -81,15 +83,35 @@ CREATE FUNCTION uuid(bitvec) RETURNS uuid
     AS 'MODULE_PATHNAME', 'bitvec_to_uuid' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION uuid(bitvec) IS 'a code of 128 bits as a uuid';
 
+CREATE FUNCTION bitvec(bigint) RETURNS bitvec
+    AS 'MODULE_PATHNAME', 'bitvec_from_int8' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec(bigint) IS 'the 64 bits of a number as a code, most significant first';
+CREATE FUNCTION int8(bitvec) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'bitvec_to_int8' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION int8(bitvec) IS 'a code of 64 bits as a number';
+
 CREATE CAST (bitvec AS bitvec) WITH FUNCTION bitvec(bitvec, integer, boolean) AS IMPLICIT;
-CREATE CAST (bytea AS bitvec) WITH FUNCTION bitvec(bytea) AS ASSIGNMENT;
-CREATE CAST (bitvec AS bytea) WITHOUT FUNCTION AS ASSIGNMENT;
+CREATE CAST (bytea AS bitvec) WITH FUNCTION bitvec(bytea) AS IMPLICIT;
+CREATE CAST (bitvec AS bytea) WITHOUT FUNCTION AS IMPLICIT;
 CREATE CAST (bit varying AS bitvec) WITH FUNCTION bitvec(bit varying) AS ASSIGNMENT;
 CREATE CAST (bitvec AS bit varying) WITH FUNCTION varbit(bitvec) AS ASSIGNMENT;
 CREATE CAST (bit AS bitvec) WITH FUNCTION bitvec(bit varying) AS ASSIGNMENT;
 CREATE CAST (bitvec AS bit) WITH FUNCTION varbit(bitvec) AS ASSIGNMENT;
 CREATE CAST (uuid AS bitvec) WITH FUNCTION bitvec(uuid) AS ASSIGNMENT;
 CREATE CAST (bitvec AS uuid) WITH FUNCTION uuid(bitvec) AS ASSIGNMENT;
+CREATE CAST (bigint AS bitvec) WITH FUNCTION bitvec(bigint) AS ASSIGNMENT;
+CREATE CAST (bitvec AS bigint) WITH FUNCTION int8(bitvec) AS ASSIGNMENT;
+COMMENT ON CAST (bitvec AS bitvec) IS 'checks the length against a type modifier';
+COMMENT ON CAST (bytea AS bitvec) IS 'the bytes as a code: parameters of type bytea are codes';
+COMMENT ON CAST (bitvec AS bytea) IS 'the same bytes, so that functions on bytea take codes';
+COMMENT ON CAST (bit varying AS bitvec) IS 'the bits as a code; whole bytes';
+COMMENT ON CAST (bitvec AS bit varying) IS 'the bits of a code';
+COMMENT ON CAST (bit AS bitvec) IS 'the bits as a code; whole bytes';
+COMMENT ON CAST (bitvec AS bit) IS 'the bits of a code';
+COMMENT ON CAST (uuid AS bitvec) IS 'the 128 bits of a uuid as a code';
+COMMENT ON CAST (bitvec AS uuid) IS 'a code of 128 bits as a uuid';
+COMMENT ON CAST (bigint AS bitvec) IS 'the 64 bits of a number as a code';
+COMMENT ON CAST (bitvec AS bigint) IS 'a code of 64 bits as a number';
 
 -- Order, equality, hashing
 
@@ -159,6 +181,8 @@ CREATE OPERATOR CLASS bitvec_ops DEFAULT FOR TYPE bitvec USING hash AS
     OPERATOR 1 =,
     FUNCTION 1 bitvec_hash(bitvec),
     FUNCTION 2 bitvec_hash_extended(bitvec, bigint);
+COMMENT ON OPERATOR CLASS bitvec_ops USING btree IS 'bytewise order of codes, a prefix first';
+COMMENT ON OPERATOR CLASS bitvec_ops USING hash IS 'equality of codes';
 
 CREATE FUNCTION starts_with(code bitvec, start bitvec) RETURNS boolean
     AS 'MODULE_PATHNAME', 'bitvec_starts_with' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -178,6 +202,61 @@ CREATE FUNCTION prefixes(code bitvec, bits integer[]) RETURNS bitvec[]
                   ORDER BY b);
 COMMENT ON FUNCTION prefixes(bitvec, integer[]) IS
     'the prefixes of a code that have one of these lengths in bits';
+
+-- Bits
+
+CREATE FUNCTION get_bit(code bitvec, n integer) RETURNS integer
+    AS 'MODULE_PATHNAME', 'bitvec_get_bit' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION get_bit(bitvec, integer) IS 'a bit of a code, 0 or 1; the first, number 0, is the most significant';
+CREATE FUNCTION bitvec_and(bitvec, bitvec) RETURNS bitvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_or(bitvec, bitvec) RETURNS bitvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_xor(bitvec, bitvec) RETURNS bitvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_not(bitvec) RETURNS bitvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec_and(bitvec, bitvec) IS 'implementation of & operator';
+COMMENT ON FUNCTION bitvec_or(bitvec, bitvec) IS 'implementation of | operator';
+COMMENT ON FUNCTION bitvec_xor(bitvec, bitvec) IS 'implementation of # operator';
+COMMENT ON FUNCTION bitvec_not(bitvec) IS 'implementation of ~ operator';
+CREATE OPERATOR & (LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = bitvec_and, COMMUTATOR = &);
+CREATE OPERATOR | (LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = bitvec_or, COMMUTATOR = |);
+CREATE OPERATOR # (LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = bitvec_xor, COMMUTATOR = #);
+CREATE OPERATOR ~ (RIGHTARG = bitvec, FUNCTION = bitvec_not);
+COMMENT ON OPERATOR & (bitvec, bitvec) IS 'bitwise and, of codes of equal length';
+COMMENT ON OPERATOR | (bitvec, bitvec) IS 'bitwise or, of codes of equal length';
+COMMENT ON OPERATOR # (bitvec, bitvec) IS 'bitwise exclusive or, of codes of equal length';
+COMMENT ON OPERATOR ~ (NONE, bitvec) IS 'bitwise not';
+
+-- Aggregates
+
+CREATE FUNCTION bitvec_smaller(bitvec, bitvec) RETURNS bitvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION bitvec_larger(bitvec, bitvec) RETURNS bitvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec_smaller(bitvec, bitvec) IS 'smaller of two, bytewise';
+COMMENT ON FUNCTION bitvec_larger(bitvec, bitvec) IS 'larger of two, bytewise';
+CREATE AGGREGATE min(bitvec) (
+    SFUNC = bitvec_smaller, STYPE = bitvec, COMBINEFUNC = bitvec_smaller, SORTOP = <, PARALLEL = SAFE
+);
+CREATE AGGREGATE max(bitvec) (
+    SFUNC = bitvec_larger, STYPE = bitvec, COMBINEFUNC = bitvec_larger, SORTOP = >, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE min(bitvec) IS 'smallest code, bytewise';
+COMMENT ON AGGREGATE max(bitvec) IS 'largest code, bytewise';
+
+CREATE FUNCTION bitvec_majority_count(internal, bitvec) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+CREATE FUNCTION bitvec_majority_code(internal) RETURNS bitvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec_majority_count(internal, bitvec) IS 'transition function of majority';
+COMMENT ON FUNCTION bitvec_majority_code(internal) IS 'final function of majority';
+CREATE AGGREGATE majority(bitvec) (
+    SFUNC = bitvec_majority_count, STYPE = internal, FINALFUNC = bitvec_majority_code, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE majority(bitvec) IS
+    'the code whose bits are set that more than half of the codes set which have them: the middle of a cluster';
 
 -- Distances
 
@@ -233,18 +312,19 @@ COMMENT ON TYPE bitvec_ball IS
     'a code and a radius: all codes whose Normalized Prefix Hamming Distance from it is at most that';
 
 CREATE FUNCTION nphd_ball(query bitvec, radius double precision) RETURNS bitvec_ball
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
-COMMENT ON FUNCTION nphd_ball(bitvec, double precision) IS 'the ball of this radius around a code';
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION nphd_ball(bitvec, double precision) IS
+    'the ball of this radius, 0 to 1, around a code; error 22023 for another radius';
 
 CREATE FUNCTION nphd_within_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION nphd_within_support(internal) IS 'planner support for nphd_within';
+COMMENT ON FUNCTION nphd_within_support(internal) IS 'planner support for nphd_within and nphd_within_unchecked';
 
 CREATE FUNCTION nphd_within(code bitvec, query bitvec, radius double precision) RETURNS boolean
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
     SUPPORT nphd_within_support;
 COMMENT ON FUNCTION nphd_within(bitvec, bitvec, double precision) IS
-    'true when the Normalized Prefix Hamming Distance of two codes is at most this; an index of bitvec_nphd_ops finds all such codes';
+    'true when the Normalized Prefix Hamming Distance of two codes is at most this, 0 to 1; an index of bitvec_nphd_ops finds all such codes; error 22023 for another radius';
 
 CREATE FUNCTION bitvec_in_ball(bitvec, bitvec_ball) RETURNS boolean
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
@@ -271,6 +351,125 @@ CREATE OPERATOR @> (
 COMMENT ON OPERATOR <@ (bitvec, bitvec_ball) IS 'is within the radius';
 COMMENT ON OPERATOR @> (bitvec_ball, bitvec) IS 'has within the radius';
 
+-- Equality and order of balls
+
+CREATE FUNCTION bitvec_ball_lt(bitvec_ball, bitvec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_le(bitvec_ball, bitvec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_eq(bitvec_ball, bitvec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_ne(bitvec_ball, bitvec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_ge(bitvec_ball, bitvec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_gt(bitvec_ball, bitvec_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_cmp(bitvec_ball, bitvec_ball) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_hash(bitvec_ball) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION bitvec_ball_hash_extended(bitvec_ball, bigint) RETURNS bigint
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec_ball_lt(bitvec_ball, bitvec_ball) IS 'implementation of < operator';
+COMMENT ON FUNCTION bitvec_ball_le(bitvec_ball, bitvec_ball) IS 'implementation of <= operator';
+COMMENT ON FUNCTION bitvec_ball_eq(bitvec_ball, bitvec_ball) IS 'implementation of = operator';
+COMMENT ON FUNCTION bitvec_ball_ne(bitvec_ball, bitvec_ball) IS 'implementation of <> operator';
+COMMENT ON FUNCTION bitvec_ball_ge(bitvec_ball, bitvec_ball) IS 'implementation of >= operator';
+COMMENT ON FUNCTION bitvec_ball_gt(bitvec_ball, bitvec_ball) IS 'implementation of > operator';
+COMMENT ON FUNCTION bitvec_ball_cmp(bitvec_ball, bitvec_ball) IS 'less-equal-greater, by code, then radius';
+COMMENT ON FUNCTION bitvec_ball_hash(bitvec_ball) IS 'hash';
+COMMENT ON FUNCTION bitvec_ball_hash_extended(bitvec_ball, bigint) IS 'hash with seed';
+
+CREATE OPERATOR < (
+    LEFTARG = bitvec_ball, RIGHTARG = bitvec_ball, FUNCTION = bitvec_ball_lt,
+    COMMUTATOR = >, NEGATOR = >=, RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+CREATE OPERATOR <= (
+    LEFTARG = bitvec_ball, RIGHTARG = bitvec_ball, FUNCTION = bitvec_ball_le,
+    COMMUTATOR = >=, NEGATOR = >, RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+CREATE OPERATOR = (
+    LEFTARG = bitvec_ball, RIGHTARG = bitvec_ball, FUNCTION = bitvec_ball_eq,
+    COMMUTATOR = =, NEGATOR = <>, RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
+);
+CREATE OPERATOR <> (
+    LEFTARG = bitvec_ball, RIGHTARG = bitvec_ball, FUNCTION = bitvec_ball_ne,
+    COMMUTATOR = <>, NEGATOR = =, RESTRICT = neqsel, JOIN = neqjoinsel
+);
+CREATE OPERATOR >= (
+    LEFTARG = bitvec_ball, RIGHTARG = bitvec_ball, FUNCTION = bitvec_ball_ge,
+    COMMUTATOR = <=, NEGATOR = <, RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+CREATE OPERATOR > (
+    LEFTARG = bitvec_ball, RIGHTARG = bitvec_ball, FUNCTION = bitvec_ball_gt,
+    COMMUTATOR = <, NEGATOR = <=, RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+COMMENT ON OPERATOR < (bitvec_ball, bitvec_ball) IS 'less than, by code, then radius';
+COMMENT ON OPERATOR <= (bitvec_ball, bitvec_ball) IS 'less than or equal, by code, then radius';
+COMMENT ON OPERATOR = (bitvec_ball, bitvec_ball) IS 'equal: same code and same radius';
+COMMENT ON OPERATOR <> (bitvec_ball, bitvec_ball) IS 'not equal';
+COMMENT ON OPERATOR >= (bitvec_ball, bitvec_ball) IS 'greater than or equal, by code, then radius';
+COMMENT ON OPERATOR > (bitvec_ball, bitvec_ball) IS 'greater than, by code, then radius';
+
+CREATE OPERATOR CLASS bitvec_ball_ops DEFAULT FOR TYPE bitvec_ball USING btree AS
+    OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
+    FUNCTION 1 bitvec_ball_cmp(bitvec_ball, bitvec_ball);
+CREATE OPERATOR CLASS bitvec_ball_ops DEFAULT FOR TYPE bitvec_ball USING hash AS
+    OPERATOR 1 =,
+    FUNCTION 1 bitvec_ball_hash(bitvec_ball),
+    FUNCTION 2 bitvec_ball_hash_extended(bitvec_ball, bigint);
+-- Where equality has no name, as in IS DISTINCT FROM, it is found in a dump, which has no search path, too.
+CREATE CAST (bitvec_ball AS bytea) WITHOUT FUNCTION AS IMPLICIT;
+COMMENT ON CAST (bitvec_ball AS bytea) IS 'the bytes of radius and code, as they are in memory';
+COMMENT ON OPERATOR CLASS bitvec_ball_ops USING btree IS 'order of balls, by code, then radius';
+COMMENT ON OPERATOR CLASS bitvec_ball_ops USING hash IS 'equality of balls';
+
+-- What the planner puts into statements: no error depends on a row.
+
+CREATE FUNCTION nphd_radius(radius double precision) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION nphd_radius(double precision) IS
+    'internal: the radius; error 22023 unless it is 0 to 1';
+CREATE FUNCTION nphd_ball_unchecked(query bitvec, radius double precision) RETURNS bitvec_ball
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION nphd_ball_unchecked(bitvec, double precision) IS
+    'internal: as nphd_ball, of any radius; nothing is within a negative one, everything within one above 1, or NaN';
+CREATE FUNCTION nphd_within_unchecked(code bitvec, query bitvec, radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
+    SUPPORT nphd_within_support;
+COMMENT ON FUNCTION nphd_within_unchecked(bitvec, bitvec, double precision) IS
+    'internal: what nphd_within becomes where row-level security hides rows; any radius';
+CREATE FUNCTION nphd_near_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION nphd_near_support(internal) IS 'planner support for nphd_near';
+CREATE FUNCTION nphd_near(code bitvec, query bitvec, radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'nphd_within_unchecked' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
+    SUPPORT nphd_near_support;
+COMMENT ON FUNCTION nphd_near(bitvec, bitvec, double precision) IS
+    'internal: what the planner puts beside a comparison of a distance, so that an index serves it; any radius';
+CREATE OPERATOR <@~ (
+    LEFTARG = bitvec, RIGHTARG = bitvec_ball, FUNCTION = bitvec_in_ball,
+    RESTRICT = bitvec_ball_sel, JOIN = bitvec_ball_joinsel
+);
+COMMENT ON OPERATOR <@~ (bitvec, bitvec_ball) IS
+    'as <@; where a LIMIT bounds an ordered search of an index, it may be approximate';
+
+-- Within a number of bits
+
+CREATE FUNCTION hamming_ball(query bitvec, bits integer) RETURNS bitvec_ball
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION hamming_ball(bitvec, integer) IS
+    'internal: the ball around a code that has all codes of its length with at most so many different bits';
+CREATE FUNCTION hamming_within_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION hamming_within_support(internal) IS 'planner support for hamming_within';
+CREATE FUNCTION hamming_within(code bitvec, query bitvec, bits integer) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
+    SUPPORT hamming_within_support;
+COMMENT ON FUNCTION hamming_within(bitvec, bitvec, integer) IS
+    'true when two codes have the same length and at most so many different bits; an index of bitvec_nphd_ops finds all such codes';
+
 -- The access method
 
 CREATE FUNCTION usearch_handler(internal) RETURNS index_am_handler
@@ -286,6 +485,9 @@ CREATE OPERATOR CLASS bitvec_nphd_ops DEFAULT FOR TYPE bitvec USING usearch AS
 CREATE OPERATOR CLASS bitvec_jaccard_ops FOR TYPE bitvec USING usearch AS
     OPERATOR 1 <%> (bitvec, bitvec) FOR ORDER BY float_ops,
     FUNCTION 1 jaccard_distance(bitvec, bitvec);
+ALTER OPERATOR FAMILY bitvec_nphd_ops USING usearch ADD OPERATOR 3 <@~ (bitvec, bitvec_ball) FOR SEARCH;
+COMMENT ON OPERATOR CLASS bitvec_nphd_ops USING usearch IS 'order by <~>, the Normalized Prefix Hamming Distance; search by <@';
+COMMENT ON OPERATOR CLASS bitvec_jaccard_ops USING usearch IS 'order by <%>, the Jaccard distance';
 
 -- Functions for operators
 

@@ -160,6 +160,53 @@ mod explain_hook {
     }
 }
 
+/// A function for a relation of a statement that is being planned: planner, whether it is a parent of others, and what is
+/// known about it.
+pub type VisitRelation = unsafe fn(*mut pg_sys::PlannerInfo, bool, *mut pg_sys::RelOptInfo);
+
+/// Has each relation visited when the planner has looked up what it has. Called once, when the library is loaded.
+pub fn on_relation_info(visit: VisitRelation) {
+    relation_hook::install(visit);
+}
+
+mod relation_hook {
+    use std::sync::OnceLock;
+
+    use pgrx::pg_sys;
+    use pgrx::prelude::*;
+
+    use super::VisitRelation;
+
+    /// Our function, and the hook that another library has installed before us.
+    static CHAIN: OnceLock<(VisitRelation, pg_sys::get_relation_info_hook_type)> = OnceLock::new();
+
+    pub fn install(visit: VisitRelation) {
+        // SAFETY: called from _PG_init, in the backend's only thread.
+        unsafe {
+            if CHAIN.set((visit, pg_sys::get_relation_info_hook)).is_ok() {
+                pg_sys::get_relation_info_hook = Some(hook);
+            }
+        }
+    }
+
+    #[pg_guard]
+    unsafe extern "C-unwind" fn hook(
+        root: *mut pg_sys::PlannerInfo,
+        relation: pg_sys::Oid,
+        is_parent: bool,
+        info: *mut pg_sys::RelOptInfo,
+    ) {
+        let Some((visit, previous)) = CHAIN.get() else { return };
+        // SAFETY: the planner's arguments, passed on as they are.
+        unsafe {
+            if let Some(previous) = previous {
+                previous(root, relation, is_parent, info);
+            }
+            visit(root, is_parent, info);
+        }
+    }
+}
+
 /// A function for the nodes of a plan.
 pub type VisitNode = unsafe fn(*mut pg_sys::PlanState);
 

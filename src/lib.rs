@@ -24,6 +24,7 @@ pgrx::pg_module_magic!();
 pub extern "C-unwind" fn _PG_init() {
     error::without_backtraces();
     guc::register();
+    am::comparison::register();
     am::demand::register();
     am::explain::register();
 }

@@ -106,7 +106,7 @@ SELECT count(*) FROM (SELECT FROM t ORDER BY code <~> 'ff') AS s;
 RESET enable_seqscan;
 DROP INDEX t_code;
 CREATE OPERATOR CLASS third_ops FOR TYPE bitvec USING usearch AS
-    OPERATOR 3 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 1 nphd_distance(bitvec, bitvec);
+    OPERATOR 4 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 1 nphd_distance(bitvec, bitvec);
 CREATE OPERATOR CLASS second_ops FOR TYPE bitvec USING usearch AS
     OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 2 nphd_distance(bitvec, bitvec);
 

@@ -26,6 +26,10 @@ SELECT '00112233445566778899aabbccddee'::bitvec::uuid;
 SELECT '00112233445566778899aabbccddeeff00'::bitvec::uuid;
 SELECT prefix('00112233445566778899aabbccddeeff00', 128)::uuid;
 
+-- bigint: as many perceptual hashes are stored
+SELECT (-1)::bigint::bitvec, 1::bigint::bitvec, 'fcbd04c340212ef7'::bitvec::bigint, (-9223372036854775808)::bigint::bitvec::bigint;
+SELECT 'ff'::bitvec::bigint;
+
 -- text
 SELECT 'ff80'::text::bitvec, 'ff80'::bitvec::text, 'ff80'::varchar::bitvec, 'ff80'::bitvec::varchar(4);
 SELECT 'hello'::text::bitvec;
@@ -36,6 +40,8 @@ INSERT INTO t SELECT prefix(sha256(i::text::bytea)::bitvec, 8 + i % 32 * 8) FROM
 SELECT count(*) AS codes, count(DISTINCT bit_length(code)) AS lengths,
        bool_and(code::bytea::bitvec = code) AS bytea,
        bool_and(code::varbit::bitvec = code) AS varbit,
+       bool_and(prefix(code || code || code || code || code || code || code || code, 64)::bigint::bitvec
+                = prefix(code || code || code || code || code || code || code || code, 64)) AS bigint,
        bool_and(code::text::bitvec = code) AS text,
        bool_and(bitvec_send(code) = code::bytea) AS send,
        bool_and(octet_length(code::bytea) = octet_length(code)) AS bytes,
@@ -44,7 +50,7 @@ FROM t;
 SELECT count(*), bool_and(code::uuid::bitvec = code) AS uuid FROM t WHERE length(code) = 128;
 DROP TABLE t;
 
--- on assignment, but not in expressions
+-- bytea in expressions as well, the others on assignment only
 CREATE TABLE t (code bitvec, bytes bytea, bits varbit, id uuid);
 INSERT INTO t VALUES ('\xff'::bytea, '80'::bitvec, '40'::bitvec, '00112233445566778899aabbccddeeff'::bitvec);
 INSERT INTO t (code) VALUES (X'20'::varbit), ('00112233-4455-6677-8899-aabbccddeeff'::uuid);
@@ -53,7 +59,11 @@ SELECT * FROM t;
 SELECT 'ff'::bitvec = '\xff'::bytea;
 SELECT 'ff'::bitvec <~> '\xff'::bytea;
 SELECT 'ff'::bitvec <~> '\xff'::bytea::bitvec;
+SELECT 'ff'::bitvec <~> B'11111111';
+SELECT 'ff'::bitvec <~> 1::bigint;
 SELECT 1::int4::bitvec;
+SELECT pg_typeof('\x01'::bytea || '02'::bitvec), '\x01'::bytea = '01'::bitvec AS equal, md5('ff'::bitvec) = md5('\xff'::bytea) AS same,
+       encode('ff80', 'base64'), substr('ff80'::bitvec, 2), bit_count('ff80'::bitvec), '\x00ff'::bytea <~> '00'::bytea AS distance;
 DROP TABLE t;
 
 SELECT castsource::regtype, casttarget::regtype, castcontext, castmethod

@@ -14,7 +14,9 @@ SELECT '\x'::bitvec;
 
 -- nothing but digits
 SELECT 'fg'::bitvec;
-SELECT '0xff'::bitvec;
+SELECT '0xff'::bitvec, '0XFF80'::bitvec;
+SELECT '\x0xff'::bitvec;
+SELECT '0x'::bitvec;
 SELECT '\Xff'::bitvec;
 SELECT '\x\xff'::bitvec;
 SELECT ' ff'::bitvec;

@@ -9,6 +9,7 @@ use iscc_hnsw::log_page::LogPage;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::NEAR_STRATEGY;
 use crate::error::report;
 use crate::types::ball;
 use crate::types::bitvec::varlena_bytes;
@@ -18,6 +19,8 @@ pub struct Conditions {
     balls: Vec<Ball>,
     /// One of them is NULL, so that nothing meets it.
     never: bool,
+    /// One is not to miss any row, whatever the order may.
+    is_complete: bool,
 }
 
 impl Conditions {
@@ -27,6 +30,7 @@ impl Conditions {
         Conditions {
             never: keys.iter().any(is_null),
             balls: keys.iter().filter(|key| !is_null(key)).map(ball_of).collect(),
+            is_complete: keys.iter().any(|key| key.sk_strategy != NEAR_STRATEGY),
         }
     }
 
@@ -55,10 +59,11 @@ impl Conditions {
     pub fn ordered_by(self, query: &Query) -> Restriction {
         let is_same = |ball: &Ball| query.metric() == Metric::Nphd && ball.query().code() == query.code();
         let (own, balls): (Vec<Ball>, Vec<Ball>) = self.balls.into_iter().partition(is_same);
-        let never = self.never;
+        let is_complete = self.is_complete || !balls.is_empty();
         Restriction {
             bound: own.iter().map(Ball::below).min().unwrap_or(u32::MAX),
-            others: (!balls.is_empty()).then(|| Rc::new(Conditions { balls, never })),
+            others: (!balls.is_empty()).then(|| Rc::new(Conditions { balls, ..self })),
+            is_complete,
             wants_all: false,
         }
     }
@@ -70,6 +75,8 @@ pub struct Restriction {
     /// Only smaller keys of the query.
     bound: u32,
     others: Option<Rc<Conditions>>,
+    /// None of the rows that meet them is to be missed.
+    is_complete: bool,
     /// Nobody asked for the order, so probably all rows are wanted.
     wants_all: bool,
 }
@@ -78,9 +85,15 @@ impl Restriction {
     /// The same for a scan whose order is nobody's wish.
     pub fn in_any_order(self) -> Self {
         Restriction {
+            is_complete: true,
             wants_all: true,
             ..self
         }
+    }
+
+    /// True when no row may be missed, even where the order of the rows may be approximate.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
     }
 
     /// True when probably all rows are wanted.
@@ -113,6 +126,7 @@ impl Default for Restriction {
         Restriction {
             bound: u32::MAX,
             others: None,
+            is_complete: false,
             wants_all: false,
         }
     }

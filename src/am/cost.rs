@@ -1,9 +1,10 @@
 //! What the planner hears.
 
 use iscc_hnsw::cost::{START_NS, first_rows_ns, flat_ns, more_rows_ns};
-use pgrx::pg_sys;
 use pgrx::prelude::*;
+use pgrx::{PgList, is_a, pg_sys};
 
+use super::NEAR_STRATEGY;
 use crate::compat;
 use crate::guc;
 
@@ -38,6 +39,9 @@ pub unsafe extern "C-unwind" fn amcostestimate(
             }
             (false, true) => Cost::ordered(info.tuples, share_wanted(root, path)),
             (true, false) => Cost::range(info.tuples, share_of_table(root, info, quals)),
+            (false, false) if all_are_near(info, quals) => {
+                Cost::ordered_near(info.tuples, share_of_table(root, info, quals))
+            }
             (false, false) => Cost::ordered_range(info.tuples, share_of_table(root, info, quals)),
         };
         *startup_cost = cost.startup;
@@ -86,17 +90,40 @@ impl Cost {
         Cost { startup, total, share }
     }
 
+    /// The nearest of this share of the rows, or all of them when few are in it.
+    fn ordered_near(entries: f64, share: f64) -> Cost {
+        let range = Cost::ordered_range(entries, share);
+        let effort = guc::ef_search().unwrap_or(USUAL_EFFORT);
+        let first_rows = first_rows_ns(entries.max(1.0), USUAL_QUERY_BYTES, effort as f64) / NS_PER_COST_UNIT;
+        Cost {
+            startup: first_rows.min(range.startup),
+            ..range
+        }
+    }
+
     /// This share of the rows, in order of distance.
     fn ordered_range(entries: f64, share: f64) -> Cost {
-        let startup = (START_NS + flat_ns(entries, USUAL_QUERY_BYTES)) / NS_PER_COST_UNIT + sort(entries * share);
-        let total = startup + returning(entries * share);
+        let startup = (START_NS + flat_ns(entries, USUAL_QUERY_BYTES)) / NS_PER_COST_UNIT;
+        let rows = (entries * share).max(1.0);
+        let total = startup + more_rows_ns(entries, USUAL_QUERY_BYTES, rows) / NS_PER_COST_UNIT + returning(rows);
         Cost { startup, total, share }
     }
 }
 
-fn sort(rows: f64) -> f64 {
-    // SAFETY: a setting.
-    2.0 * unsafe { pg_sys::cpu_operator_cost } * rows * rows.max(2.0).log2()
+/// Whether a search by these conditions may be approximate where its order may.
+unsafe fn all_are_near(info: &pg_sys::IndexOptInfo, quals: *mut pg_sys::List) -> bool {
+    // SAFETY: the planner's own structures; there is one column at least.
+    unsafe {
+        let family = *info.opfamily;
+        let quals = PgList::<pg_sys::RestrictInfo>::from_pg(quals);
+        quals.iter_ptr().all(|qual| {
+            let clause = (*qual).clause.cast::<pg_sys::Node>();
+            is_a(clause, pg_sys::NodeTag::T_OpExpr) && {
+                let operator = (*clause.cast::<pg_sys::OpExpr>()).opno;
+                pg_sys::get_op_opfamily_strategy(operator, family) == i32::from(NEAR_STRATEGY)
+            }
+        })
+    }
 }
 
 fn returning(rows: f64) -> f64 {

@@ -246,7 +246,9 @@ impl Bounded {
             }
             let tuples = f64::from((*(*index).rd_rel).reltuples);
             let passing = (*state.ss.ps.plan).plan_rows.max(1.0);
-            let share = match self.filtered && tuples > passing {
+            // Conditions of the index are its own: who reaches their bound has all.
+            let is_bounded = state.iss_NumScanKeys > 0;
+            let share = match self.filtered && !is_bounded && tuples > passing {
                 true => passing / tuples,
                 false => 1.0,
             };

@@ -5,6 +5,7 @@ use pgrx::pg_sys::Datum;
 
 mod ball_expr;
 mod build;
+pub mod comparison;
 mod conditions;
 mod cost;
 mod counters;
@@ -31,6 +32,8 @@ pub const DISTANCE_PROC: u16 = 1;
 pub const ORDER_STRATEGY: u16 = 1;
 /// The search operator of an operator class, if it has one: within a radius.
 pub const BALL_STRATEGY: u16 = 2;
+/// The same, for a search that may be approximate where the order of its rows may be.
+pub const NEAR_STRATEGY: u16 = 3;
 
 sql_function!(
     /// Handler of the access method: describes it to PostgreSQL.
@@ -47,7 +50,7 @@ sql_function!(
 );
 
 fn describe(routine: &mut pg_sys::IndexAmRoutine) {
-    routine.amstrategies = BALL_STRATEGY;
+    routine.amstrategies = NEAR_STRATEGY;
     routine.amsupport = DISTANCE_PROC;
     routine.amcanorderbyop = true;
     // ORDER BY needs no WHERE clause on the column.

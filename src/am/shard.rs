@@ -154,11 +154,9 @@ impl ShardStream {
     /// The first search, as the shard's calibration or the session wants it.
     fn begin(&mut self, query: &Query) {
         let SearchSettings { mode, ef, recall } = self.settings;
-        if self.restriction.is_some() {
-            return self.scan_all(query, RESTRICTED_BATCH, u32::MAX);
-        }
+        let first_batch = if self.restriction.is_some() { RESTRICTED_BATCH } else { FIRST_BATCH };
         let Some(wanted) = self.wanted else {
-            return self.scan_all(query, FIRST_BATCH, u32::MAX);
+            return self.scan_all(query, first_batch, u32::MAX);
         };
         // Only the nearer half of what a search finds counts.
         let least = ef.unwrap_or(EFFORTS[0]).max(2 * wanted);
@@ -166,9 +164,13 @@ impl ShardStream {
         let calibration = self.shard.calibration();
         let is_easy = || ef.is_some() || calibration.favours_graph(bytes, recall);
         if mode == SearchMode::Auto && (self.prefers_flat(query, least) || !is_easy()) {
-            return self.scan_all(query, FIRST_BATCH.max(wanted), u32::MAX);
+            return self.scan_all(query, first_batch.max(wanted), u32::MAX);
         }
         self.search_graph(query, least);
+        if self.leaves_bound(wanted) {
+            self.buffers.batch.clear();
+            return self.scan_all(query, RESTRICTED_BATCH, u32::MAX);
+        }
         if ef.is_some() {
             return;
         }
@@ -190,6 +192,17 @@ impl ShardStream {
                 self.scan_all(query, found.max(1), hint);
             }
         }
+    }
+
+    /// Whether fewer rows meet the conditions than are wanted, as far as the graph knows: then all of them are.
+    fn leaves_bound(&self, wanted: usize) -> bool {
+        let Some(restriction) = &self.restriction else {
+            return false;
+        };
+        let batch = &self.buffers.batch;
+        // The farthest comes first.
+        let last = batch.len().checked_sub(wanted).and_then(|at| batch.get(at));
+        last.is_none_or(|last| last.key >= restriction.bound())
     }
 
     fn search_graph(&mut self, query: &Query, effort: usize) {

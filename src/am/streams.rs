@@ -181,7 +181,7 @@ impl Scan {
     fn open_streams(&mut self, index: pg_sys::Relation, directory: &Directory) -> bool {
         shard_cache::retain(locator(index), |id| directory.complete().any(|s| s.shard_id == *id));
         let wanted = match self.demand {
-            _ if self.restriction.is_some() => None,
+            _ if self.restriction.as_ref().is_some_and(Restriction::is_complete) => None,
             Demand::Exact => None,
             Demand::Nearest(rows) | Demand::Filtered(rows) => Some(usize::from(rows)),
         };

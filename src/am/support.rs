@@ -1,32 +1,62 @@
-//! What the planner asks about `nphd_within` and the operators `<@` and `@>`.
+//! What the planner asks about `nphd_within`, what it becomes, and the operators `<@` and `@>`.
+//!
+//! An error about a radius could tell of rows that row-level security hides. So `nphd_within`, which raises it, is not
+//! leakproof. Where its radius comes from no row, it becomes `nphd_within_unchecked`, which is, with a check of the radius
+//! alone. `nphd_near` is what follows from a comparison of a distance (`comparison.rs`).
 
 use pgrx::pg_sys::{Datum, NodeTag};
 use pgrx::prelude::*;
 use pgrx::{PgList, is_a, pg_sys};
 
-use super::BALL_STRATEGY;
-use super::ball_expr::{BallExpr, address_of, arguments};
+use super::ball_expr::{BallExpr, address_of, arguments, function_beside, function_call, list_of};
+use super::{BALL_STRATEGY, NEAR_STRATEGY};
 use super::selectivity::share_within;
 use crate::types::ball;
+use crate::types::bitvec::Args;
 use crate::types::sql_function;
 
+/// Of which function the planner asks.
+#[derive(Clone, Copy, PartialEq)]
+enum Function {
+    /// `nphd_within` or `nphd_within_unchecked`.
+    Within,
+    /// `nphd_near`.
+    Near,
+    /// `hamming_within`.
+    Hamming,
+}
+
 sql_function!(
-    /// Planner support of `nphd_within`: how many rows it lets through, and how an index can serve it.
-    nphd_within_support, |args| {
-        let request = args.datum(0).cast_mut_ptr::<pg_sys::Node>();
-        // SAFETY: the planner passes a request; its tag tells of which kind.
-        unsafe {
-            if is_a(request, NodeTag::T_SupportRequestSelectivity) {
-                let answered = estimate(&mut *request.cast());
-                Datum::from(if answered { request } else { std::ptr::null_mut() })
-            } else if is_a(request, NodeTag::T_SupportRequestIndexCondition) {
-                Datum::from(index_condition(&mut *request.cast()))
-            } else {
-                Datum::from(std::ptr::null_mut::<pg_sys::Node>())
-            }
+    /// Planner support of `nphd_within` and `nphd_within_unchecked`.
+    nphd_within_support, |args| answer(args, Function::Within)
+);
+sql_function!(
+    /// Planner support of `nphd_near`.
+    nphd_near_support, |args| answer(args, Function::Near)
+);
+sql_function!(
+    /// Planner support of `hamming_within`.
+    hamming_within_support, |args| answer(args, Function::Hamming)
+);
+
+/// How many rows the function lets through, how an index can serve it, and what it becomes; NULL to other questions.
+fn answer(args: Args, of: Function) -> Datum {
+    let request = args.datum(0).cast_mut_ptr::<pg_sys::Node>();
+    let none = std::ptr::null_mut::<pg_sys::Node>();
+    // SAFETY: the planner passes a request; its tag tells of which kind.
+    unsafe {
+        if is_a(request, NodeTag::T_SupportRequestSelectivity) {
+            let answered = estimate(&mut *request.cast(), of);
+            Datum::from(if answered { request } else { none })
+        } else if is_a(request, NodeTag::T_SupportRequestIndexCondition) {
+            Datum::from(index_condition(&mut *request.cast(), of))
+        } else if is_a(request, NodeTag::T_SupportRequestSimplify) && of == Function::Within {
+            Datum::from(leakproof_call(&*request.cast()))
+        } else {
+            Datum::from(none)
         }
     }
-);
+}
 
 sql_function!(
     /// Restriction estimator of `<@` and `@>`.
@@ -68,23 +98,32 @@ unsafe fn operator_share(
     Datum::from(share.to_bits())
 }
 
-/// Answers how many rows `nphd_within(code, code, radius)` lets through; false if it cannot.
-unsafe fn estimate(request: &mut pg_sys::SupportRequestSelectivity) -> bool {
+/// Answers how many rows the function lets through; false if it cannot.
+unsafe fn estimate(request: &mut pg_sys::SupportRequestSelectivity, of: Function) -> bool {
     // SAFETY: the planner's own structures; the function's arguments have the types that it is declared with.
     unsafe {
-        let Some([code, query, radius]) = arguments(request.args) else {
+        let Some([code, query, size]) = arguments(request.args) else {
             return false;
         };
-        let root = request.root;
-        let ball = BallExpr::of_parts(root, query, radius);
-        request.selectivity = share_within(root, code, ball, request.varRelid);
+        let (root, relation) = (request.root, request.varRelid);
+        let within = |code, ball| share_within(root, code, ball, relation);
+        request.selectivity = match of {
+            Function::Within => within(code, BallExpr::of_parts(root, query, size)),
+            // The comparison beside it is taken to let a third through.
+            Function::Near => (3.0 * within(code, BallExpr::of_parts(root, query, size))).min(1.0),
+            // As if all codes were of one length. Either argument may be the column.
+            Function::Hamming => match BallExpr::of_bits(root, code, size) {
+                Some(ball) if ball.radius.is_some() => within(query, Some(ball)),
+                _ => within(code, BallExpr::of_bits(root, query, size)),
+            },
+        };
         true
     }
 }
 
 /// `column <@ nphd_ball(query, radius)` in place of `nphd_within(column, query, radius)`, when the column is indexed and
 /// the others are known when the scan starts; NULL otherwise.
-unsafe fn index_condition(request: &mut pg_sys::SupportRequestIndexCondition) -> *mut pg_sys::List {
+unsafe fn index_condition(request: &mut pg_sys::SupportRequestIndexCondition, of: Function) -> *mut pg_sys::List {
     let none = std::ptr::null_mut();
     // SAFETY: the planner's own structures.
     unsafe {
@@ -105,56 +144,70 @@ unsafe fn index_condition(request: &mut pg_sys::SupportRequestIndexCondition) ->
             return none;
         }
         let code_type = *(*request.index).opcintype.add(request.indexcol as usize);
-        let Some((constructor, ball_type)) = ball_constructor(request.funcid, code_type) else {
+        let is_unchecked = || ball::is_within_unchecked(address_of(request.funcid));
+        let (name, strategy) = match of {
+            Function::Within if is_unchecked() => (c"nphd_ball_unchecked", BALL_STRATEGY),
+            Function::Within => (c"nphd_ball", BALL_STRATEGY),
+            Function::Near => (c"nphd_ball_unchecked", NEAR_STRATEGY),
+            Function::Hamming => (c"hamming_ball", BALL_STRATEGY),
+        };
+        let Some(constructor) = function_beside(request.funcid, name, &[code_type, pg_sys::exprType(radius)]) else {
             return none;
         };
-        let strategy = BALL_STRATEGY as i16;
-        let operator = pg_sys::get_opfamily_member(request.opfamily, code_type, ball_type, strategy);
+        let ball_type = pg_sys::get_func_rettype(constructor);
+        let operator = pg_sys::get_opfamily_member(request.opfamily, code_type, ball_type, strategy as i16);
         if operator == pg_sys::InvalidOid {
             return none;
         }
-        let (no_collation, explicit) = (pg_sys::InvalidOid, pg_sys::CoercionForm::COERCE_EXPLICIT_CALL);
-        let parts = list_of(&[query, radius]);
-        let ball = pg_sys::makeFuncExpr(constructor, ball_type, parts, no_collation, no_collation, explicit);
-        let boolean = pg_sys::BOOLOID;
+        let no_collation = pg_sys::InvalidOid;
+        let ball = function_call(constructor, ball_type, &[query, radius]);
         let clause = pg_sys::make_opclause(
             operator,
-            boolean,
+            pg_sys::BOOLOID,
             false,
             column.cast(),
             ball.cast(),
             no_collation,
             no_collation,
         );
-        request.lossy = false;
+        // Codes of other lengths are in that ball, too.
+        request.lossy = of == Function::Hamming;
         list_of(&[clause.cast()])
     }
 }
 
-unsafe fn list_of(nodes: &[*mut pg_sys::Node]) -> *mut pg_sys::List {
-    let mut list = PgList::new();
-    nodes.iter().for_each(|&node| list.push(node));
-    list.into_pg()
+/// `nphd_within_unchecked(code, query, nphd_radius(radius))` in place of `nphd_within(code, query, radius)`, in a statement
+/// that may not see all rows and whose radius comes from none; NULL otherwise.
+unsafe fn leakproof_call(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::Node {
+    let none = std::ptr::null_mut();
+    // SAFETY: the planner's own structures; there may be no planner.
+    unsafe {
+        let call = &*request.fcall;
+        let Some([code, query, radius]) = arguments(call.args) else {
+            return none;
+        };
+        let is_unchecked = ball::is_within_unchecked(address_of(call.funcid));
+        if is_unchecked || request.root.is_null() || !has_barrier((*request.root).parse) || pg_sys::contain_var_clause(radius) {
+            return none;
+        }
+        let (code_type, float8) = (pg_sys::exprType(code), pg_sys::FLOAT8OID);
+        let unchecked = function_beside(call.funcid, c"nphd_within_unchecked", &[code_type, code_type, float8]);
+        let check = function_beside(call.funcid, c"nphd_radius", &[float8]);
+        let (Some(unchecked), Some(check)) = (unchecked, check) else {
+            return none;
+        };
+        let radius = function_call(check, float8, &[radius]);
+        let radius = pg_sys::eval_const_expressions(request.root, radius);
+        function_call(unchecked, pg_sys::BOOLOID, &[code, query, radius])
+    }
 }
 
-/// The function `nphd_ball` beside this one, for codes of this type, and what it returns.
-///
-/// Looked up without a look at privileges: nobody needs any on the schema to use a function that is already parsed.
-unsafe fn ball_constructor(beside: pg_sys::Oid, code_type: pg_sys::Oid) -> Option<(pg_sys::Oid, pg_sys::Oid)> {
-    // SAFETY: reads the catalogs; the function exists.
+/// Whether a query reads from what hides rows: by row-level security or a security barrier.
+unsafe fn has_barrier(query: *const pg_sys::Query) -> bool {
+    // SAFETY: a query that is being planned.
     unsafe {
-        let types = [code_type, pg_sys::FLOAT8OID];
-        let function = pg_sys::GetSysCacheOid(
-            pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32,
-            pg_sys::Anum_pg_proc_oid as i16,
-            Datum::from(c"nphd_ball".as_ptr()),
-            Datum::from(pg_sys::buildoidvector(types.as_ptr(), types.len() as i32)),
-            Datum::from(pg_sys::get_func_namespace(beside)),
-            Datum::from(0),
-        );
-        if function == pg_sys::InvalidOid {
-            return None;
-        }
-        Some((function, pg_sys::get_func_rettype(function)))
+        let tables = PgList::<pg_sys::RangeTblEntry>::from_pg((*query).rtable);
+        let hides = |table: *mut pg_sys::RangeTblEntry| !(*table).securityQuals.is_null() || (*table).security_barrier;
+        tables.iter_ptr().any(hides)
     }
 }

@@ -8,12 +8,12 @@ use pgrx::prelude::*;
 
 use super::ball_expr::address_of;
 use super::options::metric_of_function;
-use super::{BALL_STRATEGY, DISTANCE_PROC, ORDER_STRATEGY};
+use super::{BALL_STRATEGY, DISTANCE_PROC, NEAR_STRATEGY, ORDER_STRATEGY};
 use crate::error::report;
 use crate::types::ball;
 
 /// Name, input type, support function, whether the ordering operator is that function and returns float8, and the
-/// function of each other operator: for searching, with this type on the left, as strategy 2, or 0 if it is anything else.
+/// function of each other operator: for searching, with this type on the left, as strategy 2 or 3, or 0 if it is anything else.
 type Opclass = (
     Option<String>,
     Option<pg_sys::Oid>,
@@ -23,7 +23,7 @@ type Opclass = (
 );
 
 /// Checks an operator class: a distance function that usearch knows, an ordering operator that calls it, and no other
-/// operator than `<@`, for NPHD.
+/// operators than `<@` and `<@~`, for NPHD.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
     let Ok((Some(name), Some(input), function, operator, others)) = look_up(opclass) else {
@@ -48,7 +48,7 @@ pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
         ),
         (
             others.is_empty() || metric == Some(Metric::Nphd) && others.iter().all(is_ball),
-            "has a further operator, which can only be <@ of bitvec as strategy 2, with nphd_distance",
+            "has a further operator, which can only be <@ of bitvec as strategy 2 and <@~ as strategy 3, with nphd_distance",
         ),
     ] {
         if !holds {
@@ -64,20 +64,33 @@ pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
 }
 
 fn look_up(opclass: pg_sys::Oid) -> Result<Opclass, pgrx::spi::Error> {
+    // Nobody else's operator or type is found, whatever the search path.
     let sql = "
-        SELECT c.opcname::text, c.opcintype, p.amproc::oid,
-               EXISTS (SELECT FROM pg_amop a JOIN pg_operator o ON o.oid = a.amopopr
-                        WHERE a.amopfamily = c.opcfamily AND a.amoppurpose = 'o' AND a.amopstrategy = $2
-                          AND (a.amoplefttype, a.amoprighttype) = (c.opcintype, c.opcintype)
-                          AND o.oprcode = p.amproc AND o.oprresult = 'float8'::regtype),
-               ARRAY(SELECT CASE WHEN (a.amoppurpose, a.amopstrategy, a.amoplefttype) = ('s', $4, c.opcintype)
-                                 THEN o.oprcode::oid ELSE 0 END
-                       FROM pg_amop a JOIN pg_operator o ON o.oid = a.amopopr
-                      WHERE a.amopfamily = c.opcfamily AND (a.amoppurpose, a.amopstrategy) <> ('o', $2))
-          FROM pg_opclass c
-          LEFT JOIN pg_amproc p ON p.amprocfamily = c.opcfamily AND p.amprocnum = $3
-                               AND (p.amproclefttype, p.amprocrighttype) = (c.opcintype, c.opcintype)
-         WHERE c.oid = $1";
+        SELECT c.opcname::pg_catalog.text, c.opcintype, p.amproc::pg_catalog.oid,
+               EXISTS (SELECT FROM pg_catalog.pg_amop a
+                         JOIN pg_catalog.pg_operator o ON o.oid OPERATOR(pg_catalog.=) a.amopopr
+                        WHERE a.amopfamily OPERATOR(pg_catalog.=) c.opcfamily
+                          AND a.amoppurpose OPERATOR(pg_catalog.=) 'o'::pg_catalog.\"char\"
+                          AND a.amopstrategy OPERATOR(pg_catalog.=) $2
+                          AND a.amoplefttype OPERATOR(pg_catalog.=) c.opcintype
+                          AND a.amoprighttype OPERATOR(pg_catalog.=) c.opcintype
+                          AND o.oprcode::pg_catalog.oid OPERATOR(pg_catalog.=) p.amproc::pg_catalog.oid
+                          AND o.oprresult OPERATOR(pg_catalog.=) 701::pg_catalog.oid),
+               ARRAY(SELECT CASE WHEN a.amoppurpose OPERATOR(pg_catalog.=) 's'::pg_catalog.\"char\"
+                                  AND (a.amopstrategy OPERATOR(pg_catalog.=) $4 OR a.amopstrategy OPERATOR(pg_catalog.=) $5)
+                                  AND a.amoplefttype OPERATOR(pg_catalog.=) c.opcintype
+                                 THEN o.oprcode::pg_catalog.oid ELSE 0::pg_catalog.oid END
+                       FROM pg_catalog.pg_amop a
+                       JOIN pg_catalog.pg_operator o ON o.oid OPERATOR(pg_catalog.=) a.amopopr
+                      WHERE a.amopfamily OPERATOR(pg_catalog.=) c.opcfamily
+                        AND NOT (a.amoppurpose OPERATOR(pg_catalog.=) 'o'::pg_catalog.\"char\"
+                                 AND a.amopstrategy OPERATOR(pg_catalog.=) $2))
+          FROM pg_catalog.pg_opclass c
+          LEFT JOIN pg_catalog.pg_amproc p ON p.amprocfamily OPERATOR(pg_catalog.=) c.opcfamily
+                                          AND p.amprocnum OPERATOR(pg_catalog.=) $3
+                                          AND p.amproclefttype OPERATOR(pg_catalog.=) c.opcintype
+                                          AND p.amprocrighttype OPERATOR(pg_catalog.=) c.opcintype
+         WHERE c.oid OPERATOR(pg_catalog.=) $1";
     // Read-only: assigns no transaction id, works on a standby.
     Spi::connect(|client| {
         let arguments = [
@@ -85,6 +98,7 @@ fn look_up(opclass: pg_sys::Oid) -> Result<Opclass, pgrx::spi::Error> {
             i32::from(ORDER_STRATEGY).into(),
             i32::from(DISTANCE_PROC).into(),
             i32::from(BALL_STRATEGY).into(),
+            i32::from(NEAR_STRATEGY).into(),
         ];
         let row = client.select(sql, Some(1), &arguments)?.first();
         Ok((row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))

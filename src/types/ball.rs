@@ -5,7 +5,7 @@
 use std::ffi::CStr;
 
 use iscc_hnsw::ball::is_within;
-use iscc_hnsw::distance::Metric;
+use iscc_hnsw::distance::{Metric, hamming};
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
@@ -28,7 +28,8 @@ fn new_ball(code: &[u8], radius: f64) -> Datum {
     check_len(code.len());
     build(RADIUS_BYTES + code.len(), |payload| {
         let (first, rest) = payload.split_at_mut(RADIUS_BYTES);
-        first.copy_from_slice(&radius.to_ne_bytes());
+        // No negative zero: equal balls are equal bytes.
+        first.copy_from_slice(&(radius + 0.0).to_ne_bytes());
         rest.copy_from_slice(code);
     })
 }
@@ -65,7 +66,7 @@ sql_function!(
         unsafe {
             let text = Some(Datum::from(radius.as_ptr()));
             let radius = pgrx::direct_function_call::<f64>(pg_sys::float8in, &[text]).unwrap_or(f64::NAN);
-            new_ball(varlena_bytes(code), radius)
+            new_ball(varlena_bytes(code), checked_radius(radius))
         }
     }
 );
@@ -74,17 +75,16 @@ sql_function!(
     /// Text output: `(code,radius)`.
     bitvec_ball_out, |args| {
         let (radius, code) = parts(args.bytes(0));
-        // SAFETY: float8out_internal returns a C string in memory of its own; the allocation holds the text and the
-        // final NUL of palloc0.
+        let radius = text_of(radius);
+        // SAFETY: the allocation holds the text and the final NUL of palloc0.
         unsafe {
-            let radius = CStr::from_ptr(pg_sys::float8out_internal(radius)).to_bytes();
             let (at, len) = (1 + io::text_len(code), io::text_len(code) + radius.len() + 3);
             let text = pg_sys::palloc0(len + 1).cast::<u8>();
             let out = std::slice::from_raw_parts_mut(text, len);
             out[0] = b'(';
             io::write_text(code, &mut out[1..at]);
             out[at] = b',';
-            out[at + 1..len - 1].copy_from_slice(radius);
+            out[at + 1..len - 1].copy_from_slice(radius.as_bytes());
             out[len - 1] = b')';
             Datum::from(text)
         }
@@ -97,7 +97,7 @@ sql_function!(
         let buffer: pg_sys::StringInfo = args.datum(0).cast_mut_ptr();
         // SAFETY: a receive function's argument is a StringInfo; PostgreSQL checks its bounds.
         let radius = unsafe { pg_sys::pq_getmsgfloat8(buffer) };
-        new_ball(io::rest_of_message(buffer), radius)
+        new_ball(io::rest_of_message(buffer), checked_radius(radius))
     }
 );
 
@@ -113,16 +113,76 @@ sql_function!(
     }
 );
 
+/// A radius as PostgreSQL writes it.
+fn text_of(radius: f64) -> String {
+    // SAFETY: returns a C string in memory of its own.
+    let text = unsafe { CStr::from_ptr(pg_sys::float8out_internal(radius)) };
+    text.to_string_lossy().into_owned()
+}
+
+/// A radius that a user gives.
+fn checked_radius(radius: f64) -> f64 {
+    if !(0.0..=1.0).contains(&radius) {
+        report(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("radius {} is out of range", text_of(radius)),
+        )
+        .detail("A radius is a share of the bits, from 0 to 1.")
+        .hint("For up to 6 different bits of 64 write 6/64.0, or use hamming_within(code, query, 6).")
+        .raise();
+    }
+    radius
+}
+
+/// `within(a, b, radius)`.
+fn is_near_enough(args: Args, radius: f64) -> Datum {
+    Datum::from(is_within(Metric::Nphd.distance(args.bytes(0), args.bytes(1)), radius))
+}
+
+sql_function!(
+    /// A radius, checked.
+    nphd_radius, |args| Datum::from(checked_radius(float8(args.datum(0))).to_bits())
+);
+
 sql_function!(
     /// The ball of this radius around a code.
-    nphd_ball, |args| new_ball(args.bytes(0), float8(args.datum(1)))
+    nphd_ball, |args| new_ball(args.bytes(0), checked_radius(float8(args.datum(1))))
+);
+
+sql_function!(
+    /// The same with any number as radius: no code is within a negative one, all are within one above 1, or NaN.
+    nphd_ball_unchecked, |args| new_ball(args.bytes(0), float8(args.datum(1)))
 );
 
 sql_function!(
     /// `nphd_within(a, b, radius)`: whether the distance of two codes is at most this.
-    nphd_within, |args| {
-        let distance = Metric::Nphd.distance(args.bytes(0), args.bytes(1));
-        Datum::from(is_within(distance, float8(args.datum(2))))
+    nphd_within, |args| is_near_enough(args, checked_radius(float8(args.datum(2))))
+);
+
+sql_function!(
+    /// The same with any number as radius, as in `nphd_ball_unchecked`.
+    nphd_within_unchecked, |args| is_near_enough(args, float8(args.datum(2)))
+);
+
+/// The radius of the ball that has all codes with at most so many bits different from one of this length, if they are of
+/// this length, too.
+pub fn hamming_radius(bits: i32, bytes: usize) -> f64 {
+    f64::from(bits) / (8 * bytes) as f64
+}
+
+sql_function!(
+    /// `hamming_ball(query, bits)`.
+    hamming_ball, |args| {
+        let query = args.bytes(0);
+        new_ball(query, hamming_radius(args.int(1), query.len()))
+    }
+);
+
+sql_function!(
+    /// `hamming_within(a, b, bits)`: whether two codes have the same length and at most so many different bits.
+    hamming_within, |args| {
+        let (a, b) = (args.bytes(0), args.bytes(1));
+        Datum::from(a.len() == b.len() && i64::from(hamming(a, b)) <= i64::from(args.int(2)))
     }
 );
 
@@ -141,12 +201,26 @@ sql_function!(
     bitvec_ball_contains, |args| contains(args, 1, 0)
 );
 
-/// True for the function of the operator `<@`.
-pub fn is_in_ball(address: pg_sys::PGFunction) -> bool {
-    address.is_some_and(|address| std::ptr::eq(address as *const (), bitvec_in_ball as *const ()))
+fn is(address: pg_sys::PGFunction, function: *const ()) -> bool {
+    address.is_some_and(|address| std::ptr::eq(address as *const (), function))
 }
 
-/// True for the function `nphd_ball`.
+/// True for the function of the operator `<@`.
+pub fn is_in_ball(address: pg_sys::PGFunction) -> bool {
+    is(address, bitvec_in_ball as *const ())
+}
+
+/// True for the functions that make a ball of a code and a radius.
 pub fn is_constructor(address: pg_sys::PGFunction) -> bool {
-    address.is_some_and(|address| std::ptr::eq(address as *const (), nphd_ball as *const ()))
+    is(address, nphd_ball as *const ()) || is(address, nphd_ball_unchecked as *const ())
+}
+
+/// True for `nphd_within_unchecked`.
+pub fn is_within_unchecked(address: pg_sys::PGFunction) -> bool {
+    is(address, nphd_within_unchecked as *const ())
+}
+
+/// True for `hamming_ball`.
+pub fn is_hamming_ball(address: pg_sys::PGFunction) -> bool {
+    is(address, hamming_ball as *const ())
 }

@@ -27,6 +27,24 @@ impl Args {
         unsafe { (*(*self.0).args.as_ptr().add(n)).value }
     }
 
+    /// True when an argument is NULL.
+    pub fn is_null(self, n: usize) -> bool {
+        // SAFETY: as in `datum`.
+        unsafe { (*(*self.0).args.as_ptr().add(n)).isnull }
+    }
+
+    /// Makes the result of the call NULL.
+    pub fn null(self) -> Datum {
+        // SAFETY: the call's own information.
+        unsafe { (*self.0).isnull = true };
+        Datum::from(0)
+    }
+
+    /// The call's information, for PostgreSQL's functions.
+    pub fn raw(self) -> pg_sys::FunctionCallInfo {
+        self.0
+    }
+
     /// An argument of type int4.
     pub fn int(self, n: usize) -> i32 {
         self.datum(n).value() as i32

@@ -1,4 +1,4 @@
-//! Casts from and to bytea, bit varying and uuid.
+//! Casts from and to bytea, bit varying, uuid and bigint.
 
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
@@ -44,6 +44,28 @@ sql_function!(
             bits.copy_from_slice(&(bytes.len() as i32 * 8).to_ne_bytes());
             data.copy_from_slice(bytes);
         })
+    }
+);
+
+sql_function!(
+    /// bigint to a bitvec of 64 bits, most significant first.
+    bitvec_from_int8, |args| checked(&args.bigint(0).to_be_bytes())
+);
+
+sql_function!(
+    /// A bitvec of 64 bits to bigint.
+    bitvec_to_int8, |args| {
+        let bytes = args.bytes(0);
+        let Ok(bytes) = <[u8; 8]>::try_from(bytes) else {
+            report(
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("cannot cast a code of {} bits to bigint", bytes.len() * 8),
+            )
+            .detail("A bigint has 64 bits.")
+            .hint("Take the first 64 bits of a longer code with prefix(code, 64).")
+            .raise()
+        };
+        Datum::from(i64::from_be_bytes(bytes))
     }
 );
 

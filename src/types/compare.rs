@@ -48,21 +48,34 @@ unsafe extern "C-unwind" {
     fn hash_bytes_extended(key: *const u8, len: i32, seed: u64) -> u64;
 }
 
+/// PostgreSQL's hash of some bytes, as an SQL integer.
+pub(super) fn hash(bytes: &[u8]) -> Datum {
+    // SAFETY: reads `len` bytes and raises no error.
+    Datum::from(unsafe { hash_bytes(bytes.as_ptr(), bytes.len() as i32) } as i32)
+}
+
+/// PostgreSQL's seeded hash of some bytes, as an SQL bigint.
+pub(super) fn hash_extended(bytes: &[u8], seed: u64) -> Datum {
+    // SAFETY: reads `len` bytes and raises no error.
+    Datum::from(unsafe { hash_bytes_extended(bytes.as_ptr(), bytes.len() as i32, seed) })
+}
+
 sql_function!(
     /// Hash for hash joins, hash aggregates and hash indexes.
-    bitvec_hash, |args| {
-        let bytes = args.bytes(0);
-        // SAFETY: reads `len` bytes and raises no error.
-        Datum::from(unsafe { hash_bytes(bytes.as_ptr(), bytes.len() as i32) } as i32)
-    }
+    bitvec_hash, |args| hash(args.bytes(0))
 );
 sql_function!(
     /// Seeded 64-bit hash, for hash partitioning.
-    bitvec_hash_extended, |args| {
-        let (bytes, seed) = (args.bytes(0), args.bigint(1) as u64);
-        // SAFETY: reads `len` bytes and raises no error.
-        Datum::from(unsafe { hash_bytes_extended(bytes.as_ptr(), bytes.len() as i32, seed) })
-    }
+    bitvec_hash_extended, |args| hash_extended(args.bytes(0), args.bigint(1) as u64)
+);
+
+sql_function!(
+    /// Transition function of `min`.
+    bitvec_smaller, |args| args.datum(usize::from(compare(args).is_gt()))
+);
+sql_function!(
+    /// Transition function of `max`.
+    bitvec_larger, |args| args.datum(usize::from(compare(args).is_lt()))
 );
 
 sql_function!(

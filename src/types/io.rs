@@ -19,7 +19,8 @@ fn digit(byte: u8) -> Option<u8> {
 
 /// Parses the text form; raises an error that quotes the input.
 pub(super) fn parse(text: &[u8]) -> Datum {
-    let digits = text.strip_prefix(b"\\x").unwrap_or(text);
+    let prefixes: [&[u8]; 3] = [b"\\x", b"0x", b"0X"];
+    let digits = prefixes.iter().find_map(|prefix| text.strip_prefix(*prefix)).unwrap_or(text);
     let quoted = || {
         let shown: String = String::from_utf8_lossy(text).chars().take(80).collect();
         report(
@@ -85,7 +86,7 @@ fn check_typmod(bytes: usize, typmod: i32) {
 }
 
 sql_function!(
-    /// Text input: hexadecimal, with or without `\x` in front.
+    /// Text input: hexadecimal, with or without `\x` or `0x` in front.
     bitvec_in, |args| {
         // SAFETY: an input function's first argument is a C string.
         let text = unsafe { CStr::from_ptr(args.datum(0).cast_mut_ptr()) }.to_bytes();

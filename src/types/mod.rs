@@ -1,11 +1,14 @@
 //! The SQL types `bitvec` and `bitvec_ball`: input and output, comparison, distances, casts.
 
 pub mod ball;
+mod ball_order;
+mod bits;
 pub mod bitvec;
 mod cast;
 mod compare;
 pub mod distance;
 mod io;
+mod majority;
 
 /// Defines a function that SQL calls by the version-1 convention, under its own name.
 ///

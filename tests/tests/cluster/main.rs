@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod crash;
+mod drivers;
 mod explain;
 mod failpoints;
 mod filters;
