@@ -33,7 +33,11 @@ unsafe fn add_conditions(root: *mut pg_sys::PlannerInfo, is_parent: bool, relati
             indexes.iter_ptr().any(|info| is_usearch_info(&*info))
         };
         if is_served && !jointree.is_null() {
-            let table = Table { root, relation, is_parent };
+            let table = Table {
+                root,
+                relation,
+                is_parent,
+            };
             table.visit(jointree.cast());
         }
     }

@@ -154,7 +154,11 @@ impl ShardStream {
     /// The first search, as the shard's calibration or the session wants it.
     fn begin(&mut self, query: &Query) {
         let SearchSettings { mode, ef, recall } = self.settings;
-        let first_batch = if self.restriction.is_some() { RESTRICTED_BATCH } else { FIRST_BATCH };
+        let first_batch = if self.restriction.is_some() {
+            RESTRICTED_BATCH
+        } else {
+            FIRST_BATCH
+        };
         let Some(wanted) = self.wanted else {
             return self.scan_all(query, first_batch, u32::MAX);
         };

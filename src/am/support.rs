@@ -9,8 +9,8 @@ use pgrx::prelude::*;
 use pgrx::{PgList, is_a, pg_sys};
 
 use super::ball_expr::{BallExpr, address_of, arguments, function_beside, function_call, list_of};
-use super::{BALL_STRATEGY, NEAR_STRATEGY};
 use super::selectivity::share_within;
+use super::{BALL_STRATEGY, NEAR_STRATEGY};
 use crate::types::ball;
 use crate::types::bitvec::Args;
 use crate::types::sql_function;
@@ -187,7 +187,11 @@ unsafe fn leakproof_call(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sy
             return none;
         };
         let is_unchecked = ball::is_within_unchecked(address_of(call.funcid));
-        if is_unchecked || request.root.is_null() || !has_barrier((*request.root).parse) || pg_sys::contain_var_clause(radius) {
+        if is_unchecked
+            || request.root.is_null()
+            || !has_barrier((*request.root).parse)
+            || pg_sys::contain_var_clause(radius)
+        {
             return none;
         }
         let (code_type, float8) = (pg_sys::exprType(code), pg_sys::FLOAT8OID);

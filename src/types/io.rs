@@ -20,7 +20,10 @@ fn digit(byte: u8) -> Option<u8> {
 /// Parses the text form; raises an error that quotes the input.
 pub(super) fn parse(text: &[u8]) -> Datum {
     let prefixes: [&[u8]; 3] = [b"\\x", b"0x", b"0X"];
-    let digits = prefixes.iter().find_map(|prefix| text.strip_prefix(*prefix)).unwrap_or(text);
+    let digits = prefixes
+        .iter()
+        .find_map(|prefix| text.strip_prefix(*prefix))
+        .unwrap_or(text);
     let quoted = || {
         let shown: String = String::from_utf8_lossy(text).chars().take(80).collect();
         report(

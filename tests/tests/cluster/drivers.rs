@@ -14,7 +14,9 @@ const SETUP: &str = "CREATE TABLE t (id int PRIMARY KEY, code bitvec(64), bytes 
 
 fn prepared(client: &mut Client) {
     client
-        .batch_execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; SET enable_bitmapscan = off")
+        .batch_execute(
+            "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; SET enable_bitmapscan = off",
+        )
         .expect("SET");
 }
 
@@ -37,16 +39,24 @@ fn parameters_of_all_types() {
         ("SELECT id FROM t WHERE code = {p}", "t_btree"),
         ("SELECT id FROM t WHERE {p} = code", "t_btree"),
         ("SELECT id FROM t WHERE code IN ({p})", "t_btree"),
-        ("SELECT id FROM t WHERE code IS NOT DISTINCT FROM {p} AND code >= {p}", "t_btree"),
+        (
+            "SELECT id FROM t WHERE code IS NOT DISTINCT FROM {p} AND code >= {p}",
+            "t_btree",
+        ),
         ("SELECT id FROM t WHERE code BETWEEN {p} AND {p}", "t_btree"),
         ("SELECT id FROM t WHERE code = ANY (ARRAY[{p}, {p}])", "t_btree"),
         ("SELECT id FROM t WHERE (code, id) = ({p}, 7)", "t_"),
-        ("SELECT id FROM t WHERE code = COALESCE({p}, code) AND code = {p}", "t_btree"),
+        (
+            "SELECT id FROM t WHERE code = COALESCE({p}, code) AND code = {p}",
+            "t_btree",
+        ),
     ];
     let code: Vec<u8> = value(&mut client, "SELECT code::bytea FROM t WHERE id = 7");
     for (statement, index) in statements {
         let with_literal = statement.replace("{p}", "(SELECT code FROM t WHERE id = 7)");
-        let rows = client.query(&with_literal, &[]).unwrap_or_else(|e| panic!("{with_literal}: {e:?}"));
+        let rows = client
+            .query(&with_literal, &[])
+            .unwrap_or_else(|e| panic!("{with_literal}: {e:?}"));
         let expected: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
         assert!(expected.contains(&7), "{statement}: {expected:?}");
         // As drivers do that declare the types of their parameters, and with a cast in the statement.
@@ -59,7 +69,10 @@ fn parameters_of_all_types() {
             let found: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
             assert_eq!(found, expected, "{sql}");
         }
-        let plan = explain(&mut client, &statement.replace("{p}", &format!("'\\x{}'::bytea", hex(&code))));
+        let plan = explain(
+            &mut client,
+            &statement.replace("{p}", &format!("'\\x{}'::bytea", hex(&code))),
+        );
         assert!(plan.contains(index), "{statement}\n{plan}");
     }
 }
@@ -102,7 +115,10 @@ fn bytea_keeps_its_own() {
         assert_eq!(value::<String>(&mut client, &sql), result, "{expression}");
     }
     // An index of bytea serves its own type as before.
-    each(&mut client, "CREATE INDEX t_bytes ON t (bytes); SET enable_seqscan = off; SET enable_bitmapscan = off");
+    each(
+        &mut client,
+        "CREATE INDEX t_bytes ON t (bytes); SET enable_seqscan = off; SET enable_bitmapscan = off",
+    );
     let plan = explain(&mut client, "SELECT id FROM t WHERE bytes = '\\x00'::bytea");
     assert!(plan.contains("t_bytes"), "{plan}");
 }
@@ -139,12 +155,19 @@ fn a_dump_restores_equality_without_a_name() {
     let mut client = cluster.client();
     each(&mut client, SETUP);
     client.batch_execute(NAMELESS).expect("objects");
-    client.batch_execute("INSERT INTO balls VALUES ('(\\xff,0.25)')").expect("INSERT");
+    client
+        .batch_execute("INSERT INTO balls VALUES ('(\\xff,0.25)')")
+        .expect("INSERT");
     let dump = cluster.beside("nameless.sql");
     let file = dump.to_str().expect("UTF-8");
     cluster.run("pg_dump", &["--file", file]);
-    client.batch_execute("CREATE DATABASE restored").expect("CREATE DATABASE");
-    cluster.run("psql", &["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "restored", "-f", file]);
+    client
+        .batch_execute("CREATE DATABASE restored")
+        .expect("CREATE DATABASE");
+    cluster.run(
+        "psql",
+        &["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "restored", "-f", file],
+    );
     let mut restored = cluster.connector().client_of("restored");
     let views = "SELECT string_agg(relname, ',' ORDER BY relname COLLATE \"C\") FROM pg_class
          WHERE relnamespace = 'public'::regnamespace AND relkind IN ('v', 'm')
@@ -154,7 +177,11 @@ fn a_dump_restores_equality_without_a_name() {
     assert!(names.split(",").count() > 17, "{names}");
     for view in names.split(',') {
         let sql = format!("SELECT COALESCE(md5(string_agg(v::text, ' ' ORDER BY v::text)), '') FROM {view} v");
-        assert_eq!(value::<String>(&mut restored, &sql), value::<String>(&mut client, &sql), "{view}");
+        assert_eq!(
+            value::<String>(&mut restored, &sql),
+            value::<String>(&mut client, &sql),
+            "{view}"
+        );
     }
     let triggers = "SELECT count(*) FROM pg_trigger WHERE tgrelid = 't'::regclass";
     assert_eq!(value::<i64>(&mut restored, triggers), 2);
@@ -208,5 +235,8 @@ fn an_update_gives_what_an_installation_gives() {
         .collect();
     assert!(no_comment.is_empty(), "{no_comment:#?}");
     assert_eq!(value::<i32>(&mut client, "SELECT id FROM v"), 1);
-    assert_eq!(value::<i32>(&mut client, "SELECT id FROM t WHERE code <~> '\\x00'::bytea < 0.1"), 2);
+    assert_eq!(
+        value::<i32>(&mut client, "SELECT id FROM t WHERE code <~> '\\x00'::bytea < 0.1"),
+        2
+    );
 }
