@@ -18,24 +18,65 @@ pub fn locator(relation: pg_sys::Relation) -> Locator {
     // SAFETY: the caller holds the relation open.
     unsafe {
         #[cfg(feature = "pg15")]
-        {
-            let node = (*relation).rd_node;
-            Locator {
-                tablespace: node.spcNode.to_u32(),
-                database: node.dbNode.to_u32(),
-                number: node.relNode.to_u32(),
-            }
-        }
+        return to_locator(&(*relation).rd_node);
         #[cfg(not(feature = "pg15"))]
-        {
-            let node = (*relation).rd_locator;
-            Locator {
-                tablespace: node.spcOid.to_u32(),
-                database: node.dbOid.to_u32(),
-                number: node.relNumber.to_u32(),
-            }
-        }
+        return to_locator(&(*relation).rd_locator);
     }
+}
+
+/// The relation files that PostgreSQL will remove at the end of this transaction or of the inner one that ends: if it
+/// commits, or if it does not. Not those of temporary relations.
+pub fn files_to_be_removed(at_commit: bool) -> Vec<Locator> {
+    let mut list = std::ptr::null_mut();
+    // SAFETY: reads this backend's own list; the copy has so many elements, and is ours.
+    unsafe {
+        let count = pg_sys::smgrGetPendingDeletes(at_commit, &mut list);
+        if list.is_null() {
+            return Vec::new();
+        }
+        let files = std::slice::from_raw_parts(list, usize::try_from(count).unwrap_or(0));
+        let files = files.iter().map(to_locator).collect();
+        pg_sys::pfree(list.cast());
+        files
+    }
+}
+
+#[cfg(feature = "pg15")]
+fn to_locator(node: &pg_sys::RelFileNode) -> Locator {
+    Locator {
+        tablespace: node.spcNode.to_u32(),
+        database: node.dbNode.to_u32(),
+        number: node.relNode.to_u32(),
+    }
+}
+
+#[cfg(not(feature = "pg15"))]
+fn to_locator(locator: &pg_sys::RelFileLocator) -> Locator {
+    Locator {
+        tablespace: locator.spcOid.to_u32(),
+        database: locator.dbOid.to_u32(),
+        number: locator.relNumber.to_u32(),
+    }
+}
+
+/// Where the first file of a relation is, of this or another database; below the data directory.
+pub fn main_file(at: Locator) -> std::path::PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    let main = pg_sys::ForkNumber::MAIN_FORKNUM;
+    let (database, tablespace) = (pg_sys::Oid::from(at.database), pg_sys::Oid::from(at.tablespace));
+    // SAFETY: builds a C string; -1 stands for a relation that is not temporary.
+    let text = unsafe {
+        #[cfg(feature = "pg15")]
+        let path = pg_sys::GetRelationPath(database, tablespace, pg_sys::Oid::from(at.number), -1, main);
+        #[cfg(any(feature = "pg16", feature = "pg17"))]
+        let path = pg_sys::GetRelationPath(database, tablespace, at.number.into(), -1, main);
+        #[cfg(feature = "pg18")]
+        let path = pg_sys::GetRelationPath(database, tablespace, at.number.into(), -1, main);
+        #[cfg(feature = "pg18")]
+        let path = path.str_.as_ptr();
+        std::ffi::CStr::from_ptr(path).to_owned()
+    };
+    std::path::PathBuf::from(std::ffi::OsStr::from_bytes(text.as_bytes()))
 }
 
 /// Pins a block of the main fork if this buffer holds it, without looking for it.

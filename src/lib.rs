@@ -27,4 +27,5 @@ pub extern "C-unwind" fn _PG_init() {
     am::comparison::register();
     am::demand::register();
     am::explain::register();
+    storage::removal::register();
 }

@@ -4,6 +4,7 @@ pub mod buffer;
 pub mod directory;
 pub mod log;
 pub mod relation;
+pub mod removal;
 pub mod shard_cache;
 pub mod shard_file;
 pub mod sweep;

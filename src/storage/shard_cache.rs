@@ -14,10 +14,11 @@ use std::rc::Rc;
 use iscc_hnsw::directory::Segment;
 use iscc_hnsw::shard::Shard;
 use memmap2::Mmap;
+use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::directory;
-use super::relation::in_recovery;
+use super::relation::{in_recovery, oid};
 use super::shard_file::{self, ShardId};
 use crate::compat::{Locator, locator};
 use crate::error::report;
@@ -44,6 +45,7 @@ impl Stamp {
 }
 
 struct Cached {
+    relation: pg_sys::Oid,
     stamp: Option<Stamp>,
     shard: Option<Rc<MappedShard>>,
     /// Its codes were checked.
@@ -91,11 +93,11 @@ pub fn get(index: pgrx::pg_sys::Relation, id: &ShardId, segments: &[Segment]) ->
     let shard = match known {
         Some(shard) => shard,
         None => match open(&path, id, segments) {
-            Ok(shard) => remember(at, id, stamp, Some(Rc::new(shard))),
+            Ok(shard) => remember(index, id, stamp, Some(Rc::new(shard))),
             Err(Unusable::Missing) if !directory::read(index).lists(id) => return Lookup::NoLongerListed,
             Err(why) => {
                 warn(&path, &why, HINT_FOOTER);
-                remember(at, id, stamp, None)
+                remember(index, id, stamp, None)
             }
         },
     };
@@ -133,22 +135,55 @@ pub fn has_sound_codes(index: pgrx::pg_sys::Relation, shard: &MappedShard) -> bo
 }
 
 fn remember(
-    at: Locator,
+    index: pg_sys::Relation,
     id: &ShardId,
     stamp: Option<Stamp>,
     shard: Option<Rc<MappedShard>>,
 ) -> Option<Rc<MappedShard>> {
+    let at = locator(index);
     let cached = Cached {
+        relation: oid(index),
         stamp,
         shard: shard.clone(),
         is_sound: false,
     };
     CACHE.with_borrow_mut(|cache| {
-        // Mappings of files that are gone, say of dropped indexes, would keep their disk space.
-        cache.retain(|(at, id), cached| cached.shard.is_none() || shard_file::path(*at, id).exists());
+        cache.retain(is_of_use);
         cache.insert((at, *id), cached);
     });
     shard
+}
+
+/// Whether the file is still there. A mapping of one that is gone, say of a dropped index, would keep its disk space.
+fn is_of_use((at, id): &(Locator, ShardId), cached: &mut Cached) -> bool {
+    cached.shard.is_none() || shard_file::path(*at, id).exists()
+}
+
+/// Lets go of shards whose files are gone.
+pub fn forget_missing() {
+    CACHE.with(|cache| {
+        // It is in use when PostgreSQL tells of a change in the middle of our own work: then the next time will do.
+        if let Ok(mut cache) = cache.try_borrow_mut() {
+            cache.retain(is_of_use);
+        }
+    });
+}
+
+/// Has this backend let go of shards when another session has dropped or rewritten their index.
+pub fn watch_relations() {
+    // SAFETY: called from _PG_init; the function lives as long as the backend.
+    unsafe { pg_sys::CacheRegisterRelcacheCallback(Some(relation_has_changed), pg_sys::Datum::from(0)) };
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn relation_has_changed(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
+    let is_cached = |cache: &RefCell<HashMap<_, Cached>>| {
+        let cached = |cache: &HashMap<_, Cached>| cache.values().any(|c| c.relation == relation);
+        relation == pg_sys::InvalidOid || cache.try_borrow().is_ok_and(|cache| cached(&cache))
+    };
+    if CACHE.with(is_cached) {
+        forget_missing();
+    }
 }
 
 /// Stops using a shard that turned out to be wrong, until its file changes.

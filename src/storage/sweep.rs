@@ -1,4 +1,5 @@
-//! Removing shard files that no index lists: left by DROP, TRUNCATE, REINDEX, rollbacks and crashes.
+//! Removing shard files that no index lists: left by crashes, by DROP DATABASE, and on a standby by what is dropped on
+//! its primary. (`removal.rs` removes those of what this server drops.)
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -11,7 +12,8 @@ use super::shard_file::{self, FileName, ShardId};
 use crate::compat::{self, Locator};
 use crate::failpoint::failpoint;
 
-/// Removes orphans of this database, of databases that are gone, and of writers that died.
+/// Removes orphans of this database; of other databases those whose relation's own file is gone; and what writers left
+/// that died.
 /// Returns how many files went.
 pub fn sweep() -> i32 {
     let Ok(entries) = fs::read_dir(shard_file::DIRECTORY) else {
@@ -52,12 +54,12 @@ fn remove_orphan(path: &Path, name: FileName) -> bool {
 }
 
 fn is_orphan(at: Locator, id: &ShardId) -> bool {
-    // SAFETY: reads this backend's own state and the catalogs, inside a transaction.
-    unsafe {
-        if at.database != pg_sys::MyDatabaseId.to_u32() {
-            // Other databases' relations are for their own sweeps, unless the database is gone.
-            return pg_sys::get_database_name(pg_sys::Oid::from(at.database)).is_null();
-        }
+    // SAFETY: reads this backend's own state.
+    if at.database != unsafe { pg_sys::MyDatabaseId }.to_u32() {
+        // Whether an index there lists it only its own sweeps can tell. A relation has its file before it has shards, and
+        // keeps it for some time after it is dropped.
+        let relation = compat::main_file(at);
+        return relation.try_exists().is_ok_and(|exists| !exists);
     }
     match relation_of(at) {
         None => true,
@@ -108,8 +110,12 @@ fn lists(relation: pg_sys::Oid, at: Locator, id: &ShardId) -> bool {
         return true;
     };
     let index = relation.raw();
-    if compat::locator(index) != at || !crate::am::is_usearch_index(index) {
+    if compat::locator(index) != at {
         return true;
+    }
+    // The number was given to another relation since: an index, a table.
+    if !crate::am::is_usearch_index(index) {
+        return false;
     }
     // A standby has the files of an unlogged index from its base backup, and no use for them.
     if is_definition_only(index) {
