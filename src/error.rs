@@ -58,6 +58,11 @@ pub fn without_backtraces() {
     }
 }
 
+/// Ends the statement if somebody has cancelled it: raises the error from here.
+pub fn check_for_interrupts() {
+    pgrx::check_for_interrupts!();
+}
+
 /// PostgreSQL ends a message below ERROR by looking for interrupts. A cancel found there would leave by `longjmp`, past
 /// our frames and what they hold: open files, say, and with them their locks.
 fn without_interrupts(report: impl FnOnce()) {

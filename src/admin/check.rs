@@ -14,7 +14,7 @@ use pgrx::prelude::*;
 use super::{OpenIndex, require_owner};
 use crate::am::options::IndexOptions;
 use crate::compat::{self, locator};
-use crate::error::report;
+use crate::error::{check_for_interrupts, report};
 use crate::storage::buffer::{Lock, LockedBuffer, block_count};
 use crate::storage::directory::{self, Directory, META_BLOCK, NO_SHARD};
 use crate::storage::log::{self, Mismatch, tid_bytes};
@@ -174,7 +174,7 @@ fn check_shard(
             return Ok(());
         }
     };
-    for problem in shard.verify() {
+    for problem in shard.verify(&check_for_interrupts) {
         problems.add(part.clone(), problem);
     }
     check_postings(index, &shard, segments, &part, problems)
@@ -191,6 +191,7 @@ fn check_postings(
     let ranges = shard.ranges();
     let mut posted: HashMap<(u32, u16), u32> = HashMap::new();
     for node in 0..shard.nodes() {
+        pgrx::check_for_interrupts!();
         for ordinal in shard.postings(node) {
             match locate(&ranges, ordinal) {
                 None => problems.add(

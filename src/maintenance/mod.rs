@@ -20,7 +20,7 @@ use pgrx::prelude::*;
 
 use crate::am::options::IndexOptions;
 use crate::compat::locator;
-use crate::error::report;
+use crate::error::{check_for_interrupts, report};
 use crate::failpoint::failpoint;
 use crate::guc;
 use crate::storage::buffer::relation_name;
@@ -360,7 +360,7 @@ fn has_usable_shard(index: pg_sys::Relation, id: &ShardId, segments: &[Segment],
         return true;
     }
     match shard_cache::open(&shard_file::path(locator(index), id), id, segments) {
-        Ok(shard) => inspect == Inspect::Header || shard.verify().is_empty(),
+        Ok(shard) => inspect == Inspect::Header || shard.verify(&check_for_interrupts).is_empty(),
         Err(_) => false,
     }
 }
@@ -438,7 +438,7 @@ pub fn after_growth(index: pg_sys::Relation, open_blocks: u32) {
 }
 
 /// What VACUUM does at its end. Segments without anything alive become free at once, so that what is inserted next uses
-/// their blocks; the rest is left to the background worker, or done here where there can be none.
+/// their blocks; the rest is left to the background worker, or done here where none takes it.
 pub fn after_vacuum(index: pg_sys::Relation) {
     if is_temporary(index) {
         return;
@@ -446,7 +446,7 @@ pub fn after_vacuum(index: pg_sys::Relation) {
     let mut watcher = Foreground;
     let mut job = Job::foreground(index, Logging::EachChange, &mut watcher);
     let freed = job.free_dead();
-    let done = freed.and_then(|()| match !job.is_due() || worker::start() {
+    let done = freed.and_then(|()| match !job.is_due() || worker::hand_over() {
         true => Ok(Done::default()),
         false => job.run_due(),
     });

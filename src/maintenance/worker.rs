@@ -21,7 +21,7 @@ use super::{Foreground, Job, Stopped, Watcher, warn};
 use crate::am::is_usearch_index;
 use crate::compat;
 use crate::error;
-use crate::failpoint::failpoint_is_on;
+use crate::failpoint::{failpoint, failpoint_is_on};
 use crate::guc;
 use crate::storage::relation::{OpenRelation, in_recovery};
 use crate::storage::shard_file::ShardId;
@@ -29,6 +29,8 @@ use crate::storage::sweep;
 use crate::storage::update::Logging;
 
 const NAME: &CStr = c"iscc_usearch worker";
+/// How long to wait for a worker to begin.
+const START: Duration = Duration::from_secs(5);
 /// How often `pg_stat_activity` is told how far a build is.
 const REPORT: Duration = Duration::from_secs(1);
 /// How long to wait before looking again at an index that somebody else wanted.
@@ -44,15 +46,45 @@ thread_local! {
     static LAST_ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Starts this database's worker unless one runs. False when there can be none: it is switched off, or all of
-/// `max_worker_processes` are in use.
-pub fn start() -> bool {
+/// Starts this database's worker unless one runs, and does not wait for it.
+pub fn start() {
+    if guc::background_worker() && lock::worker_is_missing() {
+        register(std::ptr::null_mut());
+    }
+}
+
+/// Starts this database's worker unless one runs, and waits until it is at work. False when there is none: it is switched
+/// off, all of `max_worker_processes` are in use, or it ended before it began, whatever the reason.
+pub fn hand_over() -> bool {
     if !guc::background_worker() {
         return false;
     }
     if !lock::worker_is_missing() {
         return true;
     }
+    let mut handle = std::ptr::null_mut();
+    if !register(&mut handle) {
+        return false;
+    }
+    let began = Instant::now();
+    loop {
+        super::wait(Duration::from_millis(10));
+        pgrx::check_for_interrupts!();
+        if !lock::worker_is_missing() {
+            return true;
+        }
+        let mut pid = 0;
+        // SAFETY: the handle that PostgreSQL gave for this worker.
+        let status = unsafe { pg_sys::GetBackgroundWorkerPid(handle, &mut pid) };
+        let has_ended = status == pg_sys::BgwHandleStatus::BGWH_STOPPED;
+        if has_ended || began.elapsed() > START {
+            return false;
+        }
+    }
+}
+
+/// Asks PostgreSQL for a worker of this database; false when it has none left.
+fn register(handle: *mut *mut pg_sys::BackgroundWorkerHandle) -> bool {
     let mut worker = pg_sys::BackgroundWorker {
         bgw_flags: (pg_sys::BGWORKER_SHMEM_ACCESS | pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION) as i32,
         // On a standby, too.
@@ -67,8 +99,8 @@ pub fn start() -> bool {
     // By its full name, as in the extension's functions: dynamic_library_path may not have its directory.
     copy(&mut worker.bgw_library_name, c"$libdir/iscc_usearch");
     copy(&mut worker.bgw_function_name, c"usearch_worker_main");
-    // SAFETY: a complete description; the handle is not wanted.
-    unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, std::ptr::null_mut()) }
+    // SAFETY: a complete description; the callers pass where the handle is to be, or NULL.
+    unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, handle) }
 }
 
 /// Starts the worker because a scan misses a shard; not at every scan.
@@ -108,6 +140,7 @@ pub unsafe extern "C-unwind" fn usearch_worker_main(database: Datum) {
         }
         pg_sys::pgstat_report_appname(NAME.as_ptr());
     }
+    failpoint!("worker_began");
     let mut rebuilt = HashSet::new();
     // Another request may come after the last look and before the role is given up; it would find a worker and trust it.
     for _ in 0..ROUNDS {

@@ -21,7 +21,7 @@ use super::directory;
 use super::relation::{in_recovery, oid};
 use super::shard_file::{self, ShardId};
 use crate::compat::{Locator, locator};
-use crate::error::report;
+use crate::error::{check_for_interrupts, report};
 
 /// A shard in mapped memory.
 pub type MappedShard = Shard<Mmap>;
@@ -121,7 +121,7 @@ pub fn has_sound_codes(index: pgrx::pg_sys::Relation, shard: &MappedShard) -> bo
     if CACHE.with_borrow(|cache| cache.get(&key).is_some_and(|cached| cached.is_sound)) {
         return true;
     }
-    let is_sound = shard.has_sound_codes();
+    let is_sound = shard.has_sound_codes(&check_for_interrupts);
     if is_sound {
         CACHE.with_borrow_mut(|cache| {
             if let Some(cached) = cache.get_mut(&key) {

@@ -371,7 +371,7 @@ fn open(built: &BuiltShard) -> Shard<Vec<u8>> {
 
 fn report(built: &BuiltShard, stored: &[Row], held_out: &[Row]) {
     let shard = open(built);
-    println!("verify: {:?}", shard.verify());
+    println!("verify: {:?}", shard.verify(&|| {}));
     print_calibration(&shard);
     for bytes in lengths_of(stored) {
         for (label, rows) in [("held out", held_out), ("stored", stored)] {

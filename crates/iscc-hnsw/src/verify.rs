@@ -9,6 +9,18 @@ use crate::visited::Visited;
 
 /// Messages of each kind before the rest is only counted.
 const MESSAGES_PER_CHECK: usize = 5;
+/// Nodes between two calls of what the caller wants called often.
+const NODES_PER_PAUSE: u32 = 4096;
+
+/// Called many times a second while a shard is checked: to look whether the check is to be given up. It may unwind.
+pub type Pause<'a> = &'a dyn Fn();
+
+/// Calls `pause` before each of so many nodes.
+fn at_times(node: u32, pause: Pause<'_>) {
+    if node.is_multiple_of(NODES_PER_PAUSE) {
+        pause();
+    }
+}
 
 /// Collects the messages of one check.
 struct Findings {
@@ -44,19 +56,19 @@ impl Findings {
 
 impl<B: AsRef<[u8]>> Shard<B> {
     /// Reads the whole file and checks all that the format promises; one lower-case line per problem, none if it is
-    /// sound. Takes time in proportion to the file.
-    pub fn verify(&self) -> Vec<String> {
-        let mut messages = self.verify_checksums();
+    /// sound. Takes time in proportion to the file; calls `pause` meanwhile.
+    pub fn verify(&self, pause: Pause<'_>) -> Vec<String> {
+        let mut messages = self.verify_checksums(pause);
         messages.extend(self.verify_heads());
-        messages.extend(self.verify_records());
-        messages.extend(self.verify_postings());
-        messages.extend(self.verify_codes());
-        messages.extend(self.verify_words());
-        messages.extend(self.verify_reachability());
+        messages.extend(self.verify_records(pause));
+        messages.extend(self.verify_postings(pause));
+        messages.extend(self.verify_codes(pause));
+        messages.extend(self.verify_words(pause));
+        messages.extend(self.verify_reachability(pause));
         messages
     }
 
-    fn verify_checksums(&self) -> Vec<String> {
+    fn verify_checksums(&self, pause: Pause<'_>) -> Vec<String> {
         let footer = &self.footer;
         let sections: [(&str, &Section); 8] = [
             ("vectors", &footer.vectors),
@@ -71,7 +83,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
         let message = |name| format!("checksum of section \"{name}\" does not match");
         sections
             .into_iter()
-            .filter(|(_, section)| !self.is_sound(section))
+            .filter(|(_, section)| !self.is_sound(section, pause))
             .map(|(name, _)| message(name))
             .collect()
     }
@@ -96,11 +108,12 @@ impl<B: AsRef<[u8]>> Shard<B> {
     }
 
     /// Keys, levels and links of all nodes.
-    fn verify_records(&self) -> Vec<String> {
+    fn verify_records(&self, pause: Pause<'_>) -> Vec<String> {
         let mut findings = Findings::new();
         let (layout, graph) = (&self.layout, self.section(&self.footer.graph));
         let bytes_at = |offset: u64, n: usize| graph.get(offset as usize..).and_then(|rest| rest.get(..n));
         for node in 0..self.nodes() {
+            at_times(node, pause);
             let level = layout.levels.level_of(node);
             let expected = (level as u16).to_le_bytes();
             let record = layout.record_offset(node);
@@ -136,7 +149,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
         }
     }
 
-    fn verify_postings(&self) -> Vec<String> {
+    fn verify_postings(&self, pause: Pause<'_>) -> Vec<String> {
         let mut findings = Findings::new();
         let offsets = self.section(&self.footer.posting_offsets);
         let offset_of = |node: u32| read_u32(offsets, u64::from(node) * 4).unwrap_or(u32::MAX);
@@ -144,6 +157,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
             findings.add(|| "posting offsets do not cover the ordinals".to_string());
         }
         for node in 0..self.nodes() {
+            at_times(node, pause);
             if offset_of(node) >= offset_of(node.saturating_add(1)) {
                 findings.add(|| format!("node {node} has no entries"));
             }
@@ -155,7 +169,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
     }
 
     /// Lengths, padding, and the order of the codes, which makes them distinct.
-    fn verify_codes(&self) -> Vec<String> {
+    fn verify_codes(&self, pause: Pause<'_>) -> Vec<String> {
         let mut findings = Findings::new();
         let (layout, vectors) = (&self.layout, self.section(&self.footer.vectors));
         let stride = layout.stride as usize;
@@ -165,6 +179,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
             .chunks_exact(stride);
         let field_bytes = stride - layout.max_code_bytes;
         for (node, row) in (0..).zip(rows) {
+            at_times(node, pause);
             let (field, code) = row.split_at(field_bytes);
             let length = field
                 .iter()
@@ -178,6 +193,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
         }
         for level in 0..=layout.levels.max_level() {
             for node in layout.levels.at_least(level + 1) + 1..layout.levels.at_least(level) {
+                at_times(node, pause);
                 if self.code(node - 1) >= self.code(node) {
                     findings.add(|| format!("codes of nodes {} and {node} are out of order", node - 1));
                 }
@@ -187,12 +203,13 @@ impl<B: AsRef<[u8]>> Shard<B> {
     }
 
     /// Each node's code is once in the words, and nothing else.
-    fn verify_words(&self) -> Vec<String> {
+    fn verify_words(&self, pause: Pause<'_>) -> Vec<String> {
         let mut findings = Findings::new();
         let mut seen = Visited::default();
         seen.reset(self.nodes());
         for group in self.word_table().groups() {
             for index in 0..group.count {
+                at_times(index as u32, pause);
                 let node = group.node(index);
                 if !seen.insert(node) || !self.code(node).is_some_and(|code| group.holds(index, code)) {
                     findings.add(|| format!("words {index} of length {} are not those of a node", group.code_bytes));
@@ -205,14 +222,17 @@ impl<B: AsRef<[u8]>> Shard<B> {
         findings.finish("the words")
     }
 
-    fn verify_reachability(&self) -> Vec<String> {
+    fn verify_reachability(&self, pause: Pause<'_>) -> Vec<String> {
         let mut reached = Visited::default();
         reached.reset(self.nodes());
         let mut stack = Vec::new();
         if reached.insert(0) {
             stack.push(0);
         }
+        let mut visited = 0;
         while let Some(node) = stack.pop() {
+            at_times(visited, pause);
+            visited += 1;
             stack.extend_from_slice(reached.insert_all(self.links().of(node, 0)));
         }
         let missing = self.nodes() as usize - reached.len();

@@ -19,7 +19,7 @@ fn recall_by_query_length_and_threads() {
     let mut random = Random(12);
     for threads in [1, 2] {
         let shard = open(&codes, params(threads));
-        assert_eq!(shard.verify(), NO_PROBLEMS);
+        assert_eq!(shard.verify(&|| {}), NO_PROBLEMS);
         for bytes in [8, 16, 24, 32] {
             // Near-duplicates of stored codes, three bits away over the whole length.
             let mut near = |code: &Vec<u8>| {
@@ -61,7 +61,7 @@ fn jaccard_and_wide_codes() {
                 ..params(1)
             },
         );
-        assert_eq!(shard.verify(), NO_PROBLEMS);
+        assert_eq!(shard.verify(&|| {}), NO_PROBLEMS);
         for code in codes.iter().step_by(50).filter(|code| code.len() > 8) {
             let query = Query::new(metric, code);
             assert_eq!(search(&shard, &query, 1500)[0].key, 0);
@@ -92,7 +92,7 @@ fn every_node_is_reachable_among_near_equals() {
                 ..params(threads)
             },
         );
-        assert_eq!(shard.verify(), NO_PROBLEMS, "m {m}, {threads} threads");
+        assert_eq!(shard.verify(&|| {}), NO_PROBLEMS, "m {m}, {threads} threads");
     }
 }
 
@@ -118,7 +118,7 @@ fn equal_codes_are_one_node_with_all_ordinals() {
         .collect();
     assert_eq!(found, expected);
     assert_eq!(shard.entries(), 3_000);
-    assert_eq!(shard.verify(), NO_PROBLEMS);
+    assert_eq!(shard.verify(&|| {}), NO_PROBLEMS);
 }
 
 #[test]
@@ -156,11 +156,11 @@ fn accessors_say_what_was_written() {
 #[test]
 fn empty_and_single() {
     let empty = open(&[], params(2));
-    assert_eq!((empty.nodes(), empty.entries(), empty.verify()), (0, 0, vec![]));
+    assert_eq!((empty.nodes(), empty.entries(), empty.verify(&|| {})), (0, 0, vec![]));
     let query = Query::new(Metric::Nphd, &[1, 2]);
     assert_eq!(search(&empty, &query, 10), []);
     let single = open(&[vec![1, 2, 3], vec![1, 2, 3]], params(2));
-    assert_eq!((single.nodes(), single.entries(), single.verify()), (1, 2, vec![]));
+    assert_eq!((single.nodes(), single.entries(), single.verify(&|| {})), (1, 2, vec![]));
     assert_eq!(search(&single, &query, 10).len(), 1);
     assert_eq!(single.postings(0).collect::<Vec<_>>(), [0, 1]);
 }

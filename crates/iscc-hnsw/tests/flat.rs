@@ -49,7 +49,7 @@ fn every_node_once_and_in_order() {
                 ..params(1)
             },
         );
-        assert_eq!(shard.verify(), Vec::<String>::new());
+        assert_eq!(shard.verify(&|| {}), Vec::<String>::new());
         for bytes in [1, 7, 8, 9, 24, 31, 32, 40, 300] {
             let query = Query::new(metric, &random.bytes(bytes));
             let found = all(&shard, &query, u32::MAX, &[10, 100, 1000]);

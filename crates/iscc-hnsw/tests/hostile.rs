@@ -76,7 +76,7 @@ fn exercise(file: &[u8], state: &mut GraphSearch) -> Result<(), ShardError> {
     let calibration = shard.calibration();
     let _ = (calibration.favours_graph(32, 0.99), calibration.effort(32, 5, 0.99));
     let _ = (
-        shard.verify(),
+        shard.verify(&|| {}),
         shard.ranges(),
         shard.code(u32::MAX),
         shard.postings(u32::MAX).count(),
@@ -134,7 +134,7 @@ fn flipped_bits_are_survived_and_found() {
             }
             if damaged != file {
                 assert_eq!(exercise(&damaged, &mut state), Ok(()));
-                assert!(!Shard::open(damaged).unwrap().verify().is_empty());
+                assert!(!Shard::open(damaged).unwrap().verify(&|| {}).is_empty());
             }
         }
     }
@@ -230,4 +230,26 @@ fn forged_fields_are_refused() {
     fields.version = 3.into();
     set_footer(&mut other, fields);
     assert_eq!(Shard::open(other).map(|_| ()), Err(ShardError::Version(3)));
+}
+
+/// Whoever checks a large shard is asked often whether to go on, and can unwind from there.
+#[test]
+fn a_check_can_be_given_up() {
+    use std::cell::Cell;
+    let file = sample();
+    let shard = Shard::open(file.as_slice()).unwrap();
+    let pauses = Cell::new(0);
+    shard.verify(&|| pauses.set(pauses.get() + 1));
+    assert!(pauses.get() >= 8, "{} pauses", pauses.get());
+    for wanted in 1..=pauses.get() {
+        let left = Cell::new(wanted);
+        let given_up = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            shard.verify(&|| {
+                left.set(left.get() - 1);
+                assert!(left.get() > 0, "given up");
+            })
+        }));
+        assert!(given_up.is_err());
+    }
+    assert_eq!(shard.verify(&|| {}), Vec::<String>::new());
 }

@@ -107,5 +107,5 @@ fn usearch_reads_the_metadata() {
         index.load_from_buffer(&bytes).unwrap();
         assert_eq!(index.size(), Shard::open(bytes).unwrap().nodes() as usize);
     }
-    assert_eq!(open(&clusters(10, 3), params(1)).verify(), Vec::<String>::new());
+    assert_eq!(open(&clusters(10, 3), params(1)).verify(&|| {}), Vec::<String>::new());
 }

@@ -134,3 +134,26 @@ fn no_such_index() {
         assert_eq!(error.code(), Some(&SqlState::UNDEFINED_OBJECT), "{call}: {error:?}");
     }
 }
+
+/// VACUUM does what is due when no worker takes it: here each ends as soon as it has begun, as one whose library or memory is
+/// missing.
+#[test]
+fn vacuum_does_what_no_worker_does() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    cluster.set_for_new_sessions("iscc_usearch.failpoint", Some("worker_began:error"));
+    each(
+        &mut client,
+        "CREATE TABLE t (code bitvec(256)) WITH (autovacuum_enabled = off);
+         CREATE INDEX t_code ON t USING usearch (code) WITH (shard_size = '256kB');
+         SET iscc_usearch.background_worker = on;
+         INSERT INTO t SELECT sha256(i::text::bytea)::bitvec FROM generate_series(1, 5000) i",
+    );
+    wait_until("a worker has failed", || {
+        cluster.log().contains("failpoint worker_began was reached")
+    });
+    let shards = |client: &mut Client| value::<i32>(client, "SELECT shards FROM usearch_index_stats('t_code')");
+    assert_eq!(shards(&mut client), 0);
+    each(&mut client, "VACUUM t");
+    assert!(shards(&mut client) > 0, "VACUUM has sealed the tail");
+}
