@@ -139,9 +139,8 @@ fn no_such_index() {
 /// missing.
 #[test]
 fn vacuum_does_what_no_worker_does() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::with(&[("iscc_usearch.failpoint", "worker_began:error")]);
     let mut client = cluster.client();
-    cluster.set_for_new_sessions("iscc_usearch.failpoint", Some("worker_began:error"));
     each(
         &mut client,
         "CREATE TABLE t (code bitvec(256)) WITH (autovacuum_enabled = off);
