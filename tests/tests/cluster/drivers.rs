@@ -240,3 +240,63 @@ fn an_update_gives_what_an_installation_gives() {
         2
     );
 }
+
+/// Beside pgvector, which has operators and functions of the same names for `bit`: in a schema of its own, whatever the
+/// order of the search path, and in the same schema.
+#[test]
+fn beside_pgvector() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let is_there = "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector')";
+    if !value::<bool>(&mut client, is_there) {
+        eprintln!("this PostgreSQL has no pgvector: not tested");
+        return;
+    }
+    each(
+        &mut client,
+        "DROP EXTENSION iscc_usearch; CREATE EXTENSION vector;
+         CREATE SCHEMA codes; CREATE EXTENSION iscc_usearch SCHEMA codes;
+         CREATE TABLE t (id int, code codes.bitvec(64), bits bit(64));
+         INSERT INTO t SELECT i, c, c::bit(64) FROM (
+             SELECT i, codes.prefix(sha256(i::text::bytea)::codes.bitvec, 64) AS c FROM generate_series(1, 2000) i) s;
+         CREATE INDEX t_code ON t USING usearch (code);
+         CREATE INDEX t_bits ON t USING hnsw (bits bit_hamming_ops);
+         ANALYZE t; SET enable_seqscan = off",
+    );
+    for path in ["public, codes", "codes, public"] {
+        each(&mut client, &format!("SET search_path = {path}"));
+        assert_beside_pgvector(&mut client, path);
+    }
+    each(&mut client, "SET search_path = public; ALTER EXTENSION iscc_usearch SET SCHEMA public");
+    assert_beside_pgvector(&mut client, "public alone");
+    // Where nothing says which type is meant, nobody can: a cast or a column tells.
+    for untyped in ["hamming_distance('\\x0f', '\\x0f')", "'\\x0f' <~> '\\x0f'"] {
+        assert!(client.query(&format!("SELECT {untyped}"), &[]).is_err(), "{untyped}");
+    }
+}
+
+fn assert_beside_pgvector(client: &mut Client, path: &str) {
+    for (order, index) in [
+        ("code <~> '\\x00ff00ff00ff00ff'", "t_code"),
+        ("code <~> '\\x00ff00ff00ff00ff'::bytea", "t_code"),
+        ("bits <~> B'0000000011111111000000001111111100000000111111110000000011111111'", "t_bits"),
+    ] {
+        let sql = format!("SELECT id FROM t ORDER BY {order} LIMIT 1");
+        let plan = explain(client, &sql);
+        assert!(plan.contains(index), "{path}: {sql}\n{plan}");
+        value::<i32>(client, &sql);
+    }
+    for (expression, result) in [
+        ("hamming_distance(code, '\\x00ff00ff00ff00ff')::int = bit_count(code # '\\x00ff00ff00ff00ff')", true),
+        ("hamming_distance(bits, bits) = 0", true),
+        ("jaccard_distance(code, code) = 0", true),
+        ("jaccard_distance(bits, bits) = 0", true),
+        ("'\\x0f'::bitvec <~> '\\xff' = 0.5", true),
+        ("B'00001111' <~> B'11111111' = 4", true),
+        ("nphd_distance('\\x0f', '\\xff') = 0.5", true),
+        ("nphd_within('\\x0f', '\\xff', 0.5)", true),
+    ] {
+        let sql = format!("SELECT {expression} FROM t WHERE id = 1");
+        assert_eq!(value::<bool>(client, &sql), result, "{path}: {expression}");
+    }
+}
