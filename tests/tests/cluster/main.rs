@@ -8,6 +8,7 @@ mod failpoints;
 mod filters;
 mod first_day;
 mod harness;
+mod installation;
 mod lifecycle;
 mod maintenance;
 mod operations;
