@@ -20,6 +20,7 @@ mod queries;
 mod recall;
 mod recall_sets;
 mod servers;
+mod settings;
 mod shard_files;
 mod standby;
 mod standby_maintenance;
