@@ -9,6 +9,7 @@ mod filters;
 mod first_day;
 mod harness;
 mod installation;
+mod launcher;
 mod lifecycle;
 mod maintenance;
 mod operations;
