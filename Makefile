@@ -2,7 +2,7 @@
 PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
 export PG_CONFIG
 
-.PHONY: help demo test build install installcheck lint bench clean setup
+.PHONY: help demo test build install uninstall installcheck lint bench clean setup
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -16,8 +16,11 @@ test: setup ## unit tests, SQL regression tests, whole-cluster tests (TESTS: onl
 build: setup ## build the library
 	@scripts/build
 
-install: setup ## install into the PostgreSQL that PG_CONFIG names
+install: ## copy what was built into the PostgreSQL that PG_CONFIG names, below DESTDIR (as root, without Rust)
 	@scripts/install $(DESTDIR)
+
+uninstall: ## remove it from there
+	@scripts/uninstall $(DESTDIR)
 
 installcheck: ## SQL regression tests on a running server (PGHOST, PGPORT, PGUSER)
 	@scripts/pg-regress

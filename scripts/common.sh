@@ -23,6 +23,9 @@ pg_major() { "$PG_CONFIG" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/'; }
 # Where cargo puts the library: a directory for each major version, so that switching rebuilds nothing.
 target_dir() { echo "${CARGO_TARGET_DIR:-$ROOT/target}/pg$(pg_major)"; }
 
+# Where the finished library is; one with further features, for tests, is not the one to install.
+library_dir() { echo "$(target_dir)/library${ISCC_FEATURES:+-$ISCC_FEATURES}"; }
+
 # PostgreSQL refuses to run as root; then the server is this user's.
 server_user() {
   if [ "$(id -u)" != 0 ]; then

@@ -234,3 +234,6 @@ COMMENT ON FUNCTION hamming_within(bitvec, bitvec, integer) IS
 ALTER OPERATOR FAMILY bitvec_nphd_ops USING usearch ADD OPERATOR 3 <@~ (bitvec, bitvec_ball) FOR SEARCH;
 COMMENT ON OPERATOR CLASS bitvec_nphd_ops USING usearch IS 'order by <~>, the Normalized Prefix Hamming Distance; search by <@';
 COMMENT ON OPERATOR CLASS bitvec_jaccard_ops USING usearch IS 'order by <%>, the Jaccard distance';
+
+COMMENT ON FUNCTION usearch_prewarm(regclass) IS
+    'loads the log of a usearch index into shared buffers and its shard files into the cache of the operating system; on a standby builds those that are missing first; returns the bytes read; for the owner and those who may SELECT from the table';

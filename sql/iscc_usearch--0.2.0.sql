@@ -544,7 +544,7 @@ COMMENT ON FUNCTION usearch_total_size(regclass) IS
 CREATE FUNCTION usearch_prewarm(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'usearch_prewarm_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION usearch_prewarm(regclass) IS
-    'loads the log of a usearch index into shared buffers and its shard files into the cache of the operating system; returns the bytes read; for the owner and those who may SELECT from the table';
+    'loads the log of a usearch index into shared buffers and its shard files into the cache of the operating system; on a standby builds those that are missing first; returns the bytes read; for the owner and those who may SELECT from the table';
 
 -- No row when the index, k or sample is NULL; not STRICT, as queries may be.
 CREATE FUNCTION usearch_recall(

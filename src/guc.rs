@@ -1,5 +1,7 @@
 //! Settings that users change with SET.
 
+use std::time::Duration;
+
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 
 /// How an ordered scan searches sealed shards.
@@ -21,6 +23,7 @@ static SEARCH_MODE: GucSetting<SearchMode> = GucSetting::<SearchMode>::new(Searc
 static EF_SEARCH: GucSetting<i32> = GucSetting::<i32>::new(0);
 static BACKGROUND_WORKER: GucSetting<bool> = GucSetting::<bool>::new(true);
 static WORKER_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
+static LAUNCHER_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(60);
 
 static TARGET_RECALL: GucSetting<f64> = GucSetting::<f64>::new(0.99);
 
@@ -65,6 +68,7 @@ fn target_recall() -> f64 {
 }
 
 const MAX_WORKER_THREADS: i32 = 64;
+const SECONDS_A_DAY: i32 = 86_400;
 
 /// `iscc_usearch.background_worker`.
 pub fn background_worker() -> bool {
@@ -77,6 +81,11 @@ pub fn worker_threads() -> usize {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()).div_ceil(2),
         threads => threads as usize,
     }
+}
+
+/// `iscc_usearch.launcher_interval`.
+pub fn launcher_interval() -> Duration {
+    Duration::from_secs(LAUNCHER_INTERVAL.get() as u64)
 }
 
 /// Registers the settings; called when the library is loaded.
@@ -126,6 +135,16 @@ pub fn register() {
         MAX_WORKER_THREADS,
         GucContext::Suset,
         GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"iscc_usearch.launcher_interval",
+        c"Time between two looks of the launcher at all databases.",
+        c"There is a launcher where shared_preload_libraries has iscc_usearch. It starts each database's background worker.",
+        &LAUNCHER_INTERVAL,
+        1,
+        SECONDS_A_DAY,
+        GucContext::Sighup,
+        GucFlags::UNIT_S,
     );
     #[cfg(feature = "failpoints")]
     crate::failpoint::register();

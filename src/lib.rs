@@ -19,11 +19,12 @@ use pgrx::prelude::*;
 
 pgrx::pg_module_magic!();
 
-/// Called when the library is loaded into a backend.
+/// Called when the library is loaded: by a session, or once by the postmaster, whose processes then have it.
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     error::without_backtraces();
     guc::register();
+    maintenance::launcher::register();
     am::comparison::register();
     am::demand::register();
     am::explain::register();

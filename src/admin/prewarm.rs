@@ -1,4 +1,5 @@
-//! Loading an index into memory before queries ask for it: after a restart, or on a new standby.
+//! Making an index quick before queries ask for it, after a restart or on a standby: loading it into memory, and building
+//! the shards that a standby does not have yet.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -10,21 +11,52 @@ use pgrx::prelude::*;
 use super::{OpenIndex, require_select, size};
 use crate::compat::locator;
 use crate::error::report;
+use crate::maintenance::{self, Foreground, Inspect, Job, Stopped};
 use crate::storage::buffer::{Lock, LockedBuffer};
 use crate::storage::directory::{self, Directory};
+use crate::storage::relation::in_recovery;
 use crate::storage::shard_file;
+use crate::storage::update::Logging;
 
 /// Bytes read from a file at once, between two checks for interrupts.
 const PIECE_BYTES: usize = 1 << 20;
 
+/// How often to begin anew with the shards that are missing when the primary replaces what is being built.
+const ATTEMPTS: usize = 5;
+
 /// Reads the log pages into shared buffers and the shard files into the operating system's cache. Returns the bytes
-/// read. A missing shard file is passed over.
+/// read. Shard files that are missing are built first on a standby, which does not get them from its primary; elsewhere
+/// they are passed over.
 #[pg_extern(sql = false)]
 fn usearch_prewarm(index: pg_sys::Oid) -> i64 {
-    let index = OpenIndex::open(index, pg_sys::AccessShareLock);
+    // On a standby the strongest lock that there is for a relation, as builds have it.
+    let lock = match in_recovery() {
+        true => pg_sys::RowExclusiveLock,
+        false => pg_sys::AccessShareLock,
+    };
+    let index = OpenIndex::open(index, lock);
     require_select(index.0, "Loading an index into memory");
+    if in_recovery() {
+        build_missing(&index);
+    }
     let directory = directory::read(index.0);
     load_log(index.0, &directory) + load_shards(index.0, &directory)
+}
+
+/// Builds the shards that a standby lacks. What cannot be built is a warning: the rest is loaded all the same.
+fn build_missing(index: &OpenIndex) {
+    let _lock = index.lock_maintenance();
+    for _ in 0..ATTEMPTS {
+        pgrx::check_for_interrupts!();
+        let mut watcher = Foreground;
+        let mut job = Job::foreground(index.0, Logging::EachChange, &mut watcher);
+        match job.rebuild_unusable(Inspect::Header) {
+            // What was read has changed since: the next attempt knows the new directory.
+            Err(Stopped::Changed(mismatch)) => mismatch.confirm(index.0),
+            Err(why) => return maintenance::warn(index.0, why),
+            Ok(_) => return,
+        }
+    }
 }
 
 fn load_log(index: pg_sys::Relation, directory: &Directory) -> i64 {

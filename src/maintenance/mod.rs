@@ -4,6 +4,7 @@
 //! maintenance lock for each step.
 
 pub mod graph_build;
+pub mod launcher;
 pub mod lock;
 mod reclaim;
 mod shard;
@@ -242,6 +243,14 @@ impl<'a> Job<'a> {
         }
         self.discard_pending();
         let mut done = self.seal_tail()?;
+        done += self.rebuild_unusable(inspect)?;
+        Ok(done)
+    }
+
+    /// Builds the shards that the directory lists and that have no usable file: on a standby all that can be done. The
+    /// caller holds the maintenance lock, or is the only one that knows the index.
+    pub fn rebuild_unusable(&mut self, inspect: Inspect) -> Result<Done, Stopped> {
+        let mut done = Done::default();
         for group in directory::read(self.index).shards() {
             if self.unit(&group, inspect).kind == Kind::Unusable {
                 done += self.rebuild(group.0, &group.1)?;

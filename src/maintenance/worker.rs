@@ -1,6 +1,6 @@
 //! The background worker: one process a database, which lives only while there is work.
 //!
-//! Inserts, VACUUM, and scans that miss a shard start it. It looks at all indexes of its database until none is due. It
+//! Inserts, VACUUM, scans that miss a shard, and the launcher start it. It looks at all indexes of its database until none is due. It
 //! never keeps others waiting for long: between two looks of a build it asks whether somebody wants the index, the
 //! database or the maintenance lock, and gives way.
 
@@ -28,7 +28,8 @@ use crate::storage::shard_file::ShardId;
 use crate::storage::sweep;
 use crate::storage::update::Logging;
 
-const NAME: &CStr = c"iscc_usearch worker";
+/// The name of a worker in `pg_stat_activity` and the server's log.
+pub(super) const NAME: &CStr = c"iscc_usearch worker";
 /// How long to wait for a worker to begin.
 const START: Duration = Duration::from_secs(5);
 /// How often `pg_stat_activity` is told how far a build is.
@@ -85,22 +86,28 @@ pub fn hand_over() -> bool {
 
 /// Asks PostgreSQL for a worker of this database; false when it has none left.
 fn register(handle: *mut *mut pg_sys::BackgroundWorkerHandle) -> bool {
-    let mut worker = pg_sys::BackgroundWorker {
-        bgw_flags: (pg_sys::BGWORKER_SHMEM_ACCESS | pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION) as i32,
-        // On a standby, too.
-        bgw_start_time: pg_sys::BgWorkerStartTime::BgWorkerStart_ConsistentState,
-        bgw_restart_time: pg_sys::BGW_NEVER_RESTART,
-        // SAFETY: set when the backend connected to its database.
-        bgw_main_arg: Datum::from(unsafe { pg_sys::MyDatabaseId }),
-        ..Default::default()
-    };
-    copy(&mut worker.bgw_name, NAME);
-    copy(&mut worker.bgw_type, NAME);
-    // By its full name, as in the extension's functions: dynamic_library_path may not have its directory.
-    copy(&mut worker.bgw_library_name, c"$libdir/iscc_usearch");
-    copy(&mut worker.bgw_function_name, c"usearch_worker_main");
+    // SAFETY: set when the backend connected to its database.
+    let database = unsafe { pg_sys::MyDatabaseId };
+    let mut worker = description(NAME, c"usearch_worker_main", database.into());
     // SAFETY: a complete description; the callers pass where the handle is to be, or NULL.
     unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, handle) }
+}
+
+/// Describes a background process of ours, which connects to a database, on a standby, too.
+pub(super) fn description(name: &CStr, function: &CStr, argument: Datum) -> pg_sys::BackgroundWorker {
+    let mut worker = pg_sys::BackgroundWorker {
+        bgw_flags: (pg_sys::BGWORKER_SHMEM_ACCESS | pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION) as i32,
+        bgw_start_time: pg_sys::BgWorkerStartTime::BgWorkerStart_ConsistentState,
+        bgw_restart_time: pg_sys::BGW_NEVER_RESTART,
+        bgw_main_arg: argument,
+        ..Default::default()
+    };
+    copy(&mut worker.bgw_name, name);
+    copy(&mut worker.bgw_type, name);
+    // By its full name, as in the extension's functions: dynamic_library_path may not have its directory.
+    copy(&mut worker.bgw_library_name, c"$libdir/iscc_usearch");
+    copy(&mut worker.bgw_function_name, function);
+    worker
 }
 
 /// Starts the worker because a scan misses a shard; not at every scan.
@@ -123,10 +130,25 @@ unsafe extern "C" {
     fn SignalHandlerForConfigReload(signal: i32);
 }
 
-/// The worker's process.
+/// The worker's process, started because there is work.
 #[pg_guard]
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn usearch_worker_main(database: Datum) {
+    connect(database);
+    work();
+}
+
+/// The worker's process, started by the launcher, which does not know whether this database wants one.
+#[pg_guard]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn usearch_launched_worker_main(database: Datum) {
+    connect(database);
+    if guc::background_worker() {
+        work();
+    }
+}
+
+fn connect(database: Datum) {
     compat::handle_signal(libc::SIGTERM, die);
     compat::handle_signal(libc::SIGHUP, SignalHandlerForConfigReload);
     // SAFETY: the sequence that PostgreSQL prescribes for a background worker.
@@ -140,6 +162,9 @@ pub unsafe extern "C-unwind" fn usearch_worker_main(database: Datum) {
         }
         pg_sys::pgstat_report_appname(NAME.as_ptr());
     }
+}
+
+fn work() {
     failpoint!("worker_began");
     let mut rebuilt = HashSet::new();
     // Another request may come after the last look and before the role is given up; it would find a worker and trust it.

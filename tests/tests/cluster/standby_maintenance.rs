@@ -1,6 +1,7 @@
 //! A hot standby while its primary seals, merges, moves entries and uses blocks again.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,6 +13,7 @@ use cluster_tests::search::{
 };
 use cluster_tests::{Cluster, wait_until};
 use postgres::Client;
+use postgres::error::SqlState;
 
 const CREATE: &str = "CREATE INDEX t_code ON t USING usearch (code) WITH (shard_size = '512kB', m = 8)";
 const WORKER: (&str, &str) = ("iscc_usearch.background_worker", "on");
@@ -93,6 +95,64 @@ fn builds_its_own_shards() {
         !standby.log().contains("iscc_usearch worker failed"),
         "the standby's worker failed"
     );
+}
+
+/// usearch_prewarm on a standby whose worker is off builds the shards that it lacks, for anybody who may read the table,
+/// and can be cancelled.
+#[test]
+fn prewarm_builds_what_is_missing() {
+    let rows = codes::text(6_000);
+    let primary = Cluster::start();
+    let mut client = primary.client();
+    create_table(&mut client, "t");
+    client.batch_execute(CREATE).expect("CREATE INDEX");
+    each(&mut client, "CREATE ROLE reader; GRANT SELECT ON t TO reader");
+    let standby = primary.standby(&[]);
+    load(&mut client, "t", &rows);
+    each(
+        &mut client,
+        "SELECT usearch_compact('t_code'); DELETE FROM t WHERE id % 7 = 0; VACUUM t",
+    );
+    primary.replayed_by(&standby);
+    let (mut reader, mut other) = (standby.client(), standby.client());
+    let (listed, usable) = shards(&mut reader);
+    assert!(listed.len() > 1 && usable == 0, "{usable} of {}", listed.len());
+
+    let pid: i32 = value(&mut reader, "SELECT pg_backend_pid()");
+    each(&mut reader, "SET iscc_usearch.failpoint = 'shard_before_list:pause:2'");
+    let cancelled = thread::spawn(move || {
+        let error = reader
+            .batch_execute("SELECT usearch_prewarm('t_code')")
+            .expect_err("cancelled");
+        (error.code().cloned(), reader)
+    });
+    wait_until("it builds", || {
+        standby.log().contains("reached failpoint shard_before_list")
+    });
+    each(&mut other, &format!("SELECT pg_cancel_backend({pid})"));
+    let (code, mut reader) = cancelled.join().expect("a session");
+    assert_eq!(code, Some(SqlState::QUERY_CANCELED));
+    assert_eq!(shards(&mut other).1, 2, "those that were finished stay");
+
+    each(&mut reader, "RESET iscc_usearch.failpoint; SET ROLE reader");
+    const PREWARM: &str = "SELECT usearch_prewarm('t_code')";
+    let loaded: i64 = value(&mut reader, PREWARM);
+    assert_eq!(shards(&mut other), (listed.clone(), listed.len()));
+    let files: u64 = standby
+        .shard_files()
+        .iter()
+        .map(|f| fs::metadata(f).expect("a file").len())
+        .sum();
+    assert!(loaded as u64 > files, "{loaded} of {files} bytes in files alone");
+    assert_eq!(value::<i64>(&mut reader, PREWARM), loaded);
+    assert_same_answers(&primary, &standby, &codes::sample(&rows, 10));
+
+    // A damaged one is built, too.
+    let damaged = standby.shard_files().remove(0);
+    fs::write(&damaged, "no shard").expect("write");
+    assert_eq!(shards(&mut other).1, listed.len() - 1);
+    assert_eq!(value::<i64>(&mut reader, PREWARM), loaded);
+    assert_eq!(shards(&mut other), (listed.clone(), listed.len()));
 }
 
 fn has_worker(client: &mut Client) -> bool {
