@@ -17,10 +17,11 @@ use crate::compat::{self, locator};
 use crate::error::{check_for_interrupts, report};
 use crate::storage::buffer::{Lock, LockedBuffer, block_count};
 use crate::storage::directory::{self, Directory, META_BLOCK, NO_SHARD};
-use crate::storage::log::{self, Mismatch, tid_bytes};
+use crate::storage::log::{self, Mismatch, block_and_offset, tid_bytes};
 use crate::storage::relation::in_recovery;
 use crate::storage::shard_cache::{self, MappedShard, Unusable};
 use crate::storage::shard_file::{self, ShardId};
+use crate::storage::table::TableExtent;
 use crate::types::bitvec::varlena_bytes;
 
 /// Problems found, each with the part of the index that has it.
@@ -51,20 +52,23 @@ fn usearch_check(
         .hint("Leave out the second argument, or check on the primary.")
         .raise();
     }
-    let table = heap.then(|| lock_table(index));
+    let lock = if heap {
+        pg_sys::ShareLock
+    } else {
+        pg_sys::AccessShareLock
+    };
+    let table = lock_table(index, lock);
     let index = OpenIndex::open(index, pg_sys::AccessShareLock);
     let _lock = index.lock_maintenance();
     let problems = loop {
-        match check(index.0, table) {
+        match check(index.0, heap.then_some(table)) {
             Ok(problems) => break problems,
             // Replay on a standby does not ask for locks.
             Err(mismatch) => mismatch.confirm(index.0),
         }
     };
-    if let Some(table) = table {
-        // SAFETY: opened by lock_table; the lock stays to the end of the transaction.
-        unsafe { pg_sys::relation_close(table, pg_sys::NoLock as i32) };
-    }
+    // SAFETY: opened by lock_table; the lock stays to the end of the transaction.
+    unsafe { pg_sys::relation_close(table, pg_sys::NoLock as i32) };
     TableIterator::new(problems.0)
 }
 
@@ -90,12 +94,12 @@ fn check(index: pg_sys::Relation, table: Option<pg_sys::Relation>) -> Result<Pro
     Ok(problems)
 }
 
-/// Opens the index's table, locked against writers.
-fn lock_table(index: pg_sys::Oid) -> pg_sys::Relation {
+/// Opens the index's table under this lock.
+fn lock_table(index: pg_sys::Oid, lock: u32) -> pg_sys::Relation {
     // SAFETY: raises an error for an OID that is no index.
     unsafe {
         let table = pg_sys::IndexGetRelation(index, false);
-        pg_sys::relation_open(table, pg_sys::ShareLock as i32)
+        pg_sys::relation_open(table, lock as i32)
     }
 }
 
@@ -135,6 +139,7 @@ fn check_directory(index: pg_sys::Relation, directory: &Directory, problems: &mu
 }
 
 fn check_log(index: pg_sys::Relation, directory: &Directory, problems: &mut Problems) -> Result<(), Mismatch> {
+    let mut extent = TableExtent::of(index);
     for segment in directory.segments() {
         let mut entries = 0;
         for block in segment.blocks() {
@@ -142,7 +147,17 @@ fn check_log(index: pg_sys::Relation, directory: &Directory, problems: &mut Prob
             let buffer = LockedBuffer::read(index, block, Lock::Share);
             let page = log::parse(segment, &buffer)?;
             entries += page.len() as u32;
-            for problem in page.problems() {
+            let mut beyond = Vec::new();
+            for slot in 0..page.len() {
+                let tid = page.tid(slot).filter(is_alive);
+                if let Some(tid) = tid.filter(|tid| !extent.has_room_for(index, tid)) {
+                    beyond.push(format!(
+                        "entry {slot} points to row {}, which is beyond the table",
+                        show(&tid)
+                    ));
+                }
+            }
+            for problem in page.problems().into_iter().chain(beyond) {
                 problems.add(format!("block {block}"), problem);
             }
         }
@@ -326,7 +341,6 @@ unsafe extern "C-unwind" fn check_row(
 }
 
 fn show(tid: &Tid) -> String {
-    let pointer = log::item_pointer(tid);
-    let block = u32::from(pointer.ip_blkid.bi_hi) << 16 | u32::from(pointer.ip_blkid.bi_lo);
-    format!("({block},{})", pointer.ip_posid)
+    let (block, offset) = block_and_offset(tid);
+    format!("({block},{offset})")
 }

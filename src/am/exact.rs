@@ -21,6 +21,11 @@ pub fn position(block: u32, slot: usize) -> Position {
     Position::from(block) << 16 | slot as Position
 }
 
+/// The block of a position.
+pub fn block_of(position: Position) -> u32 {
+    (position >> 16) as u32
+}
+
 /// An entry to return.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Found {
@@ -239,8 +244,8 @@ impl LogWalk {
         }
     }
 
-    /// The next entry's heap TID.
-    pub fn next(&mut self, index: pg_sys::Relation) -> Result<Option<Tid>, Mismatch> {
+    /// The next entry's heap TID, and the block that it is in.
+    pub fn next(&mut self, index: pg_sys::Relation) -> Result<Option<(Tid, u32)>, Mismatch> {
         while self.tids.is_empty() {
             let Some(segment) = self.segments.get(self.at).copied() else {
                 return Ok(None);
@@ -261,6 +266,6 @@ impl LogWalk {
                     .extend(slots.filter_map(|slot| page.tid(slot)).filter(is_alive));
             })?;
         }
-        Ok(self.tids.pop())
+        Ok(self.tids.pop().map(|tid| (tid, self.next_block - 1)))
     }
 }

@@ -18,7 +18,7 @@ use pgrx::pg_sys;
 use super::conditions::{Conditions, Restriction};
 use super::counters::Counters;
 use super::demand::Demand;
-use super::exact::{ExactStream, Found, LogWalk, Want};
+use super::exact::{ExactStream, Found, LogWalk, Want, block_of};
 use super::options::IndexOptions;
 use super::returned::Returned;
 use super::shard::{Buffers, ShardStream, Taken};
@@ -28,6 +28,7 @@ use crate::maintenance::worker;
 use crate::storage::directory::{self, Directory, NO_SHARD};
 use crate::storage::log::Mismatch;
 use crate::storage::shard_cache::{self, Lookup};
+use crate::storage::table::TableExtent;
 
 /// A source of entries, nearest first.
 enum Stream {
@@ -71,6 +72,8 @@ pub struct Scan {
     returned: Returned,
     /// Entries in no order: NULLs at the end, or all when there is nothing to order by.
     unordered: Option<LogWalk>,
+    /// What rows the table can have.
+    table: TableExtent,
     /// Buffers for the next search.
     spare: Vec<Buffers>,
     /// Of the streams that are closed.
@@ -106,6 +109,7 @@ impl Scan {
             fixed_mode: self.fixed_mode,
             query,
             demand,
+            table: self.table,
             spare: std::mem::take(&mut self.spare),
             counters: self.counters,
             returned: std::mem::take(&mut self.returned),
@@ -219,12 +223,14 @@ impl Scan {
         true
     }
 
-    /// The next row's TID.
+    /// The next row's TID, one that the table can have.
     pub fn next(&mut self, index: pg_sys::Relation) -> Option<Tid> {
         if self.is_empty {
             return None;
         }
-        self.with_fresh_directory(index, |scan| scan.advance(index))
+        let (tid, block) = self.with_fresh_directory(index, |scan| scan.advance(index))?;
+        self.table.require(index, &tid, block);
+        Some(tid)
     }
 
     /// Takes a step, again with a fresh directory when blocks have been used again meanwhile.
@@ -244,20 +250,21 @@ impl Scan {
         }
     }
 
-    fn advance(&mut self, index: pg_sys::Relation) -> Result<Option<Tid>, Mismatch> {
+    /// The next row's TID, and the block of the log that has it.
+    fn advance(&mut self, index: pg_sys::Relation) -> Result<Option<(Tid, u32)>, Mismatch> {
         if let Some(found) = self.advance_nearest(index)? {
             self.last_key = found.key;
             if !matches!(self.demand, Demand::Filtered(_)) {
                 self.row_has_left();
             }
-            return Ok(Some(found.tid));
+            return Ok(Some((found.tid, block_of(found.position))));
         }
         let Some(walk) = &mut self.unordered else {
             return Ok(None);
         };
-        while let Some(tid) = walk.next(index)? {
+        while let Some((tid, block)) = walk.next(index)? {
             if self.returned.insert(&tid) {
-                return Ok(Some(tid));
+                return Ok(Some((tid, block)));
             }
         }
         Ok(None)

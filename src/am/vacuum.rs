@@ -14,6 +14,7 @@ use crate::storage::directory::{self, Directory};
 use crate::storage::log::{self, Mismatch, item_pointer};
 use crate::storage::relation::oid;
 use crate::storage::sweep;
+use crate::storage::table::TableExtent;
 use crate::storage::update::{Logging, Update};
 
 /// Marks the entries dead whose rows VACUUM removes. Also asks about every entry for CREATE INDEX
@@ -30,7 +31,10 @@ pub unsafe extern "C-unwind" fn ambulkdelete(
         let index = (*info).index;
         let stats = if stats.is_null() { new_stats() } else { stats };
         let Some(callback) = callback else { return stats };
-        let mut is_dead = |tid: &log_page::Tid| {
+        // Now, as the callback runs under a page's lock; later only for a table that has grown meanwhile.
+        let mut table = TableExtent::of(index);
+        let mut is_dead = |tid: &log_page::Tid, block| {
+            table.require(index, tid, block);
             let mut pointer = item_pointer(tid);
             pg_sys::ffi::pg_guard_ffi_boundary(|| callback(&mut pointer, callback_state))
         };
@@ -114,7 +118,7 @@ fn sweep_segment(
     index: pg_sys::Relation,
     segment: &Segment,
     strategy: pg_sys::BufferAccessStrategy,
-    is_dead: &mut impl FnMut(&log_page::Tid) -> bool,
+    is_dead: &mut impl FnMut(&log_page::Tid, u32) -> bool,
 ) -> Result<Pass, Mismatch> {
     let mut pass = Pass::default();
     let mut to_kill: Vec<usize> = Vec::new();
@@ -127,7 +131,7 @@ fn sweep_segment(
         for slot in 0..page.len() {
             let Some(tid) = page.tid(slot) else { continue };
             let mut alive = is_alive(&tid);
-            if alive && is_dead(&tid) {
+            if alive && is_dead(&tid, block) {
                 to_kill.push(slot);
                 alive = false;
             }

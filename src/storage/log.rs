@@ -235,6 +235,13 @@ pub fn item_pointer(tid: &Tid) -> pg_sys::ItemPointerData {
     }
 }
 
+/// Block and offset number of a heap TID.
+pub fn block_and_offset(tid: &Tid) -> (u32, u16) {
+    let pointer = item_pointer(tid);
+    let block = u32::from(pointer.ip_blkid.bi_hi) << 16 | u32::from(pointer.ip_blkid.bi_lo);
+    (block, pointer.ip_posid)
+}
+
 /// A heap TID in the log's form.
 pub fn tid_bytes(tid: &pg_sys::ItemPointerData) -> Tid {
     let mut bytes = [0; 6];

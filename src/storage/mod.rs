@@ -8,4 +8,5 @@ pub mod removal;
 pub mod shard_cache;
 pub mod shard_file;
 pub mod sweep;
+pub mod table;
 pub mod update;

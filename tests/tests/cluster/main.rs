@@ -1,5 +1,6 @@
 //! Whole-cluster tests, one module a subject. Each test has a server of its own, so they run in parallel.
 
+mod beyond_table;
 mod concurrency;
 mod crash;
 mod drivers;
