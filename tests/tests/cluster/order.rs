@@ -55,9 +55,11 @@ struct Statement {
     settings: &'static str,
 }
 
-fn condition(random: &mut Random) -> String {
+fn condition(random: &mut Random, query: &str) -> String {
     let group = random.below(GROUPS);
-    match random.below(9) {
+    // A distance between few rows and nearly all.
+    let radius = [0.02, 0.1, 0.3, 0.4, 0.5, 0.6][random.below(6)];
+    match random.below(14) {
         0..3 => "true".into(),
         3 => format!("grp = {group}"),
         4 => format!("grp < {group}"),
@@ -66,7 +68,13 @@ fn condition(random: &mut Random) -> String {
         // Taken for a third, and passes few or none.
         6 => format!("id + 0 < {}", random.below(300)),
         7 => format!("code IS NOT NULL AND grp + id > {}", random.below(2 * ROWS)),
-        _ => format!("grp IN ({group}, {}, 7)", random.below(GROUPS)),
+        8 => format!("grp IN ({group}, {}, 7)", random.below(GROUPS)),
+        // Conditions of the index.
+        9 => format!("code <~> {query} < {radius}"),
+        10 => format!("1 - (code <~> {query}) >= {} AND grp < {group}", 1.0 - radius),
+        11 => format!("nphd_within({query}, code, {radius})"),
+        12 => format!("hamming_within(code, {query}, {})", random.below(256)),
+        _ => format!("code <~> prefix({query}, 16) <= {radius}"),
     }
 }
 
@@ -75,7 +83,7 @@ fn statement(random: &mut Random, query: &Row) -> Statement {
     const NESTED: &str = "SET enable_hashjoin = off; SET enable_mergejoin = off";
     let q = format!("'{}'::bitvec", hex(&query.code));
     let d = format!("code <~> {q}");
-    let w = condition(random);
+    let w = condition(random, &q);
     let k = [1, 5, 10, 10, 20, 50, 100, 700][random.below(8)];
     let other = random.below(256) as f64 / 256.0;
     let (sql, right, settings) = match random.below(26) {
