@@ -154,13 +154,19 @@ pub unsafe fn function_call(function: Oid, result: Oid, parts: &[*mut pg_sys::No
     unsafe { pg_sys::makeFuncExpr(function, result, list_of(parts), none, none, form).cast() }
 }
 
-/// The function of this name and these types in the schema of another one.
+/// Our function of this name and these types in the schema of another one. Somebody else's, who may create functions there
+/// and has found the name free in an extension not updated yet, is none: `is_ours` looks at its code.
 ///
 /// Looked up without a look at privileges: nobody needs any on the schema to use a function that is already parsed.
 ///
 /// # Safety
 /// The other function exists.
-pub unsafe fn function_beside(other: Oid, name: &CStr, types: &[Oid]) -> Option<Oid> {
+pub unsafe fn function_beside(
+    other: Oid,
+    name: &CStr,
+    types: &[Oid],
+    is_ours: fn(pg_sys::PGFunction) -> bool,
+) -> Option<Oid> {
     // SAFETY: reads the catalogs; the function exists.
     let function = unsafe {
         pg_sys::GetSysCacheOid(
@@ -172,7 +178,8 @@ pub unsafe fn function_beside(other: Oid, name: &CStr, types: &[Oid]) -> Option<
             Datum::from(0),
         )
     };
-    (function != pg_sys::InvalidOid).then_some(function)
+    // SAFETY: the function exists.
+    (function != pg_sys::InvalidOid && is_ours(unsafe { address_of(function) })).then_some(function)
 }
 
 /// The value of an expression, as far as it can be known while planning: None if it cannot, Some(None) for NULL.

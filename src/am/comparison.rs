@@ -12,6 +12,7 @@ use pgrx::{PgList, is_a};
 use super::ball_expr::{address_of, arguments, function_beside, function_call, list_of};
 use super::is_usearch_info;
 use crate::compat;
+use crate::types::ball;
 use crate::types::distance::metric_of_address;
 
 /// One and its distance to the next number: a bit more than one, so that what is subtracted from it and rounded is not
@@ -128,7 +129,8 @@ impl Table {
                 return None;
             }
             let types = [parameter_type(function)?, parameter_type(function)?, pg_sys::FLOAT8OID];
-            let near = function_beside(function, c"nphd_near", &types)?;
+            // It has the code of that one.
+            let near = function_beside(function, c"nphd_near", &types, ball::is_within_unchecked)?;
             let parts = [first, second, radius].map(|part| pg_sys::copyObjectImpl(part.cast()).cast());
             Some(function_call(near, pg_sys::BOOLOID, &parts))
         }

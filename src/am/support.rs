@@ -151,7 +151,9 @@ unsafe fn index_condition(request: &mut pg_sys::SupportRequestIndexCondition, of
             Function::Near => (c"nphd_ball_unchecked", NEAR_STRATEGY),
             Function::Hamming => (c"hamming_ball", BALL_STRATEGY),
         };
-        let Some(constructor) = function_beside(request.funcid, name, &[code_type, pg_sys::exprType(radius)]) else {
+        let types = [code_type, pg_sys::exprType(radius)];
+        let is_ours = |function| ball::is_constructor(function) || ball::is_hamming_ball(function);
+        let Some(constructor) = function_beside(request.funcid, name, &types, is_ours) else {
             return none;
         };
         let ball_type = pg_sys::get_func_rettype(constructor);
@@ -195,8 +197,9 @@ unsafe fn leakproof_call(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sy
             return none;
         }
         let (code_type, float8) = (pg_sys::exprType(code), pg_sys::FLOAT8OID);
-        let unchecked = function_beside(call.funcid, c"nphd_within_unchecked", &[code_type, code_type, float8]);
-        let check = function_beside(call.funcid, c"nphd_radius", &[float8]);
+        let (name, types) = (c"nphd_within_unchecked", [code_type, code_type, float8]);
+        let unchecked = function_beside(call.funcid, name, &types, ball::is_within_unchecked);
+        let check = function_beside(call.funcid, c"nphd_radius", &[float8], ball::is_radius);
         let (Some(unchecked), Some(check)) = (unchecked, check) else {
             return none;
         };

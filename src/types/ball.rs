@@ -215,6 +215,11 @@ pub fn is_constructor(address: pg_sys::PGFunction) -> bool {
     is(address, nphd_ball as *const ()) || is(address, nphd_ball_unchecked as *const ())
 }
 
+/// True for `nphd_radius`.
+pub fn is_radius(address: pg_sys::PGFunction) -> bool {
+    is(address, nphd_radius as *const ())
+}
+
 /// True for `nphd_within_unchecked`.
 pub fn is_within_unchecked(address: pg_sys::PGFunction) -> bool {
     is(address, nphd_within_unchecked as *const ())

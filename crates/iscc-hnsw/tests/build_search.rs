@@ -160,7 +160,10 @@ fn empty_and_single() {
     let query = Query::new(Metric::Nphd, &[1, 2]);
     assert_eq!(search(&empty, &query, 10), []);
     let single = open(&[vec![1, 2, 3], vec![1, 2, 3]], params(2));
-    assert_eq!((single.nodes(), single.entries(), single.verify(&|| {})), (1, 2, vec![]));
+    assert_eq!(
+        (single.nodes(), single.entries(), single.verify(&|| {})),
+        (1, 2, vec![])
+    );
     assert_eq!(search(&single, &query, 10).len(), 1);
     assert_eq!(single.postings(0).collect::<Vec<_>>(), [0, 1]);
 }

@@ -267,7 +267,10 @@ fn beside_pgvector() {
         each(&mut client, &format!("SET search_path = {path}"));
         assert_beside_pgvector(&mut client, path);
     }
-    each(&mut client, "SET search_path = public; ALTER EXTENSION iscc_usearch SET SCHEMA public");
+    each(
+        &mut client,
+        "SET search_path = public; ALTER EXTENSION iscc_usearch SET SCHEMA public",
+    );
     assert_beside_pgvector(&mut client, "public alone");
     // Where nothing says which type is meant, nobody can: a cast or a column tells.
     for untyped in ["hamming_distance('\\x0f', '\\x0f')", "'\\x0f' <~> '\\x0f'"] {
@@ -279,7 +282,10 @@ fn assert_beside_pgvector(client: &mut Client, path: &str) {
     for (order, index) in [
         ("code <~> '\\x00ff00ff00ff00ff'", "t_code"),
         ("code <~> '\\x00ff00ff00ff00ff'::bytea", "t_code"),
-        ("bits <~> B'0000000011111111000000001111111100000000111111110000000011111111'", "t_bits"),
+        (
+            "bits <~> B'0000000011111111000000001111111100000000111111110000000011111111'",
+            "t_bits",
+        ),
     ] {
         let sql = format!("SELECT id FROM t ORDER BY {order} LIMIT 1");
         let plan = explain(client, &sql);
@@ -287,7 +293,10 @@ fn assert_beside_pgvector(client: &mut Client, path: &str) {
         value::<i32>(client, &sql);
     }
     for (expression, result) in [
-        ("hamming_distance(code, '\\x00ff00ff00ff00ff')::int = bit_count(code # '\\x00ff00ff00ff00ff')", true),
+        (
+            "hamming_distance(code, '\\x00ff00ff00ff00ff')::int = bit_count(code # '\\x00ff00ff00ff00ff')",
+            true,
+        ),
         ("hamming_distance(bits, bits) = 0", true),
         ("jaccard_distance(code, code) = 0", true),
         ("jaccard_distance(bits, bits) = 0", true),

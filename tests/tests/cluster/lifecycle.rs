@@ -142,7 +142,12 @@ fn mappings_of_dropped_indexes() {
     let mut other = index_client(&cluster, "graph");
     nearest(&mut other, "t", &rows[0].code, "LIMIT 5");
     let pid: i32 = value(&mut other, "SELECT pg_backend_pid()");
-    let mapped = || std::fs::read_to_string(format!("/proc/{pid}/maps")).expect("maps").matches(".usearch").count();
+    let mapped = || {
+        std::fs::read_to_string(format!("/proc/{pid}/maps"))
+            .expect("maps")
+            .matches(".usearch")
+            .count()
+    };
     assert!(mapped() > 0, "the shards are mapped");
     each(&mut client, "DROP INDEX t_code");
     value::<i32>(&mut other, "SELECT count(*)::int FROM t WHERE id < 3");
@@ -163,9 +168,18 @@ fn a_sweep_of_the_cluster() {
         cluster.give_to_server(&copy);
     };
     // A number that belongs to a table now; one of another database that has no such relation; a database that is gone.
-    let table: i64 = value(&mut client, "SELECT relfilenode::int8 FROM pg_class WHERE relname = 't'");
-    let database: i64 = value(&mut client, "SELECT oid::int8 FROM pg_database WHERE datname = current_database()");
-    let other: i64 = value(&mut client, "SELECT oid::int8 FROM pg_database WHERE datname = 'template1'");
+    let table: i64 = value(
+        &mut client,
+        "SELECT relfilenode::int8 FROM pg_class WHERE relname = 't'",
+    );
+    let database: i64 = value(
+        &mut client,
+        "SELECT oid::int8 FROM pg_database WHERE datname = current_database()",
+    );
+    let other: i64 = value(
+        &mut client,
+        "SELECT oid::int8 FROM pg_database WHERE datname = 'template1'",
+    );
     let id = "00112233445566778899aabbccddeeff";
     for (of, number) in [(database, table), (other, 4_000_000), (3_999_999, table)] {
         copy_to(&format!("1663_{of}_{number}_{id}.usearch"));
@@ -197,7 +211,10 @@ fn drop_database() {
         .batch_execute("CREATE EXTENSION iscc_usearch")
         .expect("CREATE EXTENSION");
     indexed(&mut client, &rows);
-    assert!(files_after_sweep(&cluster) > own, "the files of both databases are kept");
+    assert!(
+        files_after_sweep(&cluster) > own,
+        "the files of both databases are kept"
+    );
     drop(client);
     cluster.psql("DROP DATABASE d");
     assert_eq!(files_after_sweep(&cluster), own);
