@@ -49,12 +49,7 @@ fn usearch_index_stats(
     let options = IndexOptions::of(relation);
     let (directory, census) = Census::take(relation);
     let sealed = directory.segments().filter(|s| s.is_sealed());
-    let free: i64 = directory
-        .listed
-        .iter()
-        .filter(|s| s.is_free())
-        .map(|s| i64::from(s.block_count.get()))
-        .sum();
+    let free = i64::from(directory.free_blocks());
     let index_bytes = i64::from(block_count(relation)) * i64::from(pg_sys::BLCKSZ);
     let shard_bytes = size::shard_bytes(relation, &directory);
     let max_bytes = i32::from(options.max_code_bytes);

@@ -205,6 +205,7 @@ pub unsafe extern "C-unwind" fn amvacuumcleanup(
             stats
         };
         (*stats).num_pages = block_count(index);
+        (*stats).pages_free = directory::read(index).free_blocks();
         stats
     }
 }

@@ -94,6 +94,12 @@ impl Directory {
         groups
     }
 
+    /// Blocks that will be used again.
+    pub fn free_blocks(&self) -> u32 {
+        let free = self.listed.iter().filter(|segment| segment.is_free());
+        free.map(|segment| segment.block_count.get()).sum()
+    }
+
     /// Takes blocks for a new segment: free ones, or the next ones of the relation.
     fn allocate(&mut self, count: u32) -> Range<u32> {
         allocation::take(&mut self.listed, count).unwrap_or_else(|| {

@@ -39,6 +39,53 @@ fn vacuum_counts_the_entries_of_a_partial_index() {
     }
 }
 
+/// What PostgreSQL is told about indexes of all kinds, by all that tells it: their own rows and pages.
+#[test]
+fn numbers_of_rows_and_pages() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    each(
+        &mut client,
+        "CREATE TABLE t (id int, code bitvec(256)) WITH (autovacuum_enabled = off);
+         INSERT INTO t SELECT i, CASE WHEN i % 10 > 0 THEN sha256(i::text::bytea)::bitvec END
+           FROM generate_series(1, 20000) i;
+         CREATE INDEX t_all ON t USING usearch (code);
+         CREATE INDEX t_part ON t USING usearch (code) WHERE id % 200 = 0;
+         CREATE INDEX t_expression ON t USING usearch (prefix(code, 64));
+         CREATE INDEX t_both ON t USING usearch (prefix(code, 64)) WHERE id % 100 = 1;
+         SET max_parallel_maintenance_workers = 4; SET min_parallel_index_scan_size = 0",
+    );
+    let reported = "SELECT string_agg(relname || ' ' || reltuples || ' ' || (relpages = pg_relation_size(oid) / 8192), ', '
+         ORDER BY relname) FROM pg_class WHERE relname ~ '^t_'";
+    let expect = |client: &mut Client, after: &str, [all, both, part]: [i64; 3]| {
+        let expected = format!("t_all {all} true, t_both {both} true, t_expression {all} true, t_part {part} true");
+        assert_eq!(value::<String>(client, reported), expected, "after {after}");
+    };
+    expect(&mut client, "CREATE INDEX", [20_000, 200, 100]);
+    for statement in ["VACUUM t", "VACUUM (PARALLEL 2) t", "REINDEX TABLE t", "REINDEX TABLE CONCURRENTLY t", "VACUUM FULL t"] {
+        each(&mut client, statement);
+        expect(&mut client, statement, [20_000, 200, 100]);
+    }
+    // A hundred rows in each of 50 blocks or so are deleted, half of those of each partial index.
+    each(&mut client, "DELETE FROM t WHERE id > 10000");
+    for statement in ["VACUUM (PARALLEL 2) t", "VACUUM t", "VACUUM (ANALYZE, PARALLEL 0) t"] {
+        each(&mut client, statement);
+        expect(&mut client, statement, [10_000, 100, 50]);
+    }
+    // ANALYZE estimates by the share of the table's rows that it has seen in each index: here it sees all.
+    each(&mut client, "ANALYZE t");
+    expect(&mut client, "ANALYZE", [10_000, 100, 50]);
+    // Blocks of the log that are free after VACUUM are those that will be used again.
+    let (mut verbose, notices) = cluster.connector().client_with_notices();
+    each(&mut verbose, "DELETE FROM t WHERE id <= 9000; VACUUM t; VACUUM (VERBOSE, PARALLEL 0) t");
+    let free: i64 = value(&mut client, "SELECT free_bytes / 8192 FROM usearch_index_stats('t_all')");
+    assert!(free > 0, "nothing is free");
+    let reusable = format!(", {free} reusable");
+    let seen = notices.lock().unwrap().clone();
+    let about_index = |line: &&String| line.contains("index \"t_all\": pages:");
+    assert!(seen.iter().filter(about_index).any(|line| line.contains(&reusable)), "{free}: {seen:?}");
+}
+
 /// The extension's schema belongs to somebody who has put functions of well-known names there.
 #[test]
 fn a_schema_full_of_traps() {
