@@ -34,3 +34,34 @@ fn a_small_shard_has_a_fixed_checksum() {
     let bytes = to_bytes(&build(&clusters(300, 9), params(1)));
     assert_eq!((bytes.len(), crc32c::crc32c(&bytes)), (63_936, 2_034_251_008));
 }
+
+/// Shard files that version 0.1.0 has written open, are whole, and answer.
+#[test]
+fn shards_of_version_0_1_0() {
+    use iscc_hnsw::distance::Query;
+    use iscc_hnsw::search::GraphSearch;
+    use iscc_hnsw::shard::Shard;
+
+    let files: [(&[u8], Metric); 2] = [
+        (
+            include_bytes!("../../../tests/data/v0.1.0/t_code.cf07d4fcd027456294066d91dc87a351.usearch"),
+            Metric::Nphd,
+        ),
+        (
+            include_bytes!("../../../tests/data/v0.1.0/t_jaccard.733dd0b52ae89d933e5bb3f0052188df.usearch"),
+            Metric::Jaccard,
+        ),
+    ];
+    for (file, metric) in files {
+        let shard = Shard::open(file).unwrap();
+        assert_eq!((shard.metric(), shard.nodes(), shard.entries()), (metric, 245, 245));
+        assert_eq!(shard.verify(&|| {}), Vec::<String>::new());
+        let mut search = GraphSearch::default();
+        let mut found = Vec::new();
+        for node in (0..shard.nodes()).step_by(7) {
+            search.start(&shard, &Query::new(metric, shard.code(node).unwrap()), 64, &mut found);
+            let nearest = found.iter().min().unwrap();
+            assert_eq!(nearest.key, 0);
+        }
+    }
+}

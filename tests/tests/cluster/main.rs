@@ -13,6 +13,7 @@ mod installation;
 mod launcher;
 mod lifecycle;
 mod maintenance;
+mod older_files;
 mod operations;
 mod order;
 mod pages;
