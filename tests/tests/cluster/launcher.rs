@@ -57,9 +57,8 @@ fn keeps_a_standby_warm() {
     each(&mut client, "DROP INDEX t_code");
     primary.replayed_by(&standby);
     wait_until("the standby has removed the files", || shards(&standby).is_empty());
-    for problem in ["iscc_usearch worker failed", "FATAL:  terminating background worker"] {
-        assert!(!standby.log().contains(problem), "{problem}");
-    }
+    // A worker that is still there when the server stops is ended by it.
+    assert!(!standby.log().contains("iscc_usearch worker failed"));
 }
 
 /// All databases have their turn, unless they do not want it; nobody who wants to have a database for himself is kept
