@@ -12,7 +12,7 @@ use iscc_hnsw::log_page::{self, LogPage};
 use iscc_hnsw::page::{NO_BLOCK, PageError, PageKind};
 use pgrx::pg_sys;
 
-use super::buffer::{Lock, LockedBuffer, Page, relation_name};
+use super::buffer::{Lock, LockedBuffer, Page, block_count, relation_name};
 use super::shard_file::ShardId;
 use super::update::{Logging, Update};
 use crate::error::corrupt_page;
@@ -199,21 +199,49 @@ fn read_under(index: pg_sys::Relation, meta: &LockedBuffer) -> Directory {
     walk(index, meta).unwrap_or_else(|(block, why)| corrupt_page(&relation_name(index), block, why))
 }
 
+/// The same for a caller that is going to change it: then no block of a directory page may be for others to take, which
+/// would wait for our own lock on it.
+fn read_to_change(index: pg_sys::Relation, meta: &LockedBuffer) -> Directory {
+    let directory = read_under(index, meta);
+    let others = directory
+        .listed
+        .iter()
+        .map(Segment::blocks)
+        .chain(directory.open_room());
+    let twice = others.flat_map(|blocks| directory.pages().filter(move |page| blocks.contains(page)));
+    if let Some(block) = twice.min() {
+        corrupt_page(&relation_name(index), block, "the directory claims it twice");
+    }
+    directory
+}
+
 /// Reads the metapage and the directory pages; an error names the block that is damaged.
 fn walk(index: pg_sys::Relation, meta: &LockedBuffer) -> Result<Directory, (u32, PageError)> {
     let at = |block| move |why| (block, why);
     let header = format::meta(meta.page()).map_err(at(META_BLOCK))?;
-    let mut listed = format::segments(meta.page(), PageKind::Meta).map_err(at(META_BLOCK))?;
+    // Read under the metapage's lock: what it lists exists by now, except what is still being filled, or free.
+    let existing = block_count(index);
+    let exists = |segment: &Segment| !segment.is_searchable() || segment.blocks().end <= existing;
+    let inside = |segments: Vec<Segment>| match segments.iter().all(|s| header.has_blocks(s) && exists(s)) {
+        true => Ok(segments),
+        false => Err(PageError::Layout),
+    };
+    if !header.open_segment().is_none_or(exists) {
+        return Err((META_BLOCK, PageError::Layout));
+    }
+    let listed = format::segments(meta.page(), PageKind::Meta).and_then(inside);
+    let mut listed = listed.map_err(at(META_BLOCK))?;
     let mut next = format::next(meta.page(), PageKind::Meta).map_err(at(META_BLOCK))?;
     let mut chain = Vec::new();
     while let Some(block) = next {
-        // A chain longer than the index has blocks is a loop.
-        if chain.len() as u32 > header.used_blocks.get() {
+        // A page that comes again is locked by us already: waiting for it would never end.
+        if block == META_BLOCK || block >= existing || chain.contains(&block) {
             return Err((block, PageError::Layout));
         }
         chain.push(block);
         let buffer = LockedBuffer::read(index, block, Lock::Share);
-        listed.extend(format::segments(buffer.page(), PageKind::Directory).map_err(at(block))?);
+        let more = format::segments(buffer.page(), PageKind::Directory).and_then(inside);
+        listed.extend(more.map_err(at(block))?);
         next = format::next(buffer.page(), PageKind::Directory).map_err(at(block))?;
     }
     Ok(Directory { header, listed, chain })
@@ -222,7 +250,7 @@ fn walk(index: pg_sys::Relation, meta: &LockedBuffer) -> Result<Directory, (u32,
 /// Changes the directory in one atomic step.
 pub fn change<T>(index: pg_sys::Relation, logging: Logging, change: impl FnOnce(&mut Directory) -> T) -> T {
     let mut meta = LockedBuffer::read(index, META_BLOCK, Lock::Exclusive);
-    let before = read_under(index, &meta);
+    let before = read_to_change(index, &meta);
     let mut after = before.clone();
     let result = change(&mut after);
     if after.header == before.header && after.listed == before.listed {
@@ -392,7 +420,7 @@ pub fn make_room(index: pg_sys::Relation, room: Room, logging: Logging) -> Optio
 
 /// Opens a segment of one page, in free blocks if there are enough.
 fn open_segment(index: pg_sys::Relation, meta: &mut LockedBuffer, room: Room, logging: Logging) {
-    let before = read_under(index, meta);
+    let before = read_to_change(index, meta);
     let mut after = before.clone();
     let stride = stride_for(&after.header, room);
     let reused = allocation::take_largest(&mut after.listed, LEAST_REUSED_BLOCKS, room.limits.max_blocks);
@@ -457,7 +485,7 @@ pub fn close_open(index: pg_sys::Relation, logging: Logging) {
 }
 
 fn close_under(index: pg_sys::Relation, meta: &mut LockedBuffer, logging: Logging) {
-    let before = read_under(index, meta);
+    let before = read_to_change(index, meta);
     let Some(open) = before.header.open_segment().copied() else {
         return;
     };

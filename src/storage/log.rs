@@ -132,13 +132,12 @@ impl Mismatch {
         // More than one look, as the blocks may be used again between the two reads.
         for _ in 0..3 {
             let directory = directory::read(index);
-            let owner = directory.segments().find(|s| s.blocks().contains(&self.block));
-            match owner.map(|owner| with_page(index, owner, self.block, |_| ())) {
-                None | Some(Ok(())) => return,
-                Some(Err(_)) => {
-                    pgrx::check_for_interrupts!();
-                }
+            // One, unless the directory is damaged: then a block can be in several, and the page is right for none or one.
+            let mut owners = directory.segments().filter(|s| s.blocks().contains(&self.block));
+            if owners.all(|owner| with_page(index, owner, self.block, |_| ()).is_ok()) {
+                return;
             }
+            pgrx::check_for_interrupts!();
         }
         self.raise(index)
     }

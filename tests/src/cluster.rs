@@ -179,6 +179,19 @@ impl Cluster {
         chown(file, Some(owner.uid()), Some(owner.gid())).expect("chown");
     }
 
+    /// Keeps a copy of the stopped server's data directory.
+    pub fn save(&self) {
+        assert!(self.server.is_none(), "the server runs");
+        copy_directory(&self.data_dir(), &self.beside("saved"));
+    }
+
+    /// Makes the stopped server's data directory what it was when it was saved.
+    pub fn restore(&self) {
+        assert!(self.server.is_none(), "the server runs");
+        fs::remove_dir_all(self.data_dir()).expect("remove");
+        copy_directory(&self.beside("saved"), &self.data_dir());
+    }
+
     /// Starts the server again after it was stopped or killed, and waits until it accepts connections.
     pub fn start_server(&mut self) {
         assert!(self.server.is_none(), "the server runs already");

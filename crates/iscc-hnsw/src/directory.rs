@@ -162,6 +162,11 @@ pub struct MetaHeader {
 }
 
 impl MetaHeader {
+    /// True when a segment ends within the blocks in use.
+    pub fn has_blocks(&self, segment: &Segment) -> bool {
+        segment.blocks().end <= self.used_blocks.get()
+    }
+
     /// The open segment, if there is one.
     pub fn open_segment(&self) -> Option<&Segment> {
         (self.open.state == STATE_OPEN && self.open.block_count > 0).then_some(&self.open)
@@ -210,8 +215,10 @@ pub fn meta(page: &[u8; PAGE_BYTES]) -> Result<MetaHeader, PageError> {
     if header.version != LOG_VERSION {
         return Err(PageError::Version(header.version.get()));
     }
-    let open_is_sane = header.open.state == STATE_NONE || header.open.is_valid();
-    if !open_is_sane {
+    let open = &header.open;
+    let open_is_sane = open.state == STATE_NONE || (open.is_valid() && header.has_blocks(open));
+    let room_is_sane = header.open_limit <= header.used_blocks;
+    if !(open_is_sane && room_is_sane && (1..NO_BLOCK).contains(&header.used_blocks.get())) {
         return Err(PageError::Layout);
     }
     Ok(header)
@@ -298,6 +305,9 @@ mod tests {
             ..segment(1)
         };
         set_meta(&mut page, &header);
+        assert_eq!(meta(&page), Err(PageError::Layout), "beyond the blocks in use");
+        header.used_blocks = 6.into();
+        set_meta(&mut page, &header);
         assert_eq!(meta(&page).unwrap().open_segment().unwrap().last_block(), Some(5));
         assert!(segments(&page, PageKind::Meta).unwrap().is_empty());
     }
@@ -340,6 +350,17 @@ mod tests {
         let mut page = Box::new([0u8; PAGE_BYTES]);
         assert_eq!(meta(&page), Err(PageError::NotOurs));
         init_meta(&mut page, 1);
+        let header = meta(&page).unwrap();
+        for (used_blocks, open_limit) in [(0, 0), (NO_BLOCK, 0), (5, 6)] {
+            let bad = MetaHeader {
+                used_blocks: used_blocks.into(),
+                open_limit: open_limit.into(),
+                ..header
+            };
+            set_meta(&mut page, &bad);
+            assert_eq!(meta(&page), Err(PageError::Layout), "{used_blocks} {open_limit}");
+        }
+        set_meta(&mut page, &header);
         let bad = [
             Segment {
                 stride: 0.into(),
