@@ -237,3 +237,14 @@ COMMENT ON OPERATOR CLASS bitvec_jaccard_ops USING usearch IS 'order by <%>, the
 
 COMMENT ON FUNCTION usearch_prewarm(regclass) IS
     'loads the log of a usearch index into shared buffers and its shard files into the cache of the operating system; on a standby builds those that are missing first; returns the bytes read; for the owner and those who may SELECT from the table';
+
+-- Functions for operators: who may
+
+COMMENT ON FUNCTION usearch_index_stats(regclass) IS
+    'one row about a usearch index, whose log it reads; dead entries are those that VACUUM has marked, dead_share is of the entries with a code, code_bits the number of entries alive by length in bits, free_bytes those that the log will use again, distinct codes as of the seals; for the owner, members of pg_read_all_stats, and those who may SELECT from the table without row-level security';
+COMMENT ON FUNCTION usearch_shards(regclass) IS
+    'one row for each shard of a usearch index; state is ok, missing or damaged; entries are those with a code, dead and dead_share as of the last VACUUM; level is how often its entries were built into a shard before, at most; calibration has the recall of the ten nearest by effort, measured when the shard was built, by length of the query and distance of the tenth code; for the owner, members of pg_read_all_stats, and those who may SELECT from the table without row-level security';
+COMMENT ON FUNCTION usearch_total_size(regclass) IS
+    'bytes of a usearch index: all forks of the relation and its shard files; for the owner, members of pg_read_all_stats, and those who may SELECT from the table';
+COMMENT ON FUNCTION usearch_recall(regclass, integer, integer, bitvec[]) IS
+    'share of the exact k nearest that a usearch index finds at the present settings, and milliseconds for a query, for these queries or for a sample of the codes in the index; for the owner and those who may SELECT from the table without row-level security';

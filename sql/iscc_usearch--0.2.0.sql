@@ -523,7 +523,7 @@ CREATE FUNCTION usearch_index_stats(
     AS 'MODULE_PATHNAME', 'usearch_index_stats_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     ROWS 1;
 COMMENT ON FUNCTION usearch_index_stats(regclass) IS
-    'one row about a usearch index, whose log it reads; dead entries are those that VACUUM has marked, dead_share is of the entries with a code, code_bits the number of entries alive by length in bits, free_bytes those that the log will use again, distinct codes as of the seals';
+    'one row about a usearch index, whose log it reads; dead entries are those that VACUUM has marked, dead_share is of the entries with a code, code_bits the number of entries alive by length in bits, free_bytes those that the log will use again, distinct codes as of the seals; for the owner, members of pg_read_all_stats, and those who may SELECT from the table without row-level security';
 
 CREATE FUNCTION usearch_shards(
     index regclass,
@@ -534,12 +534,12 @@ CREATE FUNCTION usearch_shards(
     AS 'MODULE_PATHNAME', 'usearch_shards_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     ROWS 10;
 COMMENT ON FUNCTION usearch_shards(regclass) IS
-    'one row for each shard of a usearch index; state is ok, missing or damaged; entries are those with a code, dead and dead_share as of the last VACUUM; level is how often its entries were built into a shard before, at most; calibration has the recall of the ten nearest by effort, measured when the shard was built, by length of the query and distance of the tenth code';
+    'one row for each shard of a usearch index; state is ok, missing or damaged; entries are those with a code, dead and dead_share as of the last VACUUM; level is how often its entries were built into a shard before, at most; calibration has the recall of the ten nearest by effort, measured when the shard was built, by length of the query and distance of the tenth code; for the owner, members of pg_read_all_stats, and those who may SELECT from the table without row-level security';
 
 CREATE FUNCTION usearch_total_size(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'usearch_total_size_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION usearch_total_size(regclass) IS
-    'bytes of a usearch index: all forks of the relation and its shard files';
+    'bytes of a usearch index: all forks of the relation and its shard files; for the owner, members of pg_read_all_stats, and those who may SELECT from the table';
 
 CREATE FUNCTION usearch_prewarm(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'usearch_prewarm_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
@@ -555,7 +555,7 @@ CREATE FUNCTION usearch_recall(
     AS 'MODULE_PATHNAME', 'usearch_recall_wrapper' LANGUAGE C VOLATILE PARALLEL UNSAFE
     ROWS 1;
 COMMENT ON FUNCTION usearch_recall(regclass, integer, integer, bitvec[]) IS
-    'share of the exact k nearest that a usearch index finds at the present settings, and milliseconds for a query, for these queries or for a sample of the codes in the index; for the owner and those who may SELECT from the table';
+    'share of the exact k nearest that a usearch index finds at the present settings, and milliseconds for a query, for these queries or for a sample of the codes in the index; for the owner and those who may SELECT from the table without row-level security';
 
 CREATE FUNCTION usearch_check(
     index regclass, heap boolean DEFAULT false, OUT part text, OUT problem text

@@ -18,8 +18,8 @@ INSERT INTO p SELECT code FROM t;
 CREATE INDEX p_code ON p USING usearch (code);
 SELECT usearch_total_size('p_code') = pg_total_relation_size('p_code') AS same;
 
--- all together, by anybody, in a read-only transaction
-CREATE ROLE regress_usearch_other;
+-- all together, by a role for monitoring, in a read-only transaction
+CREATE ROLE regress_usearch_other IN ROLE pg_monitor;
 BEGIN READ ONLY;
 SET LOCAL ROLE regress_usearch_other;
 SELECT sum(usearch_total_size(c.oid)) > 0 AS some FROM pg_class c

@@ -11,7 +11,8 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::{OpenIndex, require_owner};
+use super::OpenIndex;
+use super::privileges::require_owner;
 use crate::am::options::IndexOptions;
 use crate::compat::{self, locator};
 use crate::error::{check_for_interrupts, report};

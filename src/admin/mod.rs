@@ -3,6 +3,7 @@
 mod census;
 mod check;
 mod prewarm;
+mod privileges;
 mod recall;
 mod size;
 mod stats;
@@ -10,8 +11,8 @@ mod stats;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use self::privileges::require_owner;
 use crate::am::is_usearch_index;
-use crate::compat;
 use crate::error::report;
 use crate::maintenance::{self, Foreground, Inspect, Job, Stopped, lock};
 use crate::storage::buffer::relation_name;
@@ -115,9 +116,9 @@ fn maintain(
     work: impl FnOnce(&mut Job<'_>) -> Result<maintenance::Done, Stopped>,
 ) -> maintenance::Done {
     require_primary(function);
+    require_owner(OpenIndex::open(index, pg_sys::AccessShareLock).0);
     // The lock of INSERT: writers go on.
     let index = OpenIndex::open(index, pg_sys::RowExclusiveLock);
-    require_owner(index.0);
     let _lock = index.lock_maintenance();
     let mut watcher = Foreground;
     let mut job = Job::foreground(index.0, Logging::EachChange, &mut watcher);
@@ -137,37 +138,6 @@ fn require_primary(function: &str) {
             PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
             format!("cannot execute {function}() during recovery"),
         )
-        .raise();
-    }
-}
-
-/// Raises an error unless the current user owns the index.
-fn require_owner(index: pg_sys::Relation) {
-    if !compat::owns_relation(oid(index)) {
-        report(
-            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-            format!("must be owner of index {}", relation_name(index)),
-        )
-        .raise();
-    }
-}
-
-/// Raises an error unless the current user may read the table or owns the index. `what` needs that right: it begins the
-/// sentence that says so.
-fn require_select(index: pg_sys::Relation, what: &str) {
-    // SAFETY: the caller holds the index open, so its table exists; reads catalogs inside a transaction.
-    let may_select = unsafe {
-        let table = (*(*index).rd_index).indrelid;
-        let right = pg_sys::ACL_SELECT as pg_sys::AclMode;
-        pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), right) == pg_sys::AclResult::ACLCHECK_OK
-    };
-    if !may_select && !compat::owns_relation(oid(index)) {
-        report(
-            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-            format!("permission denied for index {}", relation_name(index)),
-        )
-        .detail(format!("{what} needs the SELECT privilege on its table, or ownership."))
-        .hint("The table's owner can GRANT SELECT on it.")
         .raise();
     }
 }

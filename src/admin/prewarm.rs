@@ -8,7 +8,8 @@ use std::path::Path;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::{OpenIndex, require_select, size};
+use super::privileges::require_select;
+use super::{OpenIndex, size};
 use crate::compat::locator;
 use crate::error::report;
 use crate::maintenance::{self, Foreground, Inspect, Job, Stopped};

@@ -10,8 +10,9 @@ use iscc_hnsw::log_page::{LogPage, is_alive};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::OpenIndex;
 use super::census::Census;
-use super::{OpenIndex, require_select};
+use super::privileges::require_all_rows;
 use crate::am::options::IndexOptions;
 use crate::am::streams::Search;
 use crate::error::report;
@@ -51,7 +52,7 @@ fn usearch_recall(
     require_range("k", k, MAX_K);
     require_range("sample", sample, MAX_SAMPLE);
     let index = OpenIndex::open(index, pg_sys::AccessShareLock);
-    require_select(index.0, "Measuring the recall of an index");
+    require_all_rows(index.0, "Measuring the recall of an index");
     let metric = IndexOptions::of(index.0).metric;
     let queries = match queries {
         Some(codes) => queries_of(metric, &codes),

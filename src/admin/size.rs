@@ -4,6 +4,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::OpenIndex;
+use super::privileges::require_size;
 use crate::compat::locator;
 use crate::storage::buffer::block_count;
 use crate::storage::directory::{self, Directory, NO_SHARD};
@@ -14,6 +15,7 @@ use crate::storage::shard_file::{self, ShardId};
 #[pg_extern(sql = false)]
 fn usearch_total_size(index: pg_sys::Oid) -> i64 {
     let open = OpenIndex::open_definition(index, pg_sys::AccessShareLock);
+    require_size(open.0);
     // SAFETY: a function of SQL with its one argument; the relation stays open.
     let forks = unsafe { pgrx::direct_function_call::<i64>(pg_sys::pg_table_size, &[index.into_datum()]) };
     let shards = if can_have_shards(open.0) {

@@ -7,6 +7,7 @@ use pgrx::prelude::*;
 use pgrx::{JsonB, pg_sys};
 
 use super::census::{Census, share};
+use super::privileges::require_statistics;
 use super::{OpenIndex, size};
 use crate::am::options::IndexOptions;
 use crate::compat::locator;
@@ -46,6 +47,7 @@ fn usearch_index_stats(
 > {
     let index = OpenIndex::open(index, pg_sys::AccessShareLock);
     let relation = index.0;
+    require_statistics(relation);
     let options = IndexOptions::of(relation);
     let (directory, census) = Census::take(relation);
     let sealed = directory.segments().filter(|s| s.is_sealed());
@@ -107,6 +109,7 @@ fn usearch_shards(
 > {
     let index = OpenIndex::open(index, pg_sys::AccessShareLock);
     let relation = index.0;
+    require_statistics(relation);
     let mut rows = Vec::new();
     for (id, segments) in directory::read(relation).shards() {
         if id == NO_SHARD || !segments.iter().all(Segment::is_sealed) {

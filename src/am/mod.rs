@@ -23,6 +23,7 @@ pub mod streams;
 mod support;
 mod vacuum;
 mod validate;
+mod visibility;
 
 use crate::types::sql_function;
 

@@ -1,7 +1,7 @@
 //! How many rows are within a radius, for the planner.
 //!
-//! The estimate comes from the index itself. A leakproof function may be estimated from data that the user cannot see, as
-//! PostgreSQL does for others.
+//! The estimate comes from the index itself. Where the user may not see all rows, PostgreSQL takes statistics for leakproof
+//! functions only; ours are then of the index as a whole, not of the query, so that nobody can feel for hidden codes.
 
 use iscc_hnsw::ball::{Ball, is_within};
 use pgrx::{PgList, pg_sys};
@@ -9,6 +9,7 @@ use pgrx::{PgList, pg_sys};
 use super::ball_expr::{BallExpr, Code};
 use super::is_usearch_info;
 use super::sample::Sample;
+use super::visibility::sees_all;
 use crate::storage::relation::{OpenRelation, is_readable};
 
 /// The share of rows where nothing is known.
@@ -16,6 +17,7 @@ const DEFAULT: f64 = 0.001;
 
 /// The share of rows, or of pairs of rows in a join, whose code is within a ball. Only columns of the relation of this
 /// number count as columns; of any if it is 0.
+/// `function` is the one that tells.
 ///
 /// # Safety
 /// `code` is an expression of type bitvec, as is that of the ball; `root` is their planner.
@@ -24,6 +26,7 @@ pub unsafe fn share_within(
     code: *mut pg_sys::Node,
     ball: Option<BallExpr>,
     relation: i32,
+    function: pg_sys::Oid,
 ) -> f64 {
     let Some(ball) = ball else { return 0.0 };
     let Some(radius) = ball.radius else { return DEFAULT };
@@ -35,37 +38,43 @@ pub unsafe fn share_within(
     }
     // SAFETY: as the caller says.
     let share = unsafe {
-        share_in_index(root, code, &ball.code, radius, relation).or_else(|| {
+        share_in_index(root, code, &ball.code, radius, relation, function).or_else(|| {
             // The column may be the other one.
             let Code::Expression(column) = ball.code else {
                 return None;
             };
             let query = Code::of(root, code)?;
-            share_in_index(root, column, &query, radius, relation)
+            share_in_index(root, column, &query, radius, relation, function)
         })
     };
     share.unwrap_or(DEFAULT).clamp(0.0, 1.0)
 }
 
-/// The share of rows of an index on `column` near `query`; None when there is no such index, or nothing in it.
+/// The share of rows of an index on `column` near `query`; None when there is no such index, nothing in it, or nothing that
+/// the user may know.
 unsafe fn share_in_index(
     root: *mut pg_sys::PlannerInfo,
     column: *mut pg_sys::Node,
     query: &Code,
     radius: f64,
     relation: i32,
+    function: pg_sys::Oid,
 ) -> Option<f64> {
     // SAFETY: as the caller says; the planner has locked the indexes that it knows.
     unsafe {
         let info = index_on(root, column, relation)?;
+        let sees_all = sees_all(root, (*info.rel).relid, column);
+        if !sees_all && !pg_sys::get_func_leakproof(function) {
+            return None;
+        }
         let index = OpenRelation::open_locked(info.indexoid);
         if !super::is_usearch_index(index.raw()) || !is_readable(index.raw()) {
             return None;
         }
         let sample = Sample::take(index.raw())?;
         Some(match query {
-            Code::Known(code) => sample.share_within(&Ball::new(code, radius), info.tuples),
-            Code::Expression(_) => sample.share_of_neighbours(radius, info.tuples),
+            Code::Known(code) if sees_all => sample.share_within(&Ball::new(code, radius), info.tuples),
+            _ => sample.share_of_neighbours(radius, info.tuples),
         })
     }
 }

@@ -6,10 +6,11 @@
 
 use pgrx::pg_sys::{Datum, NodeTag};
 use pgrx::prelude::*;
-use pgrx::{PgList, is_a, pg_sys};
+use pgrx::{is_a, pg_sys};
 
 use super::ball_expr::{BallExpr, address_of, arguments, function_beside, function_call, list_of};
 use super::selectivity::share_within;
+use super::visibility::has_barrier;
 use super::{BALL_STRATEGY, NEAR_STRATEGY};
 use crate::types::ball;
 use crate::types::bitvec::Args;
@@ -90,7 +91,7 @@ unsafe fn operator_share(
             Some([left, right]) => {
                 let is_first = ball::is_in_ball(address_of(function));
                 let (code, ball) = if is_first { (left, right) } else { (right, left) };
-                share_within(root, code, BallExpr::of(root, ball), relation)
+                share_within(root, code, BallExpr::of(root, ball), relation, function)
             }
             None => 0.0,
         }
@@ -105,8 +106,8 @@ unsafe fn estimate(request: &mut pg_sys::SupportRequestSelectivity, of: Function
         let Some([code, query, size]) = arguments(request.args) else {
             return false;
         };
-        let (root, relation) = (request.root, request.varRelid);
-        let within = |code, ball| share_within(root, code, ball, relation);
+        let (root, relation, function) = (request.root, request.varRelid, request.funcid);
+        let within = |code, ball| share_within(root, code, ball, relation, function);
         request.selectivity = match of {
             Function::Within => within(code, BallExpr::of_parts(root, query, size)),
             // The comparison beside it is taken to let a third through.
@@ -206,15 +207,5 @@ unsafe fn leakproof_call(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sy
         let radius = function_call(check, float8, &[radius]);
         let radius = pg_sys::eval_const_expressions(request.root, radius);
         function_call(unchecked, pg_sys::BOOLOID, &[code, query, radius])
-    }
-}
-
-/// Whether a query reads from what hides rows: by row-level security or a security barrier.
-unsafe fn has_barrier(query: *const pg_sys::Query) -> bool {
-    // SAFETY: a query that is being planned.
-    unsafe {
-        let tables = PgList::<pg_sys::RangeTblEntry>::from_pg((*query).rtable);
-        let hides = |table: *mut pg_sys::RangeTblEntry| !(*table).securityQuals.is_null() || (*table).security_barrier;
-        tables.iter_ptr().any(hides)
     }
 }

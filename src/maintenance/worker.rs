@@ -287,10 +287,13 @@ fn log_error(error: &pg_sys::panic::CaughtError) {
 fn all_indexes() -> Vec<pg_sys::Oid> {
     let sql = "
         SELECT c.oid
-          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
-          JOIN pg_catalog.pg_am a ON a.oid = c.relam
-         WHERE a.amname = 'usearch' AND c.relkind = 'i' AND i.indisready
-           AND (c.relpersistence = 'p' OR (c.relpersistence = 'u' AND NOT pg_catalog.pg_is_in_recovery()))";
+          FROM pg_catalog.pg_class c
+          JOIN pg_catalog.pg_index i ON i.indexrelid OPERATOR(pg_catalog.=) c.oid
+          JOIN pg_catalog.pg_am a ON a.oid OPERATOR(pg_catalog.=) c.relam
+         WHERE a.amname OPERATOR(pg_catalog.=) 'usearch'
+           AND c.relkind OPERATOR(pg_catalog.=) 'i' AND i.indisready
+           AND (c.relpersistence OPERATOR(pg_catalog.=) 'p'
+                OR (c.relpersistence OPERATOR(pg_catalog.=) 'u' AND NOT pg_catalog.pg_is_in_recovery()))";
     // SAFETY: a snapshot for reading catalogs, popped when done.
     unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
     let oids = Spi::connect(|client| -> Result<Vec<pg_sys::Oid>, pgrx::spi::Error> {

@@ -86,31 +86,6 @@ fn numbers_of_rows_and_pages() {
     assert!(seen.iter().filter(about_index).any(|line| line.contains(&reusable)), "{free}: {seen:?}");
 }
 
-/// The extension's schema belongs to somebody who has put functions of well-known names there.
-#[test]
-fn a_schema_full_of_traps() {
-    let cluster = Cluster::start();
-    let mut client = cluster.client();
-    let traps = "DROP EXTENSION iscc_usearch;
-         CREATE ROLE mallory; CREATE SCHEMA x AUTHORIZATION mallory; SET ROLE mallory;
-         CREATE FUNCTION x.trap(integer) RETURNS integer LANGUAGE plpgsql AS
-           $$BEGIN RAISE EXCEPTION 'a trap was called'; END$$;
-         CREATE FUNCTION x.unnest(integer[]) RETURNS SETOF integer LANGUAGE sql AS 'SELECT x.trap(1)';
-         CREATE FUNCTION x.int4_trap(integer, integer) RETURNS boolean LANGUAGE sql AS 'SELECT x.trap(1) > 0';
-         CREATE OPERATOR x.<= (LEFTARG = integer, RIGHTARG = integer, FUNCTION = x.int4_trap);
-         RESET ROLE";
-    client.batch_execute(traps).expect("traps");
-    let call = "SELECT array_length(x.prefixes('\\xff80ff80', ARRAY[8, 16, 64]), 1)";
-    for create in [
-        "CREATE EXTENSION iscc_usearch SCHEMA x",
-        "CREATE EXTENSION iscc_usearch SCHEMA x VERSION '0.1.0'; ALTER EXTENSION iscc_usearch UPDATE",
-    ] {
-        each(&mut client, create);
-        assert_eq!(value::<i32>(&mut client, call), 2, "{create}");
-        each(&mut client, "DROP EXTENSION iscc_usearch");
-    }
-}
-
 /// The worker is found where the functions are.
 #[test]
 fn the_worker_starts_whatever_the_library_path_is() {

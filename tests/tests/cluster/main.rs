@@ -28,5 +28,6 @@ mod shard_files;
 mod standby;
 mod standby_maintenance;
 mod transactions;
+mod traps;
 mod vacuum;
 mod within;

@@ -1,0 +1,107 @@
+//! Who may call what.
+
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+
+use crate::compat;
+use crate::error::report;
+use crate::storage::buffer::relation_name;
+use crate::storage::relation::oid;
+
+/// Raises an error unless the current user owns the index.
+pub fn require_owner(index: pg_sys::Relation) {
+    if !compat::owns_relation(oid(index)) {
+        report(
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            format!("must be owner of index {}", relation_name(index)),
+        )
+        .raise();
+    }
+}
+
+/// Raises an error unless the current user may read the table or owns the index. `what` needs that right: it begins the
+/// sentence that says so.
+pub fn require_select(index: pg_sys::Relation, what: &str) {
+    if !compat::owns_relation(oid(index)) && !may_select(index) {
+        report(
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            format!("permission denied for index {}", relation_name(index)),
+        )
+        .detail(format!("{what} needs the SELECT privilege on its table, or ownership."))
+        .hint("The table's owner can GRANT SELECT on it.")
+        .raise();
+    }
+}
+
+/// The same where the answer tells of all rows, also of those that row-level security hides from the current user.
+pub fn require_all_rows(index: pg_sys::Relation, what: &str) {
+    require_select(index, what);
+    if !compat::owns_relation(oid(index)) && has_policies(index) {
+        report(
+            PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+            format!("permission denied for index {}", relation_name(index)),
+        )
+        .detail(format!(
+            "{what} tells of all rows of its table, and row-level security lets the current user see only some."
+        ))
+        .hint("It is for the owner, and for roles that bypass row-level security.")
+        .raise();
+    }
+}
+
+/// Raises an error unless the current user may know an index's size: may read the table or statistics of all, or owns the
+/// index.
+pub fn require_size(index: pg_sys::Relation) {
+    if !reads_all_statistics() && !compat::owns_relation(oid(index)) && !may_select(index) {
+        refuse_statistics(index, "");
+    }
+}
+
+/// Raises an error unless the current user may know how many codes of what kind the index has: as for its size, but who
+/// sees some of the rows only does not, as in the view pg_stats.
+pub fn require_statistics(index: pg_sys::Relation) {
+    let may = || may_select(index) && !has_policies(index);
+    if !reads_all_statistics() && !compat::owns_relation(oid(index)) && !may() {
+        refuse_statistics(index, " without row-level security");
+    }
+}
+
+fn refuse_statistics(index: pg_sys::Relation, condition: &str) -> ! {
+    report(
+        PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
+        format!("permission denied for index {}", relation_name(index)),
+    )
+    .detail(format!(
+        "Statistics of an index need ownership, the privileges of pg_read_all_stats, or the SELECT privilege on its \
+         table{condition}."
+    ))
+    .hint("Roles for monitoring are members of pg_monitor.")
+    .raise()
+}
+
+/// Whether the current user has the SELECT privilege on the index's table.
+fn may_select(index: pg_sys::Relation) -> bool {
+    let right = pg_sys::ACL_SELECT as pg_sys::AclMode;
+    // SAFETY: reads catalogs inside a transaction.
+    unsafe { pg_sys::pg_class_aclcheck(table(index), pg_sys::GetUserId(), right) == pg_sys::AclResult::ACLCHECK_OK }
+}
+
+/// Whether row-level security applies to the current user on the index's table.
+fn has_policies(index: pg_sys::Relation) -> bool {
+    // SAFETY: reads catalogs inside a transaction.
+    let applies = unsafe { pg_sys::check_enable_rls(table(index), pg_sys::InvalidOid, true) };
+    applies == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
+}
+
+/// Whether the current user is a member of pg_read_all_stats, as pg_monitor is.
+fn reads_all_statistics() -> bool {
+    let role = pg_sys::Oid::from(pg_sys::ROLE_PG_READ_ALL_STATS);
+    // SAFETY: reads catalogs inside a transaction.
+    unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), role) }
+}
+
+/// The index's table, which exists as long as the index is open.
+fn table(index: pg_sys::Relation) -> pg_sys::Oid {
+    // SAFETY: the caller holds the index open.
+    unsafe { (*(*index).rd_index).indrelid }
+}
