@@ -27,6 +27,7 @@ mod settings;
 mod shard_files;
 mod standby;
 mod standby_maintenance;
+mod stress;
 mod transactions;
 mod vacuum;
 mod within;
