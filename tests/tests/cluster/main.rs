@@ -25,6 +25,7 @@ mod recall_sets;
 mod servers;
 mod settings;
 mod shard_files;
+mod space;
 mod standby;
 mod standby_maintenance;
 mod stress;
