@@ -8,6 +8,7 @@ pub mod launcher;
 pub mod lock;
 mod reclaim;
 mod shard;
+mod shrink;
 pub mod worker;
 
 use std::collections::HashSet;
@@ -33,7 +34,7 @@ use crate::storage::shard_file::{self, ShardId};
 use crate::storage::update::Logging;
 use graph_build::Threads;
 use lock::Wait;
-use reclaim::Rest;
+use reclaim::{Rest, To};
 use shard::What;
 
 /// Who waits for maintenance, or does it.
@@ -164,6 +165,7 @@ impl<'a> Job<'a> {
         let mut done = Done::default();
         let mut may_seal = true;
         while let Some(_lock) = lock::maintenance(oid(self.index), Wait::No) {
+            done += self.free_dead()?;
             let Some((action, groups)) = self.due(may_seal) else {
                 break;
             };
@@ -171,12 +173,13 @@ impl<'a> Job<'a> {
             done += self.perform(action, groups)?;
             pgrx::check_for_interrupts!();
         }
+        done += self.shrink()?;
         Ok(done)
     }
 
     /// True when [`Job::run_due`] would have something to do.
     pub fn is_due(&self) -> bool {
-        self.due(true).is_some()
+        self.due(true).is_some() || self.is_to_shrink()
     }
 
     fn due(&self, may_seal: bool) -> Option<(Action, Vec<Group>)> {
@@ -219,7 +222,7 @@ impl<'a> Job<'a> {
                 self.rebuild(*id, segments)
             }
             Action::Merge(chosen) => self.merge(&members(&groups, &chosen)),
-            Action::Move(chosen) => self.move_entries(&members(&groups, &chosen), Rest::Tail),
+            Action::Move(chosen) => self.move_entries(&members(&groups, &chosen), Rest::Tail, To::Anywhere),
         }
     }
 
@@ -277,7 +280,7 @@ impl<'a> Job<'a> {
             let segments = members(&groups, &chosen);
             let has_dead = chosen.iter().any(|&at| units[at].dead > 0);
             done += if has_dead {
-                self.move_entries(&segments, Rest::Shard)?
+                self.move_entries(&segments, Rest::Shard, To::Anywhere)?
             } else {
                 self.merge(&segments)?
             };
@@ -285,30 +288,21 @@ impl<'a> Job<'a> {
         Ok(done)
     }
 
-    /// Frees the units of which VACUUM has found every entry dead.
-    fn free_dead(&mut self) -> Result<(), Stopped> {
-        let Some(_lock) = lock::maintenance(oid(self.index), Wait::No) else {
-            return Ok(());
-        };
-        let is_dead = |segment: &Segment| segment.all_dead() >= u64::from(segment.entries.get());
-        for (_, segments) in directory::read(self.index).shards() {
-            // What VACUUM noted may be of what was in these blocks before.
-            if segments.iter().all(is_dead) && shard::count_alive(self.index, &segments)? == 0 {
-                self.free(&segments)?;
-            }
-        }
-        Ok(())
+    /// True for a segment that this process is building a shard from.
+    fn is_busy(&self, segment: &Segment) -> bool {
+        self.busy.iter().any(|busy| directory::same(busy, segment))
     }
 
     /// The closed segments, but for those that are busy.
     fn closed(&self, directory: &Directory) -> Vec<Segment> {
-        let is_busy = |segment: &Segment| self.busy.iter().any(|busy| directory::same(busy, segment));
         let closed = directory.listed.iter().filter(|s| s.state == STATE_CLOSED);
-        closed.filter(|segment| !is_busy(segment)).copied().collect()
+        closed.filter(|segment| !self.is_busy(segment)).copied().collect()
     }
 
-    /// Seals the tail if it is due, beside another build by this process.
-    fn seal_meanwhile(&mut self) -> Result<Done, Stopped> {
+    /// What cannot wait for the end of another build by this process: frees what is wholly dead, so that inserts use its
+    /// blocks, and seals the tail if it is due.
+    fn work_meanwhile(&mut self) -> Result<Done, Stopped> {
+        self.free_dead()?;
         let directory = directory::read(self.index);
         let closed: u32 = self.closed(&directory).iter().map(|s| s.block_count.get()).sum();
         let tail = closed + directory.open_blocks();
@@ -454,9 +448,13 @@ pub fn after_vacuum(index: pg_sys::Relation) {
     }
     let mut watcher = Foreground;
     let mut job = Job::foreground(index, Logging::EachChange, &mut watcher);
-    let freed = job.free_dead();
-    let done = freed.and_then(|()| match !job.is_due() || worker::hand_over() {
-        true => Ok(Done::default()),
+    // A worker that has the lock for a long build frees them itself.
+    let freed = match lock::maintenance(oid(index), Wait::No) {
+        Some(_lock) => job.free_dead(),
+        None => Ok(Done::default()),
+    };
+    let done = freed.and_then(|freed| match !job.is_due() || worker::hand_over() {
+        true => Ok(freed),
         false => job.run_due(),
     });
     if let Err(why) = done {

@@ -14,10 +14,10 @@ use super::shard::{self, What};
 use super::{Done, Job, Stopped, lock, milliseconds, times_built};
 use crate::error::{self, corrupt_page};
 use crate::failpoint::failpoint;
-use crate::storage::buffer::{LockedBuffer, grow_ahead, relation_name};
-use crate::storage::directory::{self, NO_SHARD};
+use crate::storage::buffer::{LockedBuffer, block_count, grow_ahead, relation_name};
+use crate::storage::directory::{self, META_BLOCK, NO_SHARD};
 use crate::storage::log;
-use crate::storage::relation::oid;
+use crate::storage::relation::{in_recovery, oid};
 use crate::storage::shard_file;
 use crate::storage::update::{Logging, Update};
 
@@ -33,9 +33,40 @@ pub enum Rest {
     Shard,
 }
 
+/// Where entries move to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum To {
+    /// Free blocks, or the end of the relation.
+    Anywhere,
+    /// Free blocks before this one.
+    Below(u32),
+}
+
 impl Job<'_> {
+    /// Frees the units of which VACUUM has found every entry dead, but for those that are busy. The caller holds the
+    /// maintenance lock.
+    pub(super) fn free_dead(&mut self) -> Result<Done, Stopped> {
+        let mut done = Done::default();
+        if in_recovery() {
+            return Ok(done);
+        }
+        let is_dead = |segment: &Segment| segment.all_dead() >= u64::from(segment.entries.get());
+        for (_, segments) in directory::read(self.index).shards() {
+            // What VACUUM noted may be of what was in these blocks before.
+            if segments
+                .iter()
+                .all(|segment| is_dead(segment) && !self.is_busy(segment))
+                && shard::count_alive(self.index, &segments)? == 0
+            {
+                self.free(&segments)?;
+                done.freed_blocks += segments.iter().map(|s| i64::from(s.block_count.get())).sum::<i64>();
+            }
+        }
+        Ok(done)
+    }
+
     /// Moves the entries alive of these segments and builds a shard from them; the old blocks are free then.
-    pub(super) fn move_entries(&mut self, segments: &[Segment], rest: Rest) -> Result<Done, Stopped> {
+    pub(super) fn move_entries(&mut self, segments: &[Segment], rest: Rest, to: To) -> Result<Done, Stopped> {
         let started = Instant::now();
         let name = relation_name(self.index);
         self.watcher.begin(&format!("reclaiming space of index \"{name}\""));
@@ -50,13 +81,15 @@ impl Job<'_> {
         if alive == 0 {
             self.free(segments)?;
         } else {
-            let pending = self.copy(segments, alive, &places)?;
+            let pending = self.add_pending(segments, alive, to)?;
+            failpoint!("move_after_pending");
+            self.copy(segments, &pending, &places)?;
             drop(places);
             failpoint!("move_after_copy");
-            new_blocks = pending.block_count.get();
+            new_blocks = pending.iter().map(|s| s.block_count.get()).sum();
             let moved = self.replace(segments, &pending, rest);
             if moved.is_err() {
-                self.discard(&[pending]);
+                self.discard(&pending);
             }
             done = moved?;
         }
@@ -71,39 +104,68 @@ impl Job<'_> {
         Ok(done)
     }
 
-    /// Puts the pending segment in the place of these.
-    fn replace(&mut self, segments: &[Segment], pending: &Segment, rest: Rest) -> Result<Done, Stopped> {
+    /// Puts the pending segments in the place of these.
+    fn replace(&mut self, segments: &[Segment], pending: &[Segment], rest: Rest) -> Result<Done, Stopped> {
         let level = times_built(segments);
         let directory = directory::read(self.index);
-        let tail = directory.tail_blocks() + pending.block_count.get();
+        let blocks = |of: &mut dyn Iterator<Item = &Segment>| of.map(|s| s.block_count.get()).sum::<u32>();
+        let leaves = blocks(&mut segments.iter().filter(|segment| segment.state == STATE_CLOSED));
+        let tail = directory.tail_blocks() + blocks(&mut pending.iter()) - leaves;
         if rest == Rest::Shard || policy::tail_is_due(tail, self.options.limits().max_blocks) {
             let what = What::new("moved", "compacting", level);
-            return self.build_shard(shard_file::new_id(), &[*pending], &[*pending], segments, what);
+            return self.build_shard(shard_file::new_id(), pending, pending, segments, what);
         }
-        let closed = Segment {
+        let close = |segment: &Segment| Segment {
             state: STATE_CLOSED,
             level,
-            ..*pending
+            ..*segment
         };
-        self.exchange(&[*pending], &[closed], segments)?;
+        let closed: Vec<Segment> = pending.iter().map(close).collect();
+        self.exchange(pending, &closed, segments)?;
         failpoint!("move_after_list");
         self.unlink_replaced(&NO_SHARD, &[], segments);
         Ok(Done::default())
     }
 
-    /// Copies the entries alive to a new pending segment.
-    fn copy(&mut self, segments: &[Segment], alive: u64, places: &lock::Held) -> Result<Segment, Stopped> {
-        let stride = segments.iter().map(|s| s.stride.get()).max().unwrap_or(1);
-        let blocks = alive.div_ceil(u64::from(slots(stride))) as u32;
-        grow_ahead(self.index, directory::read_header(self.index).used_blocks.get(), blocks);
-        let mut pending = directory::change(self.index, self.logging, |d| d.add_pending(blocks, stride));
-        failpoint!("move_after_pending");
-        pending.entries = (alive as u32).into();
+    /// Lists pending segments for the entries alive of these.
+    fn add_pending(&self, segments: &[Segment], alive: u64, to: To) -> Result<Vec<Segment>, Stopped> {
+        let stride = stride_of(segments);
+        let blocks = blocks_for(alive, stride);
+        let mut pending = loop {
+            let existing = block_count(self.index);
+            let found = directory::change(self.index, self.logging, |directory| match to {
+                To::Anywhere => directory.add_pending(blocks, stride, existing),
+                To::Below(below) => directory.add_pending_below(blocks, stride, below),
+            });
+            match (found, to) {
+                (Some(pending), _) => break pending,
+                // An insert was quicker.
+                (None, To::Below(_)) => return Err(Stopped::Overtaken),
+                // Before they are listed: more blocks than there are can only be few.
+                (None, To::Anywhere) => {
+                    grow_ahead(self.index, directory::read_header(self.index).used_blocks.get(), blocks);
+                }
+            }
+        };
+        // The count of entries is what a segment is listed with once it is sealed.
+        let mut rest = alive;
+        for segment in &mut pending {
+            let room = u64::from(segment.block_count.get()) * u64::from(segment.slots_per_block());
+            segment.entries = (rest.min(room) as u32).into();
+            rest -= rest.min(room);
+        }
+        Ok(pending)
+    }
+
+    /// Copies the entries alive to the pending segments.
+    fn copy(&mut self, segments: &[Segment], pending: &[Segment], places: &lock::Held) -> Result<(), Stopped> {
         let mut copy = Copy {
             index: self.index,
             logging: self.logging,
-            pending,
-            next_block: pending.start_block.get(),
+            stride: stride_of(pending),
+            blocks: pending
+                .iter()
+                .flat_map(|s| s.blocks().map(|block| (block, s.epoch.get()))),
             page: Vec::new(),
         };
         let mut pages = 0;
@@ -112,7 +174,7 @@ impl Job<'_> {
                 pgrx::check_for_interrupts!();
                 pages += 1;
                 if pages % PAGES_PER_LOOK == 0 && (places.is_wanted() || self.watcher.must_yield()) {
-                    self.discard(&[pending]);
+                    self.discard(pending);
                     return Err(Stopped::Yielded);
                 }
                 let entries = log::with_page(self.index, segment, block, |page| {
@@ -126,8 +188,7 @@ impl Job<'_> {
             }
         }
         copy.write_page();
-        // The count of entries is what the segment is listed with once it is sealed.
-        Ok(pending)
+        Ok(())
     }
 
     /// Gives back the blocks of pending segments, those that are still there.
@@ -140,20 +201,31 @@ impl Job<'_> {
     }
 }
 
-/// Fills the pages of a pending segment.
-struct Copy {
+/// Bytes of a code column cell in whatever these segments become.
+pub(super) fn stride_of(segments: &[Segment]) -> u16 {
+    segments.iter().map(|s| s.stride.get()).max().unwrap_or(1)
+}
+
+/// Blocks that so many entries take up.
+pub(super) fn blocks_for(entries: u64, stride: u16) -> u32 {
+    entries.div_ceil(u64::from(slots(stride))) as u32
+}
+
+/// Fills the pages of pending segments.
+struct Copy<Blocks> {
     index: pg_sys::Relation,
     logging: Logging,
-    pending: Segment,
-    next_block: u32,
+    stride: u16,
+    /// Blocks to fill, with their epochs.
+    blocks: Blocks,
     page: Vec<(Tid, Vec<u8>)>,
 }
 
-impl Copy {
+impl<Blocks: Iterator<Item = (u32, u32)>> Copy<Blocks> {
     fn add(&mut self, entries: Vec<(Tid, Vec<u8>)>) {
         for entry in entries {
             self.page.push(entry);
-            if self.page.len() == usize::from(self.pending.slots_per_block()) {
+            if self.page.len() == usize::from(slots(self.stride)) {
                 self.write_page();
             }
         }
@@ -163,14 +235,18 @@ impl Copy {
         if self.page.is_empty() {
             return;
         }
-        let (index, block) = (self.index, self.next_block);
-        if !self.pending.blocks().contains(&block) {
-            corrupt_page(&relation_name(index), block, "more entries are alive than were counted");
-        }
+        let index = self.index;
+        let Some((block, epoch)) = self.blocks.next() else {
+            corrupt_page(
+                &relation_name(index),
+                META_BLOCK,
+                "more entries are alive than were counted",
+            );
+        };
         let mut buffer = LockedBuffer::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);
         let mut update = Update::begin(index, self.logging);
         let page = update.new_page(&mut buffer);
-        log_page::init(page, self.pending.stride.get(), self.pending.epoch.get());
+        log_page::init(page, self.stride, epoch);
         for (tid, code) in self.page.drain(..) {
             if log_page::append(page, &code, &tid).is_none() {
                 corrupt_page(&relation_name(index), block, "an entry does not fit where it is moved");
@@ -180,6 +256,5 @@ impl Copy {
         update.commit();
         drop(buffer);
         failpoint!("move_between_pages");
-        self.next_block += 1;
     }
 }

@@ -344,13 +344,14 @@ fn maintain(oid: pg_sys::Oid, rebuilt: &mut HashSet<ShardId>) -> Outcome {
     outcome.unwrap_or(Outcome::Yielded)
 }
 
-/// Tells what the worker does, and gives way. A long build, say of a merger, does not keep the tail from being sealed.
+/// Tells what the worker does, and gives way. A long build, say of a merger, does not keep the tail from being sealed, nor
+/// dead segments from being freed.
 struct Attentive {
     index: pg_sys::Oid,
     what: String,
     reported: Instant,
-    /// When the tail was looked at last; None to leave it alone.
-    looked_at_tail: Option<Instant>,
+    /// When it was looked last what cannot wait for the end of a build; None to leave it alone.
+    looked_meanwhile: Option<Instant>,
 }
 
 impl Attentive {
@@ -359,7 +360,7 @@ impl Attentive {
             index,
             what: String::new(),
             reported: Instant::now(),
-            looked_at_tail: Some(Instant::now()),
+            looked_meanwhile: Some(Instant::now()),
         }
     }
 }
@@ -379,20 +380,20 @@ impl Watcher for Attentive {
 
     fn meanwhile(&mut self, busy: &[Segment]) {
         let is_due = |last: Instant| last.elapsed() >= REPORT || failpoint_is_on!("build_meanwhile");
-        if in_recovery() || !self.looked_at_tail.is_some_and(is_due) {
+        if in_recovery() || !self.looked_meanwhile.is_some_and(is_due) {
             return;
         }
         let mut nested = Attentive {
-            looked_at_tail: None,
+            looked_meanwhile: None,
             ..Attentive::new(self.index)
         };
         let result = with_index(self.index, |index| {
             let mut job = job(index, &mut nested);
             job.busy = busy.to_vec();
-            job.seal_meanwhile().map_err(|why| warn(index, why))
+            job.work_meanwhile().map_err(|why| warn(index, why))
         });
         // What failed once is left to the next run.
-        self.looked_at_tail = matches!(result, Some(Ok(_))).then(Instant::now);
+        self.looked_meanwhile = matches!(result, Some(Ok(_))).then(Instant::now);
     }
 
     fn must_yield(&mut self) -> bool {

@@ -24,8 +24,11 @@ pub const META_BLOCK: u32 = 0;
 /// The id of a segment that has nothing to search: no code was alive when it was sealed.
 pub const NO_SHARD: ShardId = [0; 16];
 
-/// An open segment that reuses blocks gets so many at least: fewer would make many small segments.
-const LEAST_REUSED_BLOCKS: u32 = 8;
+/// A segment that reuses blocks gets so many at least: fewer would make many small segments.
+pub const LEAST_REUSED_BLOCKS: u32 = 8;
+
+/// An open segment is content with so many blocks that are used again; of more it takes the first.
+const ENOUGH_REUSED_BLOCKS: u32 = 64;
 
 /// A consistent copy of the directory.
 #[derive(Clone)]
@@ -116,12 +119,47 @@ impl Directory {
         epoch
     }
 
-    /// Adds a pending segment of so many blocks.
-    pub fn add_pending(&mut self, count: u32, stride: u16) -> Segment {
+    /// Adds a pending segment of so many blocks. None when there would have to be more blocks than the relation has.
+    pub fn add_pending(&mut self, count: u32, stride: u16, existing: u32) -> Option<Vec<Segment>> {
+        let before = self.clone();
         let blocks = self.allocate(count);
-        let pending = Segment::new(STATE_PENDING, blocks, stride, self.new_epoch());
-        self.listed.push(pending);
+        if self.header.used_blocks > existing {
+            *self = before;
+            return None;
+        }
+        Some(self.list_pending(vec![blocks], stride))
+    }
+
+    /// Adds pending segments of so many blocks in all, each before block `below`. None when too few are free there.
+    pub fn add_pending_below(&mut self, count: u32, stride: u16, below: u32) -> Option<Vec<Segment>> {
+        let pieces = allocation::take_below(&mut self.listed, count, below, LEAST_REUSED_BLOCKS)?;
+        Some(self.list_pending(pieces, stride))
+    }
+
+    fn list_pending(&mut self, pieces: Vec<Range<u32>>, stride: u16) -> Vec<Segment> {
+        let mut pending = |blocks| Segment::new(STATE_PENDING, blocks, stride, self.new_epoch());
+        let pending: Vec<Segment> = pieces.into_iter().map(&mut pending).collect();
+        self.listed.extend_from_slice(&pending);
         pending
+    }
+
+    /// Blocks without entries: the free ones, and those that the open segment may grow to.
+    pub fn spare_blocks(&self) -> u32 {
+        let room = self.open_room().map_or(0, |room| room.end - room.start) - self.open_blocks();
+        room + self.free_blocks()
+    }
+
+    /// The free blocks at the end of those in use.
+    pub fn free_at_end(&self) -> Range<u32> {
+        allocation::free_at_end(&self.listed, self.header.used_blocks.get())
+    }
+
+    /// Forgets the free blocks at the end, so that the file can be cut there.
+    pub fn cut_end(&mut self) {
+        let end = self.free_at_end();
+        self.listed
+            .retain(|segment| !(segment.is_free() && segment.blocks() == end));
+        self.header.used_blocks = end.start.into();
     }
 
     /// Puts `new` segments in the place of the `replaced` ones, whose blocks they cover, and makes the blocks of the
@@ -373,6 +411,13 @@ fn write_new_chain(
     failpoint!("directory_after_switch");
 }
 
+/// Writes all directory pages anew, to the first free blocks that have room.
+pub fn move_chain(index: pg_sys::Relation, logging: Logging) {
+    let mut meta = LockedBuffer::read(index, META_BLOCK, Lock::Exclusive);
+    let before = read_under(index, &meta);
+    write_new_chain(index, &mut meta, &before, before.clone(), logging, |_| ());
+}
+
 /// What bounds new segments. From the index's definition as it is now: ALTER TABLE can lift the limit of
 /// a column's type without rewriting the index.
 #[derive(Clone, Copy)]
@@ -423,7 +468,12 @@ fn open_segment(index: pg_sys::Relation, meta: &mut LockedBuffer, room: Room, lo
     let before = read_to_change(index, meta);
     let mut after = before.clone();
     let stride = stride_for(&after.header, room);
-    let reused = allocation::take_largest(&mut after.listed, LEAST_REUSED_BLOCKS, room.limits.max_blocks);
+    let reused = allocation::take_room(
+        &mut after.listed,
+        LEAST_REUSED_BLOCKS,
+        ENOUGH_REUSED_BLOCKS,
+        room.limits.max_blocks,
+    );
     let start = reused
         .as_ref()
         .map_or(after.header.used_blocks.get(), |free| free.start);

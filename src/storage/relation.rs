@@ -36,6 +36,37 @@ pub fn in_recovery() -> bool {
     unsafe { pg_sys::RecoveryInProgress() }
 }
 
+/// The only access to a relation. Given back when dropped; an error does so at the end of the transaction.
+pub struct Alone(pg_sys::Relation);
+
+impl Alone {
+    /// Locks an open relation against everybody else, if nobody uses it just now, this session's own scans included.
+    pub fn try_lock(relation: pg_sys::Relation) -> Option<Self> {
+        // SAFETY: the caller holds the relation open, once. A standby hears of this lock, for which the transaction needs
+        // a number; there are no new ones while parallel processes are at work.
+        unsafe {
+            let is_possible = (*relation).rd_refcnt == 1 && !pg_sys::IsInParallelMode();
+            let locked = is_possible && pg_sys::ConditionalLockRelation(relation, pg_sys::AccessExclusiveLock as i32);
+            locked.then(|| Alone(relation))
+        }
+    }
+
+    /// Cuts the relation's file after so many blocks, and tells WAL.
+    pub fn truncate(&self, blocks: u32) {
+        // SAFETY: nobody else uses the relation.
+        unsafe { pg_sys::RelationTruncate(self.0, blocks) }
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: locked by us.
+            unsafe { pg_sys::UnlockRelation(self.0, pg_sys::AccessExclusiveLock as i32) };
+        }
+    }
+}
+
 /// An open, locked relation. Closed and unlocked when dropped; an error does both at the end of the transaction.
 pub struct OpenRelation {
     relation: pg_sys::Relation,

@@ -278,6 +278,25 @@ impl Cluster {
         self.one_process_ends(|| kill("KILL", &[pid as u32]));
     }
 
+    /// The same for a process that may end by itself at any time; false when it did so first.
+    pub fn kill9_if_there(&mut self, pid: i32) -> bool {
+        let recoveries = |cluster: &Cluster| cluster.log().matches("all server processes terminated").count();
+        let before = recoveries(self);
+        kill("KILL", &[pid as u32]);
+        let deadline = Instant::now() + Duration::from_secs(2);
+        let mut was_there = false;
+        wait_until("the process is gone", || {
+            was_there = recoveries(self) > before;
+            let is_gone = !Path::new(&format!("/proc/{pid}")).exists();
+            was_there || is_gone && Instant::now() > deadline
+        });
+        self.kills += usize::from(was_there);
+        wait_until("the server has recovered", || {
+            self.connector().try_client("postgres").is_ok()
+        });
+        was_there
+    }
+
     /// Waits until the postmaster has ended all processes and recovered, because `act` made one of them end by SIGKILL.
     pub fn one_process_ends(&mut self, act: impl FnOnce()) {
         self.kills += 1;

@@ -19,22 +19,55 @@ pub fn release(list: &mut Vec<Segment>, blocks: Range<u32>) {
     }
 }
 
-/// Takes so many blocks from the smallest free entry that has them.
+/// Free entries with so many blocks at least.
+fn free_entries(list: &[Segment], at_least: u32) -> impl Iterator<Item = &Segment> {
+    list.iter()
+        .filter(move |entry| entry.is_free() && entry.block_count >= at_least)
+}
+
+/// Takes so many blocks from the first free entry that has them: what is free gathers at the end, where it can be cut off.
 pub fn take(list: &mut Vec<Segment>, count: u32) -> Option<Range<u32>> {
-    let candidates = list
-        .iter()
-        .filter(|entry| entry.is_free() && entry.block_count >= count);
-    let from = *candidates.min_by_key(|entry| entry.block_count.get())?;
+    let from = *free_entries(list, count).min_by_key(|entry| entry.start_block.get())?;
     Some(take_from(list, &from, count))
 }
 
-/// Takes the largest free entry, but no more than `at_most` blocks of it; None when all have less than `at_least`.
-pub fn take_largest(list: &mut Vec<Segment>, at_least: u32, at_most: u32) -> Option<Range<u32>> {
-    let candidates = list
-        .iter()
-        .filter(|entry| entry.is_free() && entry.block_count >= at_least);
-    let from = *candidates.max_by_key(|entry| entry.block_count.get())?;
+/// Takes the first free entry that has `enough` blocks, else the largest, but no more than `at_most` blocks of it; None
+/// when all have less than `at_least`.
+pub fn take_room(list: &mut Vec<Segment>, at_least: u32, enough: u32, at_most: u32) -> Option<Range<u32>> {
+    let first = free_entries(list, enough.max(at_least)).min_by_key(|entry| entry.start_block.get());
+    let from = *first.or_else(|| free_entries(list, at_least).max_by_key(|entry| entry.block_count.get()))?;
     Some(take_from(list, &from, from.block_count.get().min(at_most)))
+}
+
+/// Takes so many blocks before block `below`, from the first free entries on. Pieces of less than `least_piece` blocks are
+/// left out, but for the last one. None, and nothing is taken, when there are too few.
+pub fn take_below(list: &mut Vec<Segment>, count: u32, below: u32, least_piece: u32) -> Option<Vec<Range<u32>>> {
+    let mut free: Vec<Range<u32>> = free_entries(list, 1).map(Segment::blocks).collect();
+    free.sort_unstable_by_key(|blocks| blocks.start);
+    let mut missing = count;
+    let mut pieces = Vec::new();
+    for blocks in free {
+        let has = blocks.end.min(below).saturating_sub(blocks.start);
+        if missing > 0 && has >= least_piece.min(missing) {
+            let piece = blocks.start..blocks.start + has.min(missing);
+            missing -= piece.end - piece.start;
+            pieces.push(piece);
+        }
+    }
+    if missing > 0 {
+        return None;
+    }
+    for piece in &pieces {
+        let from = *list.iter().find(|e| e.is_free() && e.start_block == piece.start)?;
+        take_from(list, &from, piece.end - piece.start);
+    }
+    Some(pieces)
+}
+
+/// The free blocks before `end`, up to it.
+pub fn free_at_end(list: &[Segment], end: u32) -> Range<u32> {
+    let last = list.iter().find(|entry| entry.is_free() && entry.blocks().end == end);
+    last.map_or(end..end, Segment::blocks)
 }
 
 fn take_from(list: &mut Vec<Segment>, from: &Segment, count: u32) -> Range<u32> {
@@ -85,13 +118,29 @@ mod tests {
         }
         assert_eq!(free_ranges(&list), [10..35, 50..60, 90..100, 110..120]);
         assert_eq!(take(&mut list, 11), Some(10..21));
-        assert_eq!(take(&mut list, 10).map(|r| r.len()), Some(10));
+        assert_eq!(take(&mut list, 10), Some(21..31), "the first, not the smallest");
         assert_eq!(take(&mut list, 15), None);
-        assert_eq!(take_largest(&mut list, 20, 100), None);
-        assert_eq!(take_largest(&mut list, 8, 9), Some(21..30));
-        assert_eq!(take_largest(&mut list, 8, 9).map(|r| r.len()), Some(9));
+        assert_eq!(take_room(&mut list, 20, 20, 100), None);
+        assert_eq!(take_room(&mut list, 8, 9, 9), Some(50..59), "the first that is enough");
+        assert_eq!(take_room(&mut list, 4, 50, 9).map(|r| r.len()), Some(9), "the largest");
         release(&mut list, 7..7);
         assert_eq!(list.iter().filter(|e| e.state == STATE_SEALED).count(), 1);
+    }
+
+    #[test]
+    fn blocks_are_taken_below_others() {
+        let mut list = Vec::new();
+        for blocks in [10..20, 30..33, 40..60, 90..100] {
+            release(&mut list, blocks);
+        }
+        let before = list.clone();
+        assert_eq!(take_below(&mut list, 26, 55, 8), None);
+        assert_eq!(list, before);
+        assert_eq!(take_below(&mut list, 25, 55, 8), Some(vec![10..20, 40..55]));
+        assert_eq!(take_below(&mut list, 2, 55, 8), Some(vec![30..32]));
+        assert_eq!(free_ranges(&list), [32..33, 55..60, 90..100]);
+        assert_eq!(free_at_end(&list, 100), 90..100);
+        assert_eq!(free_at_end(&list, 101), 101..101);
     }
 
     #[test]

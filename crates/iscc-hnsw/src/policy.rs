@@ -2,7 +2,8 @@
 //!
 //! Four rules, in this order:
 //!
-//! 1. *Seal*: the tail, which every query scans exactly, is not to grow beyond [`SEAL_BLOCKS`].
+//! 1. *Seal*: the tail, which every query scans exactly, is not to grow beyond [`SEAL_BLOCKS`]. Its segments that are
+//!    mostly dead give their blocks back before.
 //! 2. *Rebuild*: a shard whose file cannot be used costs an exact scan of all its blocks.
 //! 3. *Reclaim*: a unit that is mostly dead gives its blocks back.
 //! 4. *Merge*: four units of one tier become one. Tiers are powers of four, so that an index has at most three units in
@@ -18,6 +19,9 @@ pub const FAN_IN: usize = 4;
 pub const RECLAIM_SHARE: f64 = 0.5;
 /// A merge leaves the dead entries behind, in blocks to use again, when more than this share of its entries is dead.
 pub const MOVE_SHARE: f64 = 0.2;
+
+/// Fewer blocks are not worth making the file shorter.
+pub const LEAST_CUT_BLOCKS: u32 = 128;
 
 /// What a part of the log is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,12 +93,23 @@ pub fn tail_is_due(tail_blocks: u32, max_blocks: u32) -> bool {
     tail_blocks > 0 && tail_blocks >= SEAL_BLOCKS.min(max_blocks)
 }
 
+/// True when so many of a file's blocks are of no use that what stands at its end is to be moved, and the file cut.
+pub fn is_to_shrink(useless: u32, blocks: u32) -> bool {
+    useless >= LEAST_CUT_BLOCKS && useless > blocks / 2
+}
+
+/// True when so many blocks at the end of a file are of no use that it is to be cut.
+pub fn is_to_cut(at_end: u32, blocks: u32) -> bool {
+    at_end >= LEAST_CUT_BLOCKS && at_end > blocks / 8
+}
+
 /// The next thing to do.
 pub fn next(units: &[Unit], state: &State) -> Option<Action> {
     let of_kind = |kind| (0..units.len()).filter(move |&at: &usize| units[at].kind == kind);
     let closed: u32 = of_kind(Kind::Tail).map(|at| units[at].blocks).sum();
     if state.may_change && state.may_seal && tail_is_due(closed + state.open_blocks, state.max_blocks) {
-        return Some(Action::Seal);
+        let dead_tail = reclaim(units, of_kind(Kind::Tail), state.max_blocks).filter(|_| state.may_move);
+        return Some(dead_tail.map_or(Action::Seal, Action::Move));
     }
     // The small ones first: they are soon done.
     if let Some(at) = of_kind(Kind::Unusable).min_by_key(|&at| units[at].blocks) {
@@ -104,7 +119,7 @@ pub fn next(units: &[Unit], state: &State) -> Option<Action> {
         return None;
     }
     if state.may_move
-        && let Some(dead) = reclaim(units, state.max_blocks)
+        && let Some(dead) = reclaim(units, 0..units.len(), state.max_blocks)
     {
         return Some(Action::Move(dead));
     }
@@ -155,11 +170,11 @@ fn live_blocks(unit: &Unit) -> u32 {
     (f64::from(unit.blocks) * share).ceil() as u32
 }
 
-/// Mostly dead units of one stride whose rests fit into one shard.
-fn reclaim(units: &[Unit], max_blocks: u32) -> Option<Vec<usize>> {
-    let first = units.iter().find(|unit| unit.is_mostly_dead())?;
+/// Mostly dead units of one stride, among those at `places`, whose rests fit into one shard.
+fn reclaim(units: &[Unit], places: impl Iterator<Item = usize> + Clone, max_blocks: u32) -> Option<Vec<usize>> {
+    let first = places.clone().map(|at| &units[at]).find(|unit| unit.is_mostly_dead())?;
     let mut room = max_blocks.max(live_blocks(first));
-    let chosen = (0..units.len()).filter(|&at| {
+    let chosen = places.filter(|&at| {
         let unit = &units[at];
         let wanted = unit.stride == first.stride && unit.is_mostly_dead() && live_blocks(unit) <= room;
         if wanted {
@@ -271,6 +286,25 @@ mod tests {
             next(&[unit(Kind::Tail, 20, 1.0)], 0, MAX_BLOCKS),
             Some(Action::Move(vec![0]))
         );
+    }
+
+    #[test]
+    fn a_dead_tail_is_not_sealed() {
+        let units = [
+            unit(Kind::Sealed, 300, 0.9),
+            unit(Kind::Tail, 100, 0.6),
+            unit(Kind::Tail, 90, 0.1),
+        ];
+        assert_eq!(next(&units, SEAL_BLOCKS, MAX_BLOCKS), Some(Action::Move(vec![1])));
+        assert_eq!(next(&units[2..], SEAL_BLOCKS, MAX_BLOCKS), Some(Action::Seal));
+    }
+
+    #[test]
+    fn files_become_shorter() {
+        assert!(is_to_shrink(128, 200) && is_to_shrink(3_000, 5_000));
+        assert!(!is_to_shrink(127, 200) && !is_to_shrink(2_000, 5_000));
+        assert!(is_to_cut(128, 200) && is_to_cut(700, 5_000));
+        assert!(!is_to_cut(127, 200) && !is_to_cut(600, 5_000));
     }
 
     #[test]

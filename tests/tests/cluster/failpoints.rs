@@ -16,7 +16,7 @@ use cluster_tests::search::{
 use cluster_tests::{Cluster, Random, Shutdown, wait_until};
 use postgres::Client;
 
-use stage::Stage::{self, Chain, Free, Grow, Insert, Leftover, Merge, Move, Seal, Sweep, Vacuum};
+use stage::Stage::{self, Chain, Free, Grow, Insert, Leftover, Merge, Move, Seal, Shrink, Sweep, Vacuum};
 
 /// A failure point, the stages that come there, and whether the process has the metapage then, so that others wait.
 struct Point(&'static str, &'static [Stage], Metapage);
@@ -44,6 +44,9 @@ const POINTS: &[Point] = &[
     Point("move_between_pages", &[Move], Metapage::Free),
     Point("move_after_copy", &[Move], Metapage::Free),
     Point("move_after_free", &[Free], Metapage::Free),
+    Point("shrink_after_moves", &[Shrink], Metapage::Free),
+    Point("cut_before_truncate", &[Shrink], Metapage::Free),
+    Point("cut_after_truncate", &[Shrink], Metapage::Free),
     Point("pending_discarded", &[Leftover], Metapage::Free),
     Point("relation_grown", &[Grow], Metapage::Held),
     Point("log_page_new", &[Insert], Metapage::Held),

@@ -23,9 +23,11 @@ pub enum Stage {
     Leftover,
     /// A directory of several pages is written to other pages.
     Chain,
+    /// What stands at the end of a file that is mostly free moves down, and the file is cut.
+    Shrink,
     /// VACUUM marks entries.
     Vacuum,
-    /// A file of a dropped index is removed.
+    /// A file is removed that a seal has written and, when an error ended it, not listed.
     Sweep,
 }
 
@@ -62,7 +64,7 @@ impl Stage {
     /// The table that the stage is about.
     pub fn table(self) -> &'static str {
         match self {
-            Stage::Grow | Stage::Chain => "d",
+            Stage::Grow | Stage::Chain | Stage::Shrink => "d",
             _ => "t",
         }
     }
@@ -123,13 +125,23 @@ impl Stage {
                 );
                 client.batch_execute(&many).expect("many segments");
             }
+            Stage::Shrink => {
+                // Many blocks, quickly.
+                let nulls = "INSERT INTO d SELECT nextval('ids'), NULL FROM generate_series(1, 40000)";
+                each(client, &format!("TRUNCATE d; {nulls}; {}", insert("d", 500)));
+                each(client, "DELETE FROM d WHERE id < (SELECT max(id) FROM d) - 700");
+            }
             Stage::Vacuum => {
                 each(client, &insert("t", 600));
                 each(client, &delete("t", 20, random));
             }
             Stage::Sweep => {
-                let lost = "CREATE TABLE o AS SELECT code FROM t LIMIT 50; CREATE INDEX ON o USING usearch (code)";
-                each(client, &format!("{lost}; DROP TABLE o"));
+                each(client, &insert("t", 50));
+                each(client, "SET iscc_usearch.failpoint = 'shard_before_list:error'");
+                client
+                    .batch_execute("SELECT usearch_seal('t_code')")
+                    .expect_err("the failure point raises an error");
+                each(client, "RESET iscc_usearch.failpoint");
             }
         }
     }
@@ -144,6 +156,8 @@ impl Stage {
             Stage::Chain => "SELECT usearch_compact('d_code')".into(),
             Stage::Move | Stage::Leftover => "VACUUM t; SELECT usearch_compact('t_code')".into(),
             Stage::Free | Stage::Vacuum => "VACUUM t".into(),
+            // Processes that work together cannot cut a file.
+            Stage::Shrink => "VACUUM (PARALLEL 0) d".into(),
             Stage::Sweep => "SELECT usearch_sweep()".into(),
         }
     }
@@ -154,8 +168,7 @@ impl Stage {
             Stage::Insert | Stage::Vacuum | Stage::Free => None,
             // A VACUUM would sweep itself.
             Stage::Seal | Stage::Sweep => Some(insert("t", TRIGGER_ROWS)),
-            Stage::Grow => Some("VACUUM d".into()),
-            Stage::Chain => Some("VACUUM d".into()),
+            Stage::Grow | Stage::Chain | Stage::Shrink => Some("VACUUM d".into()),
             Stage::Merge | Stage::Move | Stage::Leftover => Some("VACUUM t".into()),
         }
     }
