@@ -229,11 +229,26 @@ CREATE FUNCTION hamming_within(code bitvec, query bitvec, bits integer) RETURNS 
 COMMENT ON FUNCTION hamming_within(bitvec, bitvec, integer) IS
     'true when two codes have the same length and at most so many different bits; an index of bitvec_nphd_ops finds all such codes';
 
+-- Number of different bits
+
+CREATE FUNCTION prefix_hamming_distance(bitvec, bitvec) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION prefix_hamming_distance(bitvec, bitvec) IS
+    'number of different bits in the common prefix, as a double precision';
+CREATE OPERATOR <#~> (
+    LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = prefix_hamming_distance, COMMUTATOR = <#~>
+);
+COMMENT ON OPERATOR <#~> (bitvec, bitvec) IS 'number of different bits in the common prefix';
+
 -- The access method
 
+CREATE OPERATOR CLASS bitvec_hamming_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <#~> (bitvec, bitvec) FOR ORDER BY float_ops,
+    FUNCTION 1 prefix_hamming_distance(bitvec, bitvec);
 ALTER OPERATOR FAMILY bitvec_nphd_ops USING usearch ADD OPERATOR 3 <@~ (bitvec, bitvec_ball) FOR SEARCH;
 COMMENT ON OPERATOR CLASS bitvec_nphd_ops USING usearch IS 'order by <~>, the Normalized Prefix Hamming Distance; search by <@';
 COMMENT ON OPERATOR CLASS bitvec_jaccard_ops USING usearch IS 'order by <%>, the Jaccard distance';
+COMMENT ON OPERATOR CLASS bitvec_hamming_ops USING usearch IS 'order by <#~>, the number of different bits';
 
 COMMENT ON FUNCTION usearch_prewarm(regclass) IS
     'loads the log of a usearch index into shared buffers and its shard files into the cache of the operating system; on a standby builds those that are missing first; returns the bytes read; for the owner and those who may SELECT from the table';

@@ -268,6 +268,10 @@ CREATE FUNCTION jaccard_distance(bitvec, bitvec) RETURNS double precision
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION jaccard_distance(bitvec, bitvec) IS
     'Jaccard distance of the bits set in the common prefix, 0 to 1; 0 when none is set';
+CREATE FUNCTION prefix_hamming_distance(bitvec, bitvec) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION prefix_hamming_distance(bitvec, bitvec) IS
+    'number of different bits in the common prefix, as a double precision';
 CREATE FUNCTION hamming_distance(bitvec, bitvec) RETURNS integer
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION hamming_distance(bitvec, bitvec) IS
@@ -281,6 +285,10 @@ CREATE OPERATOR <%> (
     LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = jaccard_distance, COMMUTATOR = <%>
 );
 COMMENT ON OPERATOR <%> (bitvec, bitvec) IS 'Jaccard distance';
+CREATE OPERATOR <#~> (
+    LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = prefix_hamming_distance, COMMUTATOR = <#~>
+);
+COMMENT ON OPERATOR <#~> (bitvec, bitvec) IS 'number of different bits in the common prefix';
 
 -- Within a radius
 
@@ -485,9 +493,13 @@ CREATE OPERATOR CLASS bitvec_nphd_ops DEFAULT FOR TYPE bitvec USING usearch AS
 CREATE OPERATOR CLASS bitvec_jaccard_ops FOR TYPE bitvec USING usearch AS
     OPERATOR 1 <%> (bitvec, bitvec) FOR ORDER BY float_ops,
     FUNCTION 1 jaccard_distance(bitvec, bitvec);
+CREATE OPERATOR CLASS bitvec_hamming_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <#~> (bitvec, bitvec) FOR ORDER BY float_ops,
+    FUNCTION 1 prefix_hamming_distance(bitvec, bitvec);
 ALTER OPERATOR FAMILY bitvec_nphd_ops USING usearch ADD OPERATOR 3 <@~ (bitvec, bitvec_ball) FOR SEARCH;
 COMMENT ON OPERATOR CLASS bitvec_nphd_ops USING usearch IS 'order by <~>, the Normalized Prefix Hamming Distance; search by <@';
 COMMENT ON OPERATOR CLASS bitvec_jaccard_ops USING usearch IS 'order by <%>, the Jaccard distance';
+COMMENT ON OPERATOR CLASS bitvec_hamming_ops USING usearch IS 'order by <#~>, the number of different bits';
 
 -- Functions for operators
 

@@ -70,6 +70,9 @@ CREATE INDEX ON t USING usearch (code unknown_ops);
 CREATE OPERATOR CLASS crossed_ops FOR TYPE bitvec USING usearch AS
     OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 1 jaccard_distance(bitvec, bitvec);
 SELECT valid('crossed_ops');
+CREATE OPERATOR CLASS integer_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <#~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 1 hamming_distance(bitvec, bitvec);
+SELECT valid('integer_ops');
 
 -- another type
 CREATE OPERATOR CLASS bytes_ops FOR TYPE bytea USING usearch AS FUNCTION 1 (bytea, bytea) nphd_distance(bitvec, bitvec);
@@ -86,6 +89,9 @@ SELECT valid('first_ops');
 CREATE OPERATOR CLASS jaccard_ball_ops FOR TYPE bitvec USING usearch AS
     OPERATOR 1 <%> (bitvec, bitvec) FOR ORDER BY float_ops, OPERATOR 2 <@ (bitvec, bitvec_ball), FUNCTION 1 jaccard_distance(bitvec, bitvec);
 SELECT valid('jaccard_ball_ops');
+CREATE OPERATOR CLASS hamming_ball_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <#~> (bitvec, bitvec) FOR ORDER BY float_ops, OPERATOR 2 <@ (bitvec, bitvec_ball), FUNCTION 1 prefix_hamming_distance(bitvec, bitvec);
+SELECT valid('hamming_ball_ops');
 CREATE OPERATOR CLASS equal_ops FOR TYPE bitvec USING usearch AS
     OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops, OPERATOR 2 =, FUNCTION 1 nphd_distance(bitvec, bitvec);
 SELECT valid('equal_ops');
@@ -123,6 +129,8 @@ DROP OPERATOR FAMILY bytes_ops USING usearch CASCADE;
 DROP OPERATOR FAMILY searching_ops USING usearch CASCADE;
 DROP OPERATOR FAMILY first_ops USING usearch CASCADE;
 DROP OPERATOR FAMILY jaccard_ball_ops USING usearch CASCADE;
+DROP OPERATOR FAMILY hamming_ball_ops USING usearch CASCADE;
+DROP OPERATOR FAMILY integer_ops USING usearch CASCADE;
 DROP OPERATOR FAMILY equal_ops USING usearch CASCADE;
 DROP OPERATOR FAMILY numbered_ops USING usearch CASCADE;
 SELECT count(*) FROM pg_opclass WHERE opcmethod = (SELECT oid FROM pg_am WHERE amname = 'usearch');

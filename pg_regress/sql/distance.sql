@@ -43,8 +43,15 @@ EXCEPTION WHEN data_exception THEN
     RAISE NOTICE '%', SQLSTATE;
 END $$;
 
+-- of any lengths, over the common prefix
+SELECT a, b, prefix_hamming_distance(a, b), a <#~> b AS operator, b <#~> a AS reverse
+FROM (VALUES ('ff'::bitvec, 'ff'::bitvec), ('00', 'ff'), ('ff8040', 'ff81'), ('f0', '0ff0'), ('00ff', '00'),
+             ('8000000000000000', '0000000000000001')) AS v (a, b);
+SELECT repeat('00', 4096)::bitvec <#~> repeat('ff', 4096)::bitvec AS all,
+       repeat('00', 4096)::bitvec <#~> (repeat('00', 4095) || '01')::bitvec AS one_bit;
+
 -- NULL
-SELECT 'ff'::bitvec <~> NULL AS nphd, 'ff'::bitvec <%> NULL AS jaccard, NULL::bitvec <~> 'ff' AS reverse,
+SELECT 'ff'::bitvec <~> NULL AS nphd, 'ff'::bitvec <%> NULL AS jaccard, 'ff'::bitvec <#~> NULL AS bits, NULL::bitvec <~> 'ff' AS reverse,
        nphd_distance(NULL, NULL) AS function, hamming_distance('ff', NULL) AS hamming;
 
 -- against plain SQL over bit strings, all pairs of lengths
@@ -54,14 +61,15 @@ SELECT count(*) AS pairs,
        count(*) FILTER (WHERE nphd <> length(replace((x # y)::text, '0', ''))::float8 / bits) AS wrong_nphd,
        count(*) FILTER (WHERE jaccard <> length(replace((x # y)::text, '0', ''))::float8 / length(replace((x | y)::text, '0', ''))) AS wrong_jaccard,
        count(*) FILTER (WHERE hamming <> length(replace((x # y)::text, '0', ''))) AS wrong_hamming,
+       count(*) FILTER (WHERE prefix_hamming <> length(replace((x # y)::text, '0', ''))) AS wrong_prefix_hamming,
        count(*) FILTER (WHERE nphd NOT BETWEEN 0 AND 1 OR jaccard NOT BETWEEN 0 AND 1) AS outside
-FROM (SELECT a.code <~> b.code AS nphd, a.code <%> b.code AS jaccard, bits,
+FROM (SELECT a.code <~> b.code AS nphd, a.code <%> b.code AS jaccard, a.code <#~> b.code AS prefix_hamming, bits,
              hamming_distance(prefix(a.code, bits), prefix(b.code, bits)) AS hamming,
              prefix(a.code, bits)::varbit AS x, prefix(b.code, bits)::varbit AS y
       FROM t a, t b, LATERAL (SELECT least(length(a.code), length(b.code)) AS bits) AS l) AS pairs
 WHERE x | y <> repeat('0', bits)::varbit;
 SELECT count(*) AS asymmetric FROM t a, t b
-WHERE a.code <~> b.code <> b.code <~> a.code OR a.code <%> b.code <> b.code <%> a.code;
+WHERE a.code <~> b.code <> b.code <~> a.code OR a.code <%> b.code <> b.code <%> a.code OR a.code <#~> b.code <> b.code <#~> a.code;
 DROP TABLE t;
 
 SELECT oprname, oprcom = oid AS commutes, oprresult::regtype, oprcode FROM pg_operator

@@ -82,6 +82,7 @@ fn metric_name(metric: Metric) -> &'static str {
     match metric {
         Metric::Nphd => "nphd",
         Metric::Jaccard => "jaccard",
+        Metric::Hamming => "hamming",
     }
 }
 
@@ -138,14 +139,14 @@ fn usearch_shards(
                 .map(|shard| pgrx::datum::to_timestamp(shard.built_at() as f64)),
             segments.iter().map(|s| i16::from(s.level)).max().unwrap_or(0),
             share(dead, entries),
-            shard.map(|shard| curves(&shard.calibration())),
+            shard.map(|shard| curves(shard.metric(), &shard.calibration())),
         ));
     }
     TableIterator::new(rows)
 }
 
 /// What a shard's calibration has measured: a line for each length of queries and class of distance.
-fn curves(calibration: &Calibration) -> JsonB {
+fn curves(metric: Metric, calibration: &Calibration) -> JsonB {
     let line = |curves: &LengthCurves, class: usize| {
         let curve = &curves.classes[class];
         let recall = |found: u16| f64::from(found) / f64::from(curve.expected.get().max(1));
@@ -155,7 +156,7 @@ fn curves(calibration: &Calibration) -> JsonB {
             .collect();
         serde_json::json!({
             "bits": 8 * u32::from(curves.query_bytes.get()),
-            "distance_to": class_end(class),
+            "distance_to": class_end(metric, class),
             "queries": curve.queries.get(),
             "recall": recalls,
         })

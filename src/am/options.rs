@@ -212,6 +212,7 @@ impl IndexOptions {
         match self.metric {
             Metric::Nphd => 1,
             Metric::Jaccard => 2,
+            Metric::Hamming => 3,
         }
     }
 
@@ -242,7 +243,7 @@ fn metric_of(index: pg_sys::Relation) -> Metric {
             format!("operator class of index \"{}\" is not supported", relation_name(index)),
         )
         .detail("Its support function 1 is not a distance of bitvec that usearch knows.")
-        .hint("Use bitvec_nphd_ops or bitvec_jaccard_ops.")
+        .hint("Use bitvec_nphd_ops, bitvec_jaccard_ops or bitvec_hamming_ops.")
         .raise()
     })
 }

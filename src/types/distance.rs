@@ -1,4 +1,4 @@
-//! Distances as SQL functions; the operators `<~>` and `<%>` call them.
+//! Distances as SQL functions; the operators `<~>`, `<%>` and `<#~>` call them.
 
 use iscc_hnsw::distance::{Metric, hamming};
 use pgrx::pg_sys::Datum;
@@ -20,6 +20,11 @@ sql_function!(
 sql_function!(
     /// Jaccard distance of the bits set in the common prefix, 0 to 1; 0 when none is set.
     jaccard_distance, |args| float8(Metric::Jaccard.distance(args.bytes(0), args.bytes(1)))
+);
+
+sql_function!(
+    /// Number of different bits in the common prefix.
+    prefix_hamming_distance, |args| float8(Metric::Hamming.distance(args.bytes(0), args.bytes(1)))
 );
 
 sql_function!(
@@ -45,6 +50,8 @@ pub fn metric_of_address(address: pgrx::pg_sys::PGFunction) -> Option<Metric> {
         Some(Metric::Nphd)
     } else if std::ptr::eq(address, jaccard_distance as *const ()) {
         Some(Metric::Jaccard)
+    } else if std::ptr::eq(address, prefix_hamming_distance as *const ()) {
+        Some(Metric::Hamming)
     } else {
         None
     }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use iscc_hnsw::build::{BuildControl, BuildParams, BuiltShard, ShardBuilder, ShardIdentity};
 use iscc_hnsw::calibration::{CLASSES, EFFORTS, class_end};
-use iscc_hnsw::distance::{Metric, Query, key_to_distance};
+use iscc_hnsw::distance::{Metric, Query};
 use iscc_hnsw::flat::FlatSearch;
 use iscc_hnsw::kernels::{Column, Kernel};
 use iscc_hnsw::search::GraphSearch;
@@ -148,7 +148,7 @@ fn print_calibration(shard: &Shard<Vec<u8>>) {
                 print!(
                     "{:>4} bits, to {:.3}: {:3} |",
                     curves.query_bytes * 8,
-                    class_end(class),
+                    class_end(shard.metric(), class),
                     curve.queries
                 );
                 for (effort, found) in EFFORTS.iter().zip(curve.found) {
@@ -272,7 +272,7 @@ fn build_usearch(shard: &Shard<Vec<u8>>, stored: &[Row], m: u16, ef_construction
 fn compare(shard: &Shard<Vec<u8>>, index: &Index, queries: &[Query], label: &str) {
     let truths: Vec<f64> = queries
         .iter()
-        .map(|query| key_to_distance(truth(shard, query)[9]))
+        .map(|query| Metric::Nphd.distance_of_key(truth(shard, query)[9]))
         .collect();
     let (mut search, mut out) = (GraphSearch::new(), Vec::new());
     for ef in [32, 64, 128, 256, 512] {
@@ -289,7 +289,9 @@ fn compare(shard: &Shard<Vec<u8>>, index: &Index, queries: &[Query], label: &str
         for (query, &truth) in queries.iter().zip(&truths) {
             search.start(shard, query, ef, &mut out);
             let nearest = out.iter().take(10);
-            ours += nearest.map(|c| is_hit(key_to_distance(c.key), truth)).sum::<usize>();
+            ours += nearest
+                .map(|c| is_hit(Metric::Nphd.distance_of_key(c.key), truth))
+                .sum::<usize>();
         }
         let end = cpu_seconds();
         let n = queries.len() as f64;

@@ -11,7 +11,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::build::{BuildControl, BuildParams, Cancelled};
 use crate::cost;
-use crate::distance::Query;
+use crate::distance::{Metric, Query};
 use crate::flat::FlatSearch;
 use crate::graph::Graph;
 use crate::kernels::Rows;
@@ -27,8 +27,11 @@ const LENGTH_EIGHTHS: [usize; 5] = [8, 6, 4, 2, 1];
 /// Classes of distance; all but the last are [`CLASS_KEYS`] wide.
 pub const CLASSES: usize = 8;
 
-/// Width of a class, as a key: a distance of 1/16.
+/// Width of a class, as a key: a distance of 1/16. By the number of bits the first ones end before 9, 19 and 30 bits.
 const CLASS_KEYS: u32 = 1 << 27;
+
+/// The key of a distance of 1.
+const GREATEST_KEY: u32 = 1 << 31;
 
 /// Neighbours that are compared.
 pub const NEIGHBOURS: usize = 10;
@@ -78,12 +81,13 @@ fn class_of(key: u32) -> usize {
 }
 
 /// The distance at which a class ends.
-pub fn class_end(class: usize) -> f64 {
-    if class + 1 < CLASSES {
-        (class + 1) as f64 / 16.0
+pub fn class_end(metric: Metric, class: usize) -> f64 {
+    let end = if class + 1 < CLASSES {
+        (class as u32 + 1) * CLASS_KEYS
     } else {
-        1.0
-    }
+        GREATEST_KEY
+    };
+    metric.distance_of_key(end)
 }
 
 impl Calibration {

@@ -143,7 +143,7 @@ pub struct MetaHeader {
     pub magic: U32,
     /// [`LOG_VERSION`].
     pub version: U16,
-    /// Distance of the operator class: 1 NPHD, 2 Jaccard.
+    /// Distance of the operator class: 1 NPHD, 2 Jaccard, 3 Hamming.
     pub metric: u8,
     /// Zero.
     pub reserved: u8,

@@ -1,12 +1,12 @@
 //! Distances between binary codes of any length, and their fixed-point keys.
 //!
-//! Both metrics look at the common prefix only: `m` is the smaller of the two lengths in bytes. Over codes of mixed
-//! lengths neither is a metric in the mathematical sense (a short code is at distance 0 from every code that it is a
+//! All metrics look at the common prefix only: `m` is the smaller of the two lengths in bytes. Over codes of mixed
+//! lengths none is a metric in the mathematical sense (a short code is at distance 0 from every code that it is a
 //! prefix of), so nothing here or in the graph prunes by the triangle inequality.
 
 use std::ops::Range;
 
-use crate::kernels::{Column, Kernel, Words, jaccard_key, nphd_key};
+use crate::kernels::{Column, HALF_SCALE_BITS, Kernel, Words, hamming_key, jaccard_key, nphd_key};
 use crate::words::{Group, WORD_BYTES};
 
 /// Longest code in bytes.
@@ -22,10 +22,13 @@ pub enum Metric {
     Nphd,
     /// Jaccard distance of the sets of one bits, over the common prefix.
     Jaccard,
+    /// Number of differing bits over the common prefix.
+    Hamming,
 }
 
 impl Metric {
-    /// Distance of two codes, 0.0 to 1.0; 0.0 if either is empty (or, for Jaccard, no bit is set in either).
+    /// Distance of two codes, 0.0 to 1.0, or a number of bits; 0.0 if either is empty (or, for Jaccard, no bit is set in
+    /// either).
     pub fn distance(self, a: &[u8], b: &[u8]) -> f64 {
         match self {
             Self::Nphd => {
@@ -44,6 +47,20 @@ impl Metric {
                     f64::from(either - both) / f64::from(either)
                 }
             }
+            Self::Hamming => f64::from(hamming(a, b)),
+        }
+    }
+
+    /// The distance that a key was made from, see [`Query::key`]: rounded down to a multiple of 2^-31, or the very number of
+    /// bits. Of any other key the least number of bits whose key is not smaller.
+    pub fn distance_of_key(self, key: u32) -> f64 {
+        let fraction = f64::from(key) / KEY_SCALE;
+        match self {
+            Self::Nphd | Self::Jaccard => fraction,
+            Self::Hamming => {
+                let bits = f64::from(HALF_SCALE_BITS) * fraction / (1.0 - fraction);
+                bits.ceil().clamp(0.0, (8 * MAX_CODE_BYTES) as f64)
+            }
         }
     }
 }
@@ -56,11 +73,6 @@ pub fn hamming(a: &[u8], b: &[u8]) -> u32 {
 /// Number of bits set in both, and in either, over the common prefix.
 pub fn jaccard_counts(a: &[u8], b: &[u8]) -> (u32, u32) {
     Kernel::active().jaccard_counts(a, b)
-}
-
-/// The distance that `key` was made from, rounded down to a multiple of 2^-31.
-pub fn key_to_distance(key: u32) -> f64 {
-    f64::from(key) / KEY_SCALE
 }
 
 /// A code to search for, prepared once.
@@ -105,10 +117,11 @@ impl Query {
         self.metric.distance(&self.code, code)
     }
 
-    /// The distance in fixed point: `(distance * 2^31) as u32`, at most 2^31.
+    /// The distance in fixed point: `(distance * 2^31) as u32`, at most 2^31. For a number of bits it is the fraction
+    /// `bits / (bits + 128)` instead, which grows with the bits.
     ///
     /// Keys are ordered as the exact fractions are, and equal only for equal ones: denominators are at most 32,768, so
-    /// distinct fractions differ by more than 2^-30.
+    /// distinct fractions differ by more than 2^-30. (Those of numbers of bits differ by more than 2^-24.)
     pub fn key(&self, code: &[u8]) -> u32 {
         match self.metric {
             Metric::Nphd => nphd_key(self.kernel.hamming(&self.code, code), self.code.len().min(code.len())),
@@ -116,6 +129,7 @@ impl Query {
                 let (both, either) = self.kernel.jaccard_counts(&self.code, code);
                 jaccard_key(both, either)
             }
+            Metric::Hamming => hamming_key(self.kernel.hamming(&self.code, code)),
         }
     }
 

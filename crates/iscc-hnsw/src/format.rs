@@ -15,7 +15,7 @@
 //! |---|---|
 //! | size | rows `u32`, stride `u32` |
 //! | row | length (1 byte; 2 bytes if codes of more than 255 bytes are allowed), code, zeros up to `max_code_bytes` |
-//! | dense head | [`DenseHead`]; metric `n` (NPHD) or `t` (Tanimoto, which is Jaccard), scalars `b1x8`, keys `u64`, slots `u32` |
+//! | dense head | [`DenseHead`]; metric `n` (NPHD), `t` (Tanimoto, which is Jaccard) or `b` (Hamming), scalars `b1x8`, keys `u64`, slots `u32` |
 //! | graph header | [`GraphHeader`]; the entry slot is node 0 |
 //! | node levels | `i16` each |
 //! | node record | key `u64` (the node number), level `i16`, then for each level from 0: count `u32` and room for `2 m` (level 0) or `m` links `u32`; unused room is zero |
@@ -89,6 +89,7 @@ impl DenseHead {
             metric: match metric {
                 Metric::Nphd => b'n',
                 Metric::Jaccard => b't',
+                Metric::Hamming => b'b',
             },
             scalar: 1,
             key: 14,
@@ -173,7 +174,7 @@ pub struct Footer {
     pub file_bytes: U64,
     /// Entries: ordinals of all posting lists.
     pub entries: U32,
-    /// 0 NPHD, 1 Jaccard.
+    /// 0 NPHD, 1 Jaccard, 2 Hamming.
     pub metric: u8,
     /// Highest level.
     pub max_level: u8,

@@ -2,7 +2,7 @@
 //! portable ones are compiled to NEON, which every such processor has.
 //!
 //! The loops (`near`, `rows`, `any_below`) are generic over `Popcount`, the two primitives that differ between
-//! instruction sets. Each set wraps them in functions with the matching `#[target_feature]`, so that the primitives are
+//! instruction sets, and over `Measure`, the metric. Each set wraps them in functions with the matching `#[target_feature]`, so that the primitives are
 //! inlined and a whole column or neighbour list costs one indirect call. No kernel reads a byte outside the given codes.
 
 #[cfg(target_arch = "x86_64")]
@@ -12,6 +12,7 @@ mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512_column;
 mod loops;
+mod measure;
 mod portable;
 mod words;
 
@@ -20,7 +21,8 @@ use std::sync::OnceLock;
 
 use crate::distance::Metric;
 pub use loops::Column;
-pub(crate) use loops::{ENTRY_BYTES, Rows, jaccard_key, length_bytes, nphd_key, prefetch, prefetch_at};
+pub(crate) use loops::{ENTRY_BYTES, Rows, length_bytes, prefetch, prefetch_at};
+pub(crate) use measure::{HALF_SCALE_BITS, Hamming, Jaccard, Measure, Nphd, hamming_key, jaccard_key, nphd_key};
 pub(crate) use words::Words;
 
 /// The primitives of one instruction set.
@@ -54,23 +56,38 @@ type RowsFn = unsafe fn(&[u8], Rows<'_>, &[u32], &mut [u32]);
 type AnyBelowFn = unsafe fn(&[u8], Rows<'_>, &[u32], usize, u32) -> bool;
 type WordsFn = unsafe fn(&Words<'_>, Range<usize>, u32, &mut Vec<(u32, u32)>);
 
-/// The entry points of one instruction set; arrays are indexed by metric (NPHD, Jaccard).
+/// Number of metrics.
+const METRICS: usize = 3;
+
+/// The entry points of one instruction set; arrays are indexed by [`Metric`].
 struct Table {
     name: &'static str,
     xor: PairFn<u32>,
     and_or: PairFn<(u32, u32)>,
-    near: [NearFn; 2],
-    rows: [RowsFn; 2],
-    any_below: [AnyBelowFn; 2],
-    words: [WordsFn; 2],
+    near: [NearFn; METRICS],
+    rows: [RowsFn; METRICS],
+    any_below: [AnyBelowFn; METRICS],
+    words: [WordsFn; METRICS],
 }
+
+/// An entry point for each metric, in the order of [`Metric`].
+macro_rules! by_metric {
+    (entry::$function:ident) => {
+        [
+            entry::$function::<$crate::kernels::Nphd>,
+            entry::$function::<$crate::kernels::Jaccard>,
+            entry::$function::<$crate::kernels::Hamming>,
+        ]
+    };
+}
+use by_metric;
 
 /// Compiles the generic loops for one instruction set into a `TABLE`.
 macro_rules! kernel_table {
     ($name:literal, $ops:ty $(, $feature:literal)?) => {
         mod entry {
             use super::*;
-            use $crate::kernels::{loops, words};
+            use $crate::kernels::{Measure, loops, words};
 
             $(#[target_feature(enable = $feature)])?
             pub(super) unsafe fn xor(a: *const u8, b: *const u8, m: usize) -> u32 {
@@ -85,29 +102,29 @@ macro_rules! kernel_table {
             }
 
             $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn near<const JACCARD: bool>(
+            pub(super) unsafe fn near<M: Measure>(
                 query: &[u8],
                 column: loops::Column<'_>,
                 below: u32,
                 near: &mut Vec<u32>,
             ) {
                 // SAFETY: the caller vouches for the instruction set.
-                unsafe { loops::near::<$ops, JACCARD>(query, column, below, near) }
+                unsafe { loops::near::<$ops, M>(query, column, below, near) }
             }
 
             $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn rows<const JACCARD: bool>(
+            pub(super) unsafe fn rows<M: Measure>(
                 query: &[u8],
                 rows: loops::Rows<'_>,
                 ids: &[u32],
                 out: &mut [u32],
             ) {
                 // SAFETY: the caller vouches for the instruction set.
-                unsafe { loops::rows::<$ops, JACCARD>(query, rows, ids, out) }
+                unsafe { loops::rows::<$ops, M>(query, rows, ids, out) }
             }
 
             $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn any_below<const JACCARD: bool>(
+            pub(super) unsafe fn any_below<M: Measure>(
                 query: &[u8],
                 rows: loops::Rows<'_>,
                 ids: &[u32],
@@ -115,17 +132,17 @@ macro_rules! kernel_table {
                 limit: u32,
             ) -> bool {
                 // SAFETY: the caller vouches for the instruction set.
-                unsafe { loops::any_below::<$ops, JACCARD>(query, rows, ids, min_length, limit) }
+                unsafe { loops::any_below::<$ops, M>(query, rows, ids, min_length, limit) }
             }
 
             $(#[target_feature(enable = $feature)])?
-            pub(super) unsafe fn near_words<const JACCARD: bool>(
+            pub(super) unsafe fn near_words<M: Measure>(
                 words: &words::Words<'_>,
                 range: std::ops::Range<usize>,
                 below: u32,
                 near: &mut Vec<(u32, u32)>,
             ) {
-                words::near::<JACCARD>(words, range, below, near)
+                words::near::<M>(words, range, below, near)
             }
         }
 
@@ -133,10 +150,10 @@ macro_rules! kernel_table {
             name: $name,
             xor: entry::xor,
             and_or: entry::and_or,
-            near: [entry::near::<false>, entry::near::<true>],
-            rows: [entry::rows::<false>, entry::rows::<true>],
-            any_below: [entry::any_below::<false>, entry::any_below::<true>],
-            words: [entry::near_words::<false>, entry::near_words::<true>],
+            near: super::by_metric!(entry::near),
+            rows: super::by_metric!(entry::rows),
+            any_below: super::by_metric!(entry::any_below),
+            words: super::by_metric!(entry::near_words),
         };
     };
 }

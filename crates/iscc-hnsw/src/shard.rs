@@ -91,6 +91,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
         let metric = match footer.metric {
             0 => Metric::Nphd,
             1 => Metric::Jaccard,
+            2 => Metric::Hamming,
             _ => return Err(ShardError::Field("metric")),
         };
         let layout = checked_layout(&footer)?;

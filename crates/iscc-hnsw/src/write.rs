@@ -129,6 +129,7 @@ impl BuiltShard {
             metric: match self.params.metric {
                 Metric::Nphd => 0,
                 Metric::Jaccard => 1,
+                Metric::Hamming => 2,
             },
             max_level: self.levels().max_level() as u8,
             m: self.params.m.into(),

@@ -49,9 +49,14 @@ fn recall_by_query_length_and_threads() {
 }
 
 #[test]
-fn jaccard_and_wide_codes() {
+fn other_metrics_and_wide_codes() {
     let mut random = Random(3);
-    for (metric, max_code_bytes) in [(Metric::Jaccard, 32), (Metric::Nphd, 300), (Metric::Jaccard, 255)] {
+    for (metric, max_code_bytes) in [
+        (Metric::Jaccard, 32),
+        (Metric::Nphd, 300),
+        (Metric::Jaccard, 255),
+        (Metric::Hamming, 300),
+    ] {
         let codes: Vec<Vec<u8>> = (0..1500).map(|i| random.bytes(1 + i % max_code_bytes)).collect();
         let shard = open(
             &codes,
@@ -61,6 +66,7 @@ fn jaccard_and_wide_codes() {
                 ..params(1)
             },
         );
+        assert_eq!(shard.metric(), metric);
         assert_eq!(shard.verify(&|| {}), NO_PROBLEMS);
         for code in codes.iter().step_by(50).filter(|code| code.len() > 8) {
             let query = Query::new(metric, code);

@@ -33,7 +33,12 @@ fn all(shard: &Shard<Vec<u8>>, query: &Query, bound: u32, sizes: &[usize]) -> Ve
 
 #[test]
 fn every_node_once_and_in_order() {
-    for (metric, max_code_bytes) in [(Metric::Nphd, 32), (Metric::Jaccard, 32), (Metric::Nphd, 300)] {
+    for (metric, max_code_bytes) in [
+        (Metric::Nphd, 32),
+        (Metric::Jaccard, 32),
+        (Metric::Hamming, 32),
+        (Metric::Nphd, 300),
+    ] {
         let mut codes = clusters(3000, 5);
         let mut random = Random(8);
         // Lengths that are no whole words, and, where there is room, long ones.

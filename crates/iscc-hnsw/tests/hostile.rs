@@ -49,7 +49,11 @@ fn sections(footer: &Footer) -> [Section; 8] {
 /// Uses everything that a file offers; what it answers does not matter.
 fn exercise(file: &[u8], state: &mut GraphSearch) -> Result<(), ShardError> {
     let shard = Shard::open(file)?;
-    for (metric, code) in [(Metric::Nphd, &[0x5A; 32][..]), (Metric::Jaccard, &[7; 3])] {
+    for (metric, code) in [
+        (Metric::Nphd, &[0x5A; 32][..]),
+        (Metric::Jaccard, &[7; 3]),
+        (Metric::Hamming, &[7; 9]),
+    ] {
         let query = Query::new(metric, code);
         let mut out = Vec::new();
         state.start(&shard, &query, 10, &mut out);
@@ -199,7 +203,7 @@ fn forged_footers_are_survived() {
 fn forged_fields_are_refused() {
     type Forge = fn(&mut Footer);
     let forgeries: [(&str, Forge); 14] = [
-        ("metric", |f| f.metric = 2),
+        ("metric", |f| f.metric = 3),
         ("m small", |f| f.m = 1.into()),
         ("m large", |f| f.m = 101.into()),
         ("m other", |f| f.m = 5.into()),

@@ -4,7 +4,7 @@ mod common;
 
 use common::Random;
 use iscc_hnsw::ball::Ball;
-use iscc_hnsw::distance::{MAX_CODE_BYTES, Metric, Query, hamming, key_to_distance};
+use iscc_hnsw::distance::{MAX_CODE_BYTES, Metric, Query, hamming};
 use iscc_hnsw::kernels::{Column, Kernel};
 use proptest::prelude::*;
 
@@ -23,7 +23,9 @@ fn check_pair(a: &[u8], b: &[u8]) {
     }
 }
 
-/// Numerator and denominator of a distance.
+const METRICS: [Metric; 3] = [Metric::Nphd, Metric::Jaccard, Metric::Hamming];
+
+/// Numerator and denominator of the fraction that a key is.
 fn fraction(metric: Metric, a: &[u8], b: &[u8]) -> (u64, u64) {
     match metric {
         Metric::Nphd => (
@@ -33,6 +35,10 @@ fn fraction(metric: Metric, a: &[u8], b: &[u8]) -> (u64, u64) {
         Metric::Jaccard => {
             let either = u64::from(oracle(a, b, |x, y| x | y));
             (either - u64::from(oracle(a, b, |x, y| x & y)), either.max(1))
+        }
+        Metric::Hamming => {
+            let bits = u64::from(oracle(a, b, |x, y| x ^ y));
+            (bits, bits + 128)
         }
     }
 }
@@ -73,14 +79,19 @@ proptest! {
 
     #[test]
     fn keys_order_as_fractions_do(query in code(), a in code(), b in code()) {
-        for metric in [Metric::Nphd, Metric::Jaccard] {
+        for metric in METRICS {
             let prepared = Query::new(metric, &query);
             let ((p, q), (r, s)) = (fraction(metric, &query, &a), fraction(metric, &query, &b));
             prop_assert_eq!(prepared.key(&a).cmp(&prepared.key(&b)), (p * s).cmp(&(r * q)));
             prop_assert_eq!(u64::from(prepared.key(&a)), (p << 31) / q);
-            prop_assert_eq!(prepared.key(&a), (prepared.distance(&a) * f64::from(1u32 << 31)) as u32);
             prop_assert_eq!(prepared.distance(&a), metric.distance(&a, &query));
-            prop_assert!(key_to_distance(prepared.key(&a)) <= prepared.distance(&a));
+            if metric == Metric::Hamming {
+                prop_assert_eq!(prepared.distance(&a), p as f64);
+                prop_assert_eq!(metric.distance_of_key(prepared.key(&a)), prepared.distance(&a));
+            } else {
+                prop_assert_eq!(prepared.key(&a), (prepared.distance(&a) * f64::from(1u32 << 31)) as u32);
+                prop_assert!(metric.distance_of_key(prepared.key(&a)) <= prepared.distance(&a));
+            }
         }
     }
 
@@ -102,7 +113,7 @@ proptest! {
         seed: u64,
     ) {
         let codes = padded(Random(seed).bytes(stride * lengths.len()), stride, &lengths);
-        for metric in [Metric::Nphd, Metric::Jaccard] {
+        for metric in METRICS {
             let prepared = Query::new(metric, &query);
             let keys: Vec<u32> = lengths.iter().zip(codes.chunks(stride)).map(|(&length, code)| {
                 if length == 0 { u32::MAX } else { prepared.key(&code[..stride.min(length.into())]) }
@@ -177,19 +188,21 @@ fn columns_of_32_bytes_agree_with_the_oracle() {
             _ => {}
         }
         let codes = padded(codes, 32, &lengths);
-        let keys: Vec<u32> = lengths
-            .iter()
-            .zip(codes.chunks(32))
-            .map(|(&length, code)| {
-                let (bits, all) = fraction(Metric::Nphd, &query, &code[..usize::from(length).min(32)]);
-                if length == 0 {
-                    u32::MAX
-                } else {
-                    ((bits << 31) / all) as u32
-                }
-            })
-            .collect();
-        check_column(Metric::Nphd, &query, &codes, 32, &lengths, &keys);
+        for metric in METRICS {
+            let keys: Vec<u32> = lengths
+                .iter()
+                .zip(codes.chunks(32))
+                .map(|(&length, code)| {
+                    let (part, whole) = fraction(metric, &query, &code[..usize::from(length).min(32)]);
+                    if length == 0 {
+                        u32::MAX
+                    } else {
+                        ((part << 31) / whole) as u32
+                    }
+                })
+                .collect();
+            check_column(metric, &query, &codes, 32, &lengths, &keys);
+        }
     }
 }
 
@@ -203,6 +216,8 @@ fn keys_of_long_codes_are_exact() {
             (0..bits).for_each(|bit| code[bit / 8] |= 1 << (bit % 8));
             let key = Query::new(Metric::Nphd, &zeros).key(&code);
             assert_eq!(u64::from(key), ((bits as u64) << 31) / (8 * m as u64));
+            let key = Query::new(Metric::Hamming, &zeros).key(&code);
+            assert_eq!(Metric::Hamming.distance_of_key(key), bits as f64);
         }
     }
 }
@@ -253,4 +268,18 @@ fn jaccard_golden_values() {
     assert_eq!(jaccard(&[0], &[0, 255]), 0.0);
     assert_eq!(jaccard(&[0b1], &[0b10]), 1.0);
     assert_eq!(jaccard(&[9, 255], &[9]), 0.0);
+}
+
+#[test]
+fn hamming_golden_values() {
+    let bits = |a: &[u8], b: &[u8]| Metric::Hamming.distance(a, b);
+    assert_eq!(bits(&[0b1100], &[0b0110]), 2.0);
+    assert_eq!(bits(&[0xff, 0], &[0x0f, 0xff, 0xff]), 12.0);
+    assert_eq!(bits(&[7], &[7, 0xff]), 0.0);
+    assert_eq!(bits(&[], &[255]), 0.0);
+    assert_eq!(bits(&[0; MAX_CODE_BYTES], &[255; MAX_CODE_BYTES]), 32_768.0);
+    assert_eq!(Query::new(Metric::Hamming, &[0; 16]).key(&[255; 16]), 1 << 30);
+    // The least number of bits with a key that is not smaller.
+    assert_eq!(Metric::Hamming.distance_of_key(1 << 27), 9.0);
+    assert_eq!(Metric::Hamming.distance_of_key(1 << 31), 32_768.0);
 }

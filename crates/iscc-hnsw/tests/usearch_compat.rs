@@ -96,7 +96,7 @@ fn check_search(index: &Index, shard: &Shard<Vec<u8>>, codes: &[Vec<u8>]) {
 
 #[test]
 fn usearch_reads_the_metadata() {
-    for (metric, max_code_bytes) in [(Metric::Jaccard, 32), (Metric::Nphd, 300)] {
+    for (metric, max_code_bytes) in [(Metric::Jaccard, 32), (Metric::Nphd, 300), (Metric::Hamming, 32)] {
         let parameters = iscc_hnsw::build::BuildParams {
             metric,
             max_code_bytes,

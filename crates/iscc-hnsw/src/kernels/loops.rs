@@ -1,60 +1,8 @@
-//! The loops over codes, generic over the instruction set's [`Popcount`].
+//! The loops over codes, generic over the instruction set's [`Popcount`] and the metric's [`Measure`].
 //!
 //! All of them check their bounds, so the only promise that a caller makes is that the instruction set exists.
 
-use super::Popcount;
-use crate::distance::MAX_CODE_BYTES;
-
-/// Fractional bits of [`RECIPROCALS`] beyond those of a key.
-pub(super) const RECIPROCAL_SHIFT: u32 = 28;
-
-/// `RECIPROCALS[m]` = ceil(2^56 / m), so that `(bits * RECIPROCALS[m]) >> 28` is exactly floor(bits / (8 m) * 2^31).
-///
-/// The rounding error is below `bits / 2^28 <= 2^-13`, and a quotient that is no integer lies at least `1 / m >= 2^-12`
-/// under the next one; the product stays below 2^60 because `bits <= 8 m`.
-pub(super) static RECIPROCALS: [u64; MAX_CODE_BYTES + 1] = {
-    let mut table = [0; MAX_CODE_BYTES + 1];
-    let mut m = 1;
-    while m <= MAX_CODE_BYTES {
-        table[m] = (1u64 << (28 + RECIPROCAL_SHIFT)).div_ceil(m as u64);
-        m += 1;
-    }
-    table
-};
-
-/// Key of an NPHD distance of `bits` differing bits in `m` bytes: floor(bits / (8 m) * 2^31).
-#[inline(always)]
-pub(crate) fn nphd_key(bits: u32, m: usize) -> u32 {
-    match RECIPROCALS.get(m) {
-        Some(&reciprocal) => ((u64::from(bits) * reciprocal) >> RECIPROCAL_SHIFT) as u32,
-        None => ((u64::from(bits) << RECIPROCAL_SHIFT) / m as u64) as u32,
-    }
-}
-
-/// Key of a Jaccard distance: floor((either - both) / either * 2^31).
-#[inline(always)]
-pub(crate) fn jaccard_key(both: u32, either: u32) -> u32 {
-    if either == 0 {
-        return 0;
-    }
-    (f64::from(either - both) / f64::from(either) * 2_147_483_648.0) as u32
-}
-
-/// Key of two codes over `m` bytes.
-///
-/// # Safety
-/// As for [`Popcount::xor`].
-#[inline(always)]
-unsafe fn pair<P: Popcount, const JACCARD: bool>(a: *const u8, b: *const u8, m: usize) -> u32 {
-    if JACCARD {
-        // SAFETY: promised by the caller.
-        let (both, either) = unsafe { P::and_or(a, b, m) };
-        jaccard_key(both, either)
-    } else {
-        // SAFETY: promised by the caller.
-        nphd_key(unsafe { P::xor(a, b, m) }, m)
-    }
-}
+use super::{Measure, Popcount};
 
 /// Bytes of one entry of a column: a heap TID, and the code's length in the last two.
 pub(crate) const ENTRY_BYTES: usize = 8;
@@ -147,34 +95,31 @@ impl<'a> Column<'a> {
 /// # Safety
 /// The processor has the instruction set of `P`.
 #[inline(always)]
-pub(crate) unsafe fn near<P: Popcount, const JACCARD: bool>(
-    query: &[u8],
-    column: Column<'_>,
-    below: u32,
-    near: &mut Vec<u32>,
-) {
+pub(crate) unsafe fn near<P: Popcount, M: Measure>(query: &[u8], column: Column<'_>, below: u32, near: &mut Vec<u32>) {
     if below == 0 {
         return;
     }
     let limit = query.len().min(column.stride);
+    let bound = M::bound(below);
     let mut done = 0;
-    if !JACCARD && column.stride == 32 {
+    if column.stride == 32 {
         // SAFETY: promised by the caller.
-        done = unsafe { P::nphd_near_32(query, column, below, near) };
+        done = unsafe { M::near_32::<P>(query, column, below, near) };
     }
     let entries = column.entries.rchunks_exact(ENTRY_BYTES).skip(done);
     for (slot, entry) in (done..column.count).zip(entries) {
         let length = usize::from(u16::from_le_bytes([entry[6], entry[7]]));
         // SAFETY: a column has `count` codes, and the length is cut to the stride and to the query.
-        let key = unsafe {
-            pair::<P, JACCARD>(
+        let is_near = unsafe {
+            M::is_near::<P>(
                 query.as_ptr(),
                 column.codes.as_ptr().add(slot * column.stride),
                 length.min(limit),
+                bound,
             )
         };
         // Both asked without a branch for each: nearly always the key is too large.
-        if (key < below) & (length != 0) {
+        if is_near & (length != 0) {
             near.push(slot as u32);
         }
     }
@@ -285,12 +230,7 @@ pub(crate) fn prefetch_at<T>(at: *const T) {
 /// # Safety
 /// The processor has the instruction set of `P`.
 #[inline(always)]
-pub(crate) unsafe fn rows<P: Popcount, const JACCARD: bool>(
-    query: &[u8],
-    rows: Rows<'_>,
-    ids: &[u32],
-    out: &mut [u32],
-) {
+pub(crate) unsafe fn rows<P: Popcount, M: Measure>(query: &[u8], rows: Rows<'_>, ids: &[u32], out: &mut [u32]) {
     for (key, &id) in out.iter_mut().zip(ids) {
         if id >= rows.count {
             *key = u32::MAX;
@@ -299,7 +239,7 @@ pub(crate) unsafe fn rows<P: Popcount, const JACCARD: bool>(
         // SAFETY: the id was checked.
         let (code, length) = unsafe { rows.code_at(id) };
         // SAFETY: both codes hold the common prefix.
-        *key = unsafe { pair::<P, JACCARD>(query.as_ptr(), code, length.min(query.len())) };
+        *key = unsafe { M::key::<P>(query.as_ptr(), code, length.min(query.len())) };
     }
 }
 
@@ -308,7 +248,7 @@ pub(crate) unsafe fn rows<P: Popcount, const JACCARD: bool>(
 /// # Safety
 /// The processor has the instruction set of `P`.
 #[inline(always)]
-pub(crate) unsafe fn any_below<P: Popcount, const JACCARD: bool>(
+pub(crate) unsafe fn any_below<P: Popcount, M: Measure>(
     query: &[u8],
     rows: Rows<'_>,
     ids: &[u32],
@@ -322,7 +262,7 @@ pub(crate) unsafe fn any_below<P: Popcount, const JACCARD: bool>(
         // SAFETY: the id was checked.
         let (code, length) = unsafe { rows.code_at(id) };
         // SAFETY: both codes hold the common prefix.
-        let key = unsafe { pair::<P, JACCARD>(query.as_ptr(), code, length.min(query.len())) };
+        let key = unsafe { M::key::<P>(query.as_ptr(), code, length.min(query.len())) };
         length >= min_length && key < limit
     })
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{jaccard_key, nphd_key};
+use super::{Measure, jaccard_key};
 use crate::words::{Group, WORD_BYTES};
 
 /// Codes whose counts are summed up side by side.
@@ -39,6 +39,12 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// Bytes in common.
+    #[inline(always)]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// A word of the query, which bits of it count, and this word of some codes.
     #[inline(always)]
     fn column(&self, word: usize, first: usize, codes: usize) -> (u64, u64, &'a [[u8; WORD_BYTES]]) {
@@ -54,12 +60,7 @@ impl<'a> Words<'a> {
 
 /// Fills `near` with keys and numbers of codes in the range that have a key less than `below`.
 #[inline(always)]
-pub(crate) fn near<const JACCARD: bool>(
-    words: &Words<'_>,
-    range: Range<usize>,
-    below: u32,
-    near: &mut Vec<(u32, u32)>,
-) {
+pub(crate) fn near<M: Measure>(words: &Words<'_>, range: Range<usize>, below: u32, near: &mut Vec<(u32, u32)>) {
     near.clear();
     if below == 0 {
         return;
@@ -67,27 +68,25 @@ pub(crate) fn near<const JACCARD: bool>(
     let end = range.end.min(words.count);
     let mut first = range.start;
     while first + BLOCK <= end {
-        block::<JACCARD>(words, first, BLOCK, below, near);
+        M::near_block(words, first, BLOCK, below, near);
         first += BLOCK;
     }
     if first < end {
-        block::<JACCARD>(words, first, end - first, below, near);
+        M::near_block(words, first, end - first, below, near);
     }
 }
 
+/// Adds keys and numbers of codes of which at most `most` bits differ from the query's; `key` is that of so many bits in so
+/// many bytes.
 #[inline(always)]
-fn block<const JACCARD: bool>(words: &Words<'_>, first: usize, codes: usize, below: u32, near: &mut Vec<(u32, u32)>) {
-    if JACCARD {
-        jaccard_block(words, first, codes, below, near);
-    } else {
-        nphd_block(words, first, codes, below, near);
-    }
-}
-
-#[inline(always)]
-fn nphd_block(words: &Words<'_>, first: usize, codes: usize, below: u32, near: &mut Vec<(u32, u32)>) {
-    // The most bits that may differ: the largest number with a key below the bound.
-    let most = (8 * words.bytes as u64 * u64::from(below)).saturating_sub(1) >> 31;
+pub(super) fn differing_block(
+    words: &Words<'_>,
+    first: usize,
+    codes: usize,
+    most: u64,
+    key: impl Fn(u32, usize) -> u32,
+    near: &mut Vec<(u32, u32)>,
+) {
     let mut differing = [0u64; BLOCK];
     for word in 0..words.query.len() {
         let (query, mask, column) = words.column(word, first, codes);
@@ -104,13 +103,14 @@ fn nphd_block(words: &Words<'_>, first: usize, codes: usize, below: u32, near: &
     for (first_of, some) in (first..).step_by(LANES).zip(differing[..codes].chunks(LANES)) {
         if some.iter().fold(u64::MAX, |least, &bits| least.min(bits)) <= most {
             let near_ones = (first_of..).zip(some).filter(|&(_, &bits)| bits <= most);
-            near.extend(near_ones.map(|(number, &bits)| (nphd_key(bits as u32, words.bytes), number as u32)));
+            near.extend(near_ones.map(|(number, &bits)| (key(bits as u32, words.bytes), number as u32)));
         }
     }
 }
 
+/// Adds keys and numbers of codes with a Jaccard key less than `below`.
 #[inline(always)]
-fn jaccard_block(words: &Words<'_>, first: usize, codes: usize, below: u32, near: &mut Vec<(u32, u32)>) {
+pub(super) fn jaccard_block(words: &Words<'_>, first: usize, codes: usize, below: u32, near: &mut Vec<(u32, u32)>) {
     let (mut both, mut either) = ([0u64; BLOCK], [0u64; BLOCK]);
     for word in 0..words.query.len() {
         let (query, mask, column) = words.column(word, first, codes);
@@ -165,10 +165,23 @@ mod tests {
                 (Metric::Nphd, 3),
                 (Metric::Jaccard, 17),
                 (Metric::Nphd, 64),
+                (Metric::Hamming, 32),
+                (Metric::Hamming, 3),
+                (Metric::Hamming, 64),
             ] {
                 let code: Vec<u8> = (0..query_bytes).map(|at| mixed(at + 9999) as u8).collect();
                 let query = Query::new(metric, &code);
-                for below in [0, 1, 1 << 29, 1 << 30, (1 << 30) + 12_345_678, 1 << 31, u32::MAX] {
+                for below in [
+                    0,
+                    1,
+                    1 << 27,
+                    1 << 28,
+                    1 << 29,
+                    1 << 30,
+                    (1 << 30) + 12_345_678,
+                    1 << 31,
+                    u32::MAX,
+                ] {
                     for kernel in Kernel::available() {
                         check(&query, rows, &columns, below, kernel);
                     }
