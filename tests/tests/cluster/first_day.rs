@@ -55,14 +55,21 @@ fn numbers_of_rows_and_pages() {
          CREATE INDEX t_both ON t USING usearch (prefix(code, 64)) WHERE id % 100 = 1;
          SET max_parallel_maintenance_workers = 4; SET min_parallel_index_scan_size = 0",
     );
-    let reported = "SELECT string_agg(relname || ' ' || reltuples || ' ' || (relpages = pg_relation_size(oid) / 8192), ', '
+    let reported =
+        "SELECT string_agg(relname || ' ' || reltuples || ' ' || (relpages = pg_relation_size(oid) / 8192), ', '
          ORDER BY relname) FROM pg_class WHERE relname ~ '^t_'";
     let expect = |client: &mut Client, after: &str, [all, both, part]: [i64; 3]| {
         let expected = format!("t_all {all} true, t_both {both} true, t_expression {all} true, t_part {part} true");
         assert_eq!(value::<String>(client, reported), expected, "after {after}");
     };
     expect(&mut client, "CREATE INDEX", [20_000, 200, 100]);
-    for statement in ["VACUUM t", "VACUUM (PARALLEL 2) t", "REINDEX TABLE t", "REINDEX TABLE CONCURRENTLY t", "VACUUM FULL t"] {
+    for statement in [
+        "VACUUM t",
+        "VACUUM (PARALLEL 2) t",
+        "REINDEX TABLE t",
+        "REINDEX TABLE CONCURRENTLY t",
+        "VACUUM FULL t",
+    ] {
         each(&mut client, statement);
         expect(&mut client, statement, [20_000, 200, 100]);
     }
@@ -77,13 +84,22 @@ fn numbers_of_rows_and_pages() {
     expect(&mut client, "ANALYZE", [10_000, 100, 50]);
     // Blocks of the log that are free after VACUUM are those that will be used again.
     let (mut verbose, notices) = cluster.connector().client_with_notices();
-    each(&mut verbose, "DELETE FROM t WHERE id <= 9000; VACUUM t; VACUUM (VERBOSE, PARALLEL 0) t");
-    let free: i64 = value(&mut client, "SELECT free_bytes / 8192 FROM usearch_index_stats('t_all')");
+    each(
+        &mut verbose,
+        "DELETE FROM t WHERE id <= 9000; VACUUM t; VACUUM (VERBOSE, PARALLEL 0) t",
+    );
+    let free: i64 = value(
+        &mut client,
+        "SELECT free_bytes / 8192 FROM usearch_index_stats('t_all')",
+    );
     assert!(free > 0, "nothing is free");
     let reusable = format!(", {free} reusable");
     let seen = notices.lock().unwrap().clone();
     let about_index = |line: &&String| line.contains("index \"t_all\": pages:");
-    assert!(seen.iter().filter(about_index).any(|line| line.contains(&reusable)), "{free}: {seen:?}");
+    assert!(
+        seen.iter().filter(about_index).any(|line| line.contains(&reusable)),
+        "{free}: {seen:?}"
+    );
 }
 
 /// The worker is found where the functions are.

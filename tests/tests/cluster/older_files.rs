@@ -4,7 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cluster_tests::search::{assert_complete, assert_no_orphans, assert_sound, each, index_client, truth_client, value};
+use cluster_tests::search::{
+    assert_complete, assert_no_orphans, assert_sound, each, index_client, truth_client, value,
+};
 use cluster_tests::{Cluster, Shutdown};
 
 const INDEXES: [&str; 2] = ["t_code", "t_jaccard"];
@@ -32,7 +34,10 @@ fn replace(cluster: &Cluster, index: &str, path: &str) {
     }
     for entry in fs::read_dir(data()).expect("data") {
         let name = entry.expect("entry").file_name().into_string().expect("UTF-8");
-        if let Some(id) = name.strip_prefix(&format!("{index}.")).filter(|id| id.ends_with(".usearch")) {
+        if let Some(id) = name
+            .strip_prefix(&format!("{index}."))
+            .filter(|id| id.ends_with(".usearch"))
+        {
             let shard = cluster
                 .data_dir()
                 .join("iscc_usearch")
@@ -78,7 +83,10 @@ fn indexes_of_version_0_1_0() {
             }
             let jaccard = "SELECT array_agg(d ORDER BY n) FROM (SELECT d, row_number() OVER () AS n FROM
                  (SELECT code <%> '\\x6b86b273ff34fce1' AS d FROM t ORDER BY code <%> '\\x6b86b273ff34fce1') s) s";
-            assert_eq!(value::<Vec<Option<f64>>>(&mut index, jaccard), value::<Vec<Option<f64>>>(&mut truth, jaccard));
+            assert_eq!(
+                value::<Vec<Option<f64>>>(&mut index, jaccard),
+                value::<Vec<Option<f64>>>(&mut truth, jaccard)
+            );
         }
     };
     same(&cluster);
@@ -90,7 +98,10 @@ fn indexes_of_version_0_1_0() {
     );
     whole(&mut client);
     same(&cluster);
-    each(&mut client, "SELECT usearch_compact('t_code'), usearch_compact('t_jaccard')");
+    each(
+        &mut client,
+        "SELECT usearch_compact('t_code'), usearch_compact('t_jaccard')",
+    );
     whole(&mut client);
     same(&cluster);
     assert_no_orphans(&cluster, &mut client);
