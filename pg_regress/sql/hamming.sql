@@ -32,9 +32,9 @@ SET enable_sort = off;
 EXPLAIN (COSTS OFF) SELECT id FROM t ORDER BY code <#~> 'ff00ff00' LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT id FROM t ORDER BY '\xff00ff00'::bytea <#~> code LIMIT 5;
 RESET enable_sort;
+SET enable_seqscan = on;
 -- of another distance, or to search, it is none
 EXPLAIN (COSTS OFF) SELECT id FROM t ORDER BY code <~> 'ff00ff00' LIMIT 5;
-SET enable_seqscan = on;
 EXPLAIN (COSTS OFF) SELECT id FROM t WHERE code <#~> 'ff00ff00' <= 6;
 EXPLAIN (COSTS OFF) SELECT id FROM t WHERE nphd_within(code, 'ff00ff00', 0.1);
 

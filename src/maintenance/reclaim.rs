@@ -95,12 +95,12 @@ impl Job<'_> {
         }
         done.removed = all - alive as i64;
         done.freed_blocks = i64::from(old_blocks) - i64::from(new_blocks);
-        error::log(format!(
-            "reclaimed {} dead entries and {} blocks of index \"{name}\" in {} ms",
-            done.removed,
-            done.freed_blocks,
-            milliseconds(started)
-        ));
+        let what = match to {
+            To::Anywhere => format!("reclaimed {} dead entries and {} blocks", done.removed, done.freed_blocks),
+            To::Below(_) => format!("moved {alive} entries towards the front"),
+        };
+        let time = milliseconds(started);
+        error::log(format!("{what} of index \"{name}\" in {time} ms"));
         Ok(done)
     }
 

@@ -4,6 +4,7 @@ INSERT INTO public.t SELECT id, code FROM public.codes;
 CREATE INDEX t_code ON public.t USING usearch (code) WITH (shard_size = '256kB');
 CREATE INDEX t_short ON public.t USING usearch (x.prefix(code, 64));
 CREATE INDEX t_jaccard ON public.t USING usearch (code x.bitvec_jaccard_ops);
+CREATE INDEX t_hamming ON public.t USING usearch (code x.bitvec_hamming_ops);
 CREATE INDEX t_btree ON public.t (code);
 CREATE INDEX t_hash ON public.t USING hash (code);
 SET enable_seqscan = off;
@@ -31,7 +32,8 @@ SELECT x.length(code), x.bit_length(code), x.octet_length(code), x.prefix(code, 
 SELECT x.prefixes(code, '{8,16,64,512}'::pg_catalog.int4[]) FROM public.t;
 SELECT x.starts_with(code, 'ff'::x.bitvec), code OPERATOR(x.||) code, code OPERATOR(x.&) code, code OPERATOR(x.|) code FROM public.t;
 SELECT code OPERATOR(x.#) code, OPERATOR(x.~) code FROM public.t;
-SELECT x.nphd_distance(code, code), x.jaccard_distance(code, code), x.hamming_distance(code, code) FROM public.t;
+SELECT x.nphd_distance(code, code), x.jaccard_distance(code, code), x.hamming_distance(code, code), x.prefix_hamming_distance(code, code) FROM public.t;
+SELECT id FROM public.t ORDER BY code OPERATOR(x.<#~>) (SELECT code FROM public.t WHERE id OPERATOR(pg_catalog.=) 8) LIMIT 5;
 SELECT x.bitvec(code, 256, true), x.varbit(code), x.int8(x.prefix(code, 64)), x.uuid(x.prefix(code, 128)) FROM public.t;
 SELECT x.bitvec('7'::pg_catalog.int8), x.bitvec('00ff00ff00ff00ff00ff00ff00ff00ff'::pg_catalog.uuid), x.bitvec('00000001'::pg_catalog.varbit);
 SELECT code::pg_catalog.bytea, code::pg_catalog.varbit, x.prefix(code, 64)::pg_catalog.int8, code::pg_catalog.text FROM public.t;
