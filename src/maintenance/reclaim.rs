@@ -96,7 +96,10 @@ impl Job<'_> {
         done.removed = all - alive as i64;
         done.freed_blocks = i64::from(old_blocks) - i64::from(new_blocks);
         let what = match to {
-            To::Anywhere => format!("reclaimed {} dead entries and {} blocks", done.removed, done.freed_blocks),
+            To::Anywhere => format!(
+                "reclaimed {} dead entries and {} blocks",
+                done.removed, done.freed_blocks
+            ),
             To::Below(_) => format!("moved {alive} entries towards the front"),
         };
         let time = milliseconds(started);
