@@ -117,9 +117,6 @@ impl Table {
         unsafe {
             let (distance, radius) = upper_bound(clause)?;
             let (function, [first, second]) = call(distance)?;
-            if metric_of_address(address_of(function)) != Some(Metric::Nphd) {
-                return None;
-            }
             let is_column = self.is_column(first) || self.is_column(second);
             let own = (*self.relation).relids;
             let is_fixed = !pg_sys::bms_overlap(pg_sys::pull_varnos(self.root, radius), own)
@@ -128,7 +125,8 @@ impl Table {
             if !is_column || !is_fixed {
                 return None;
             }
-            let types = [parameter_type(function)?, parameter_type(function)?, pg_sys::FLOAT8OID];
+            let code_type = parameter_type(function)?;
+            let types = [code_type, code_type, pg_sys::FLOAT8OID];
             // It has the code of that one.
             let near = function_beside(function, c"nphd_near", &types, ball::is_within_unchecked)?;
             let parts = [first, second, radius].map(|part| pg_sys::copyObjectImpl(part.cast()).cast());
@@ -220,13 +218,13 @@ unsafe fn call(node: *mut Node) -> Option<(pg_sys::Oid, [*mut Node; 2])> {
     }
 }
 
-/// Whether a function is one of our distances, as far as its declaration tells: only then its library is looked at.
+/// Whether a function is the distance that balls are of. Its declaration is looked at first: its library need not be loaded.
 unsafe fn is_distance(function: pg_sys::Oid) -> bool {
     // SAFETY: the function exists.
     unsafe {
         pg_sys::get_func_rettype(function) == pg_sys::FLOAT8OID
             && function.to_u32() >= pg_sys::FirstNormalObjectId
-            && metric_of_address(address_of(function)).is_some()
+            && metric_of_address(address_of(function)) == Some(Metric::Nphd)
     }
 }
 

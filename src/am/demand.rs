@@ -30,7 +30,7 @@ const ROWS_MASK: u32 = 0x1fff;
 const FILTERED: u32 = 1 << 29;
 
 /// More rows than this are not looked for in a graph: comparing all codes is cheaper.
-const MOST_ROWS: f64 = 4_000.0;
+pub const MOST_ROWS: u16 = 4_000;
 /// Rows that a LIMIT whose number is not known yet is taken to want.
 const USUAL_ROWS: f64 = 10.0;
 
@@ -253,11 +253,11 @@ impl Bounded {
                 false => 1.0,
             };
             // So many that five times in six enough of them pass.
-            let rows = (self.rows + 1.0 * (self.rows * (1.0 - share)).sqrt()) / share;
-            if rows > MOST_ROWS {
+            let rows = ((self.rows + (self.rows * (1.0 - share)).sqrt()) / share).ceil();
+            if rows > f64::from(MOST_ROWS) {
                 return;
             }
-            let rows = rows.ceil() as u16;
+            let rows = rows as u16;
             let demand = match self.filtered {
                 true => Demand::Filtered(rows),
                 false => Demand::Nearest(rows),

@@ -17,7 +17,7 @@ use pgrx::pg_sys;
 
 use super::conditions::{Conditions, Restriction};
 use super::counters::Counters;
-use super::demand::Demand;
+use super::demand::{Demand, MOST_ROWS};
 use super::exact::{ExactStream, Found, LogWalk, Want, block_of};
 use super::options::IndexOptions;
 use super::returned::Returned;
@@ -381,9 +381,6 @@ impl Scan {
     }
 }
 
-/// More rows than this are compared one by one in any case.
-const MOST_WANTED: usize = 4_000;
-
 /// A search without executor and table, to measure the index: it gives entries of the index, so it needs no snapshot and
 /// counts as no scan.
 #[derive(Default)]
@@ -402,8 +399,8 @@ impl Search {
     /// index has not so many codes.
     pub fn nearest(&mut self, index: pg_sys::Relation, query: &Query, count: usize, keys: &mut Vec<u32>) {
         keys.clear();
-        self.0
-            .reset(Some(query.clone()), Demand::Nearest(count.min(MOST_WANTED) as u16));
+        let rows = count.min(MOST_ROWS.into()) as u16;
+        self.0.reset(Some(query.clone()), Demand::Nearest(rows));
         self.0.begin(index);
         while keys.len() < count
             && let Some(found) = self.0.with_fresh_directory(index, |scan| scan.advance_nearest(index))

@@ -1,8 +1,8 @@
 //! The background worker: one process a database, which lives only while there is work.
 //!
-//! Inserts, VACUUM, scans that miss a shard, and the launcher start it. It looks at all indexes of its database until none is due. It
-//! never keeps others waiting for long: between two looks of a build it asks whether somebody wants the index, the
-//! database or the maintenance lock, and gives way.
+//! Inserts, VACUUM, scans that miss a shard, and the launcher start it. It looks at all indexes of its database until none
+//! is due. It never keeps others waiting for long: between two looks of a build it asks whether somebody wants the index,
+//! the database or the maintenance lock, and gives way.
 
 use std::cell::Cell;
 use std::collections::HashSet;
