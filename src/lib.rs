@@ -11,7 +11,11 @@ mod compat;
 mod error;
 mod failpoint;
 mod guc;
+mod hooks;
 mod maintenance;
+mod metrics;
+mod planner;
+mod search;
 mod storage;
 mod types;
 
@@ -25,8 +29,8 @@ pub extern "C-unwind" fn _PG_init() {
     error::without_backtraces();
     guc::register();
     maintenance::launcher::register();
-    am::comparison::register();
-    am::demand::register();
-    am::explain::register();
+    planner::comparison::register();
+    hooks::demand::register();
+    hooks::explain::register();
     storage::removal::register();
 }

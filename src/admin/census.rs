@@ -1,7 +1,8 @@
 //! What the log holds right now, counted in one pass over its pages.
 
-use iscc_hnsw::directory::Segment;
-use iscc_hnsw::log_page::{LogPage, MAX_CODE_BYTES, is_alive};
+use iscc_log::directory::Segment;
+use iscc_log::log_page::{LogPage, is_alive};
+use iscc_metrics::MAX_CODE_BYTES;
 use pgrx::{JsonB, pg_sys};
 
 use crate::storage::directory::{self, Directory};

@@ -4,19 +4,19 @@ use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ops::Range;
 
-use iscc_hnsw::directory::Segment;
-use iscc_hnsw::log_page::{Tid, is_alive};
-use iscc_hnsw::ranges::locate;
+use iscc_hnsw::shard::ranges::locate;
+use iscc_log::directory::Segment;
+use iscc_log::log_page::{Tid, is_alive};
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use super::OpenIndex;
 use super::privileges::require_owner;
-use crate::am::options::IndexOptions;
 use crate::compat::{self, locator};
 use crate::error::{check_for_interrupts, report};
 use crate::storage::buffer::{Lock, LockedBuffer, block_count};
+use crate::storage::definition::IndexOptions;
 use crate::storage::directory::{self, Directory, META_BLOCK, NO_SHARD};
 use crate::storage::log::{self, Mismatch, block_and_offset, tid_bytes};
 use crate::storage::relation::in_recovery;

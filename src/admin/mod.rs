@@ -12,10 +12,10 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use self::privileges::require_owner;
-use crate::am::is_usearch_index;
 use crate::error::report;
 use crate::maintenance::{self, Foreground, Inspect, Job, Stopped, lock};
 use crate::storage::buffer::relation_name;
+use crate::storage::definition::is_usearch_index;
 use crate::storage::relation::{in_recovery, is_definition_only, oid};
 use crate::storage::sweep;
 use crate::storage::update::Logging;

@@ -5,18 +5,18 @@
 
 use std::time::Instant;
 
-use iscc_hnsw::distance::{Metric, Query};
-use iscc_hnsw::log_page::{LogPage, is_alive};
+use iscc_log::log_page::{LogPage, is_alive};
+use iscc_metrics::{Metric, Query};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::OpenIndex;
 use super::census::Census;
 use super::privileges::require_all_rows;
-use crate::am::options::IndexOptions;
-use crate::am::streams::Search;
 use crate::error::report;
 use crate::guc::SearchMode;
+use crate::search::streams::Search;
+use crate::storage::definition::IndexOptions;
 use crate::storage::log;
 
 const MAX_K: i32 = 10_000;

@@ -1,17 +1,17 @@
 //! What an index holds.
 
-use iscc_hnsw::calibration::{CLASSES, Calibration, EFFORTS, LengthCurves, class_end};
-use iscc_hnsw::directory::Segment;
-use iscc_hnsw::distance::Metric;
+use iscc_hnsw::shard::{CLASSES, Calibration, EFFORTS, LengthCurves, class_end};
+use iscc_log::directory::Segment;
+use iscc_metrics::Metric;
 use pgrx::prelude::*;
 use pgrx::{JsonB, pg_sys};
 
 use super::census::{Census, share};
 use super::privileges::require_statistics;
 use super::{OpenIndex, size};
-use crate::am::options::IndexOptions;
 use crate::compat::locator;
 use crate::storage::buffer::block_count;
+use crate::storage::definition::IndexOptions;
 use crate::storage::directory::{self, NO_SHARD};
 use crate::storage::shard_cache::{self, Unusable};
 use crate::storage::shard_file;

@@ -6,9 +6,9 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::options::IndexOptions;
 use crate::maintenance::{self, Inspect, Job, Watcher};
 use crate::storage::buffer::block_count;
+use crate::storage::definition::IndexOptions;
 use crate::storage::directory::{self, Limits};
 use crate::storage::log::{Appender, tid_bytes};
 use crate::storage::update::{Logging, needs_wal};

@@ -4,8 +4,8 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::options::IndexOptions;
 use crate::maintenance;
+use crate::storage::definition::IndexOptions;
 use crate::storage::log::{Appender, tid_bytes};
 use crate::storage::update::Logging;
 use crate::types::bitvec::varlena_bytes;

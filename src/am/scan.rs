@@ -1,16 +1,16 @@
 //! Index scans: what the executor calls.
 
-use iscc_hnsw::distance::Query;
+use iscc_metrics::Query;
 use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::conditions::Conditions;
-use super::counters::Counters;
-use super::demand::Demand;
-use super::streams::Scan;
 use crate::compat;
 use crate::error::report;
+use crate::search::conditions::Conditions;
+use crate::search::counters::Counters;
+use crate::search::demand::Demand;
+use crate::search::streams::Scan;
 use crate::storage::log::item_pointer;
 use crate::types::bitvec::varlena_bytes;
 

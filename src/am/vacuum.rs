@@ -2,8 +2,8 @@
 
 use std::ffi::c_void;
 
-use iscc_hnsw::directory::Segment;
-use iscc_hnsw::log_page::{self, is_alive};
+use iscc_log::directory::Segment;
+use iscc_log::log_page::{self, is_alive};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 

@@ -2,14 +2,13 @@
 
 use std::ffi::c_char;
 
-use iscc_hnsw::distance::Metric;
+use iscc_metrics::Metric;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::ball_expr::address_of;
-use super::options::metric_of_function;
-use super::{BALL_STRATEGY, DISTANCE_PROC, NEAR_STRATEGY, ORDER_STRATEGY};
 use crate::error::report;
+use crate::metrics::opclass::{BALL_STRATEGY, DISTANCE_PROC, NEAR_STRATEGY, ORDER_STRATEGY};
+use crate::metrics::opclass::{address_of, metric_of_function};
 use crate::types::ball;
 
 /// Name, input type, support function, whether the ordering operator is that function and returns float8, and the

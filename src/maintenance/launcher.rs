@@ -9,7 +9,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::worker;
+use super::{context, worker};
 use crate::compat;
 use crate::guc;
 
@@ -68,7 +68,7 @@ fn rest_of_interval(since: Instant) -> Option<Duration> {
 
 /// Waits, at most so long, and does what signals have asked for.
 fn pause(time: Duration) {
-    super::wait(time);
+    context::wait(time);
     pgrx::check_for_interrupts!();
     // SAFETY: words that signal handlers set; outside of a transaction.
     unsafe {

@@ -5,13 +5,13 @@
 
 use std::time::Instant;
 
-use iscc_hnsw::directory::{STATE_CLOSED, Segment};
-use iscc_hnsw::log_page::{self, Tid, is_alive, slots};
-use iscc_hnsw::policy;
+use iscc_log::directory::{STATE_CLOSED, Segment};
+use iscc_log::log_page::{self, Tid, is_alive, slots};
+use iscc_log::policy;
 use pgrx::pg_sys;
 
-use super::shard::{self, What};
-use super::{Done, Job, Stopped, lock, milliseconds, times_built};
+use super::context::{Done, Job, Stopped, What, milliseconds, times_built};
+use super::{build_shard, lock};
 use crate::error::{self, corrupt_page};
 use crate::failpoint::failpoint;
 use crate::storage::buffer::{LockedBuffer, block_count, grow_ahead, relation_name};
@@ -43,6 +43,18 @@ pub enum To {
 }
 
 impl Job<'_> {
+    /// Gives back the blocks of a move whose process died. Whoever holds the maintenance lock is the only one who moves.
+    pub(super) fn discard_pending(&self) {
+        if in_recovery() {
+            return;
+        }
+        let pending: Vec<Segment> = directory::read(self.index).pending().copied().collect();
+        if !pending.is_empty() {
+            self.discard(&pending);
+            failpoint!("pending_discarded");
+        }
+    }
+
     /// Frees the units of which VACUUM has found every entry dead, but for those that are busy. The caller holds the
     /// maintenance lock.
     pub(super) fn free_dead(&mut self) -> Result<Done, Stopped> {
@@ -56,7 +68,7 @@ impl Job<'_> {
             if segments
                 .iter()
                 .all(|segment| is_dead(segment) && !self.is_busy(segment))
-                && shard::count_alive(self.index, &segments)? == 0
+                && build_shard::count_alive(self.index, &segments)? == 0
             {
                 self.free(&segments)?;
                 done.freed_blocks += segments.iter().map(|s| i64::from(s.block_count.get())).sum::<i64>();
@@ -75,7 +87,7 @@ impl Job<'_> {
         };
         let all: i64 = segments.iter().map(|s| i64::from(s.entries.get())).sum();
         let old_blocks: u32 = segments.iter().map(|s| s.block_count.get()).sum();
-        let alive = shard::count_alive(self.index, segments)?;
+        let alive = build_shard::count_alive(self.index, segments)?;
         let mut done = Done::default();
         let mut new_blocks = 0;
         if alive == 0 {

@@ -7,12 +7,13 @@
 
 use std::cmp::Reverse;
 
-use iscc_hnsw::directory::Segment;
-use iscc_hnsw::policy;
+use iscc_log::directory::Segment;
+use iscc_log::policy;
 
+use super::context::{Done, Job, Stopped};
 use super::lock::Wait;
 use super::reclaim::{Rest, To, blocks_for, stride_of};
-use super::{Done, Job, Stopped, lock, shard};
+use super::{build_shard, lock};
 use crate::error;
 use crate::failpoint::failpoint;
 use crate::storage::buffer::{block_count, relation_name};
@@ -80,7 +81,7 @@ impl Job<'_> {
                 continue;
             }
             let below = last_start(&segments);
-            let alive = shard::count_alive(self.index, &segments)?;
+            let alive = build_shard::count_alive(self.index, &segments)?;
             let blocks = blocks_for(alive, stride_of(&segments));
             let fits = directory::read(self.index)
                 .add_pending_below(blocks, 1, below)

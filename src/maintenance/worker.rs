@@ -10,19 +10,19 @@ use std::ffi::{CStr, CString, c_char};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use iscc_hnsw::directory::Segment;
+use iscc_log::directory::Segment;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::graph_build::Threads;
+use super::context::{self, Foreground, Job, Stopped, Threads, Watcher};
 use super::lock;
-use super::{Foreground, Job, Stopped, Watcher, warn};
-use crate::am::is_usearch_index;
+use super::report::warn;
 use crate::compat;
 use crate::error;
 use crate::failpoint::{failpoint, failpoint_is_on};
 use crate::guc;
+use crate::storage::definition::is_usearch_index;
 use crate::storage::relation::{OpenRelation, in_recovery};
 use crate::storage::shard_file::ShardId;
 use crate::storage::sweep;
@@ -69,7 +69,7 @@ pub fn hand_over() -> bool {
     }
     let began = Instant::now();
     loop {
-        super::wait(Duration::from_millis(10));
+        context::wait(Duration::from_millis(10));
         pgrx::check_for_interrupts!();
         if !lock::worker_is_missing() {
             return true;
@@ -206,7 +206,7 @@ fn work_as_the_only_one(rebuilt: &mut HashSet<ShardId>) -> bool {
         }
         if !worked {
             retries += 1;
-            super::wait(RETRY);
+            context::wait(RETRY);
             pgrx::check_for_interrupts!();
         }
     }
@@ -221,7 +221,7 @@ fn become_worker() -> Option<lock::Held> {
         if let Some(role) = in_transaction(lock::become_worker).flatten() {
             return Some(role);
         }
-        super::wait(Duration::from_millis(20));
+        context::wait(Duration::from_millis(20));
     }
     None
 }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use iscc_hnsw::page::PAGE_BYTES;
+use iscc_log::page::PAGE_BYTES;
 use pgrx::pg_sys;
 
 use crate::compat::{Locator, locator, read_recent_buffer};

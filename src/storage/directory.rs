@@ -6,10 +6,10 @@
 
 use std::ops::Range;
 
-use iscc_hnsw::allocation;
-use iscc_hnsw::directory::{self as format, MetaHeader, STATE_CLOSED, STATE_NONE, STATE_OPEN, STATE_PENDING, Segment};
-use iscc_hnsw::log_page::{self, LogPage};
-use iscc_hnsw::page::{NO_BLOCK, PageError, PageKind};
+use iscc_log::allocation;
+use iscc_log::directory::{self as format, MetaHeader, STATE_CLOSED, STATE_NONE, STATE_OPEN, STATE_PENDING, Segment};
+use iscc_log::log_page::{self, LogPage};
+use iscc_log::page::{NO_BLOCK, PageError, PageKind};
 use pgrx::pg_sys;
 
 use super::buffer::{Lock, LockedBuffer, Page, block_count, relation_name};
@@ -523,7 +523,7 @@ fn stride_for(header: &MetaHeader, room: Room) -> u16 {
             .max(room.code_bytes)
             .max(SMALLEST)
             .next_power_of_two()
-            .min(log_page::MAX_CODE_BYTES) as u16,
+            .min(iscc_metrics::MAX_CODE_BYTES) as u16,
         declared => declared,
     }
 }

@@ -1,8 +1,9 @@
 //! Appending to the log and walking over it.
 
-use iscc_hnsw::directory::Segment;
-use iscc_hnsw::log_page::{self, LogPage, MAX_CODE_BYTES, Tid};
-use iscc_hnsw::page::PageError;
+use iscc_log::directory::Segment;
+use iscc_log::log_page::{self, LogPage, Tid};
+use iscc_log::page::PageError;
+use iscc_metrics::MAX_CODE_BYTES;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 

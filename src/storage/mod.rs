@@ -1,6 +1,7 @@
 //! Pages of the index relation and shard files; nothing here knows about SQL or the executor.
 
 pub mod buffer;
+pub mod definition;
 pub mod directory;
 pub mod log;
 pub mod relation;

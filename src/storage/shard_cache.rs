@@ -11,8 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::rc::Rc;
 
-use iscc_hnsw::directory::Segment;
 use iscc_hnsw::shard::Shard;
+use iscc_log::directory::Segment;
 use memmap2::Mmap;
 use pgrx::pg_sys;
 use pgrx::prelude::*;

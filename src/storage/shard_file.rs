@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use iscc_hnsw::file_name::ShardName;
+use iscc_hnsw::shard::file_name::ShardName;
 use pgrx::pg_sys;
 
 use crate::compat::Locator;

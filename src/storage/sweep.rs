@@ -114,7 +114,7 @@ fn lists(relation: pg_sys::Oid, at: Locator, id: &ShardId) -> bool {
         return true;
     }
     // The number was given to another relation since: an index, a table.
-    if !crate::am::is_usearch_index(index) {
+    if !super::definition::is_usearch_index(index) {
         return false;
     }
     // A standby has the files of an unlogged index from its base backup, and no use for them.

@@ -1,7 +1,7 @@
 //! Which rows the table of an index can have. PostgreSQL trusts the TIDs that an index gives it, and takes block
 //! 4294967295 for a wish to add a block to the table; so none leaves the log before it was looked at here.
 
-use iscc_hnsw::log_page::Tid;
+use iscc_log::log_page::Tid;
 use pgrx::pg_sys;
 
 use super::buffer::{block_count, relation_name};

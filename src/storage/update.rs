@@ -91,7 +91,7 @@ pub fn init_page(page: &mut Page) {
         pg_sys::PageInit(
             page.as_mut_ptr().cast(),
             page.len(),
-            size_of::<iscc_hnsw::page::PageTail>(),
+            size_of::<iscc_log::page::PageTail>(),
         );
     }
 }

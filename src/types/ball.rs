@@ -4,8 +4,9 @@
 
 use std::ffi::CStr;
 
-use iscc_hnsw::ball::is_within;
-use iscc_hnsw::distance::{Metric, hamming};
+use iscc_metrics::Metric;
+use iscc_metrics::ball::is_within;
+use iscc_metrics::distance::hamming;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;

@@ -1,6 +1,6 @@
 //! The value: a varlena whose payload is the code, most significant bit first.
 
-use iscc_hnsw::log_page::MAX_CODE_BYTES;
+use iscc_metrics::MAX_CODE_BYTES;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;

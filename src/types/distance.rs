@@ -1,6 +1,7 @@
 //! Distances as SQL functions; the operators `<~>`, `<%>` and `<#~>` call them.
 
-use iscc_hnsw::distance::{Metric, hamming};
+use iscc_metrics::Metric;
+use iscc_metrics::distance::hamming;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
@@ -42,17 +43,3 @@ sql_function!(
         Datum::from(hamming(a, b) as i32)
     }
 );
-
-/// Which distance an operator class's support function computes; None for one that is not ours.
-pub fn metric_of_address(address: pgrx::pg_sys::PGFunction) -> Option<Metric> {
-    let address = address? as *const ();
-    if std::ptr::eq(address, nphd_distance as *const ()) {
-        Some(Metric::Nphd)
-    } else if std::ptr::eq(address, jaccard_distance as *const ()) {
-        Some(Metric::Jaccard)
-    } else if std::ptr::eq(address, prefix_hamming_distance as *const ()) {
-        Some(Metric::Hamming)
-    } else {
-        None
-    }
-}

@@ -1,0 +1,278 @@
+//! Insertion of one node into the graph: search, select, connect.
+
+use iscc_metrics::Metric;
+use iscc_metrics::bits::{Kernel, Rows};
+
+use super::lists::Graph;
+use super::pool::{Pool, key_of, node_of, pack};
+use super::visited::Visited;
+
+/// A worker's view of the graph and its reusable buffers.
+pub(crate) struct Inserter<'a> {
+    pub(crate) graph: &'a Graph,
+    rows: Rows<'a>,
+    metric: Metric,
+    kernel: Kernel,
+    ef_construction: usize,
+    visited: Visited,
+    pool: Pool,
+    ids: Vec<u32>,
+    keys: Vec<u32>,
+    /// Entries of a search, then what it found; or what to select from; nearest first.
+    found: Vec<u64>,
+    selected: Vec<u32>,
+    /// Neighbours that may enter the pool.
+    near: Vec<u64>,
+    /// Which of `found` are not to be selected.
+    dropped: Vec<bool>,
+}
+
+impl<'a> Inserter<'a> {
+    pub(crate) fn new(graph: &'a Graph, rows: Rows<'a>, metric: Metric, ef_construction: usize) -> Self {
+        Self {
+            graph,
+            rows,
+            metric,
+            kernel: Kernel::active(),
+            ef_construction,
+            visited: Visited::default(),
+            pool: Pool::default(),
+            ids: Vec::new(),
+            keys: Vec::new(),
+            found: Vec::new(),
+            selected: Vec::new(),
+            near: Vec::new(),
+            dropped: Vec::new(),
+        }
+    }
+
+    /// Links a node, which is not node 0, with the nodes inserted so far.
+    pub(crate) fn insert(&mut self, node: u32) {
+        let level = self.graph.levels().level_of(node);
+        let entry = self.descend(node, level);
+        self.found.clear();
+        self.found.push(entry);
+        // All lists of the node are written before any other node points to it: who finds it can always go on from it.
+        let mut links = Vec::with_capacity(level + 1);
+        for level in (0..=level).rev() {
+            self.search_level(node, level, self.ef_construction);
+            self.select(node, self.graph.capacity(level));
+            self.graph.set_neighbors(node, level, &self.selected);
+            links.push((level, self.selected.clone()));
+        }
+        for (level, neighbors) in links {
+            for (i, &neighbor) in neighbors.iter().enumerate() {
+                if level == 0 {
+                    self.prefetch_links(&neighbors[i + 1..]);
+                }
+                self.connect(neighbor, node, level);
+            }
+        }
+    }
+
+    /// Nodes near `node` on the base level, nearest first, from a search of the given effort.
+    pub(crate) fn nearest(&mut self, node: u32, effort: usize) -> &[u64] {
+        let entry = self.descend(node, 0);
+        self.found.clear();
+        // Node 0 is an entry too: all that it reaches, and nothing else, is found with enough effort.
+        let origin = self.key_between(node, 0);
+        self.found.extend([entry, pack(origin, 0)]);
+        self.found.dedup();
+        self.search_level(node, 0, effort);
+        &self.found
+    }
+
+    /// Prepares to connect the first of the nodes on the base level, and the one after the next.
+    fn prefetch_links(&self, nodes: &[u32]) {
+        if let Some(&after_next) = nodes.get(2) {
+            self.graph.prefetch_base(after_next);
+        }
+        if let Some(&next) = nodes.first() {
+            self.graph.neighbors(next, 0).for_each(|id| self.rows.prefetch(id));
+        }
+    }
+
+    fn code(&self, node: u32) -> &'a [u8] {
+        self.rows.code(node).unwrap_or_default()
+    }
+
+    fn key_between(&self, a: u32, b: u32) -> u32 {
+        let mut key = [u32::MAX];
+        self.kernel
+            .row_keys(self.metric, self.code(a), self.rows, &[b], &mut key);
+        key[0]
+    }
+
+    /// Greedy walk from node 0 down to the level above `level`; the nearest node found.
+    fn descend(&mut self, node: u32, level: usize) -> u64 {
+        let mut best = pack(self.key_between(node, 0), 0);
+        for level in (level + 1..=self.graph.levels().max_level()).rev() {
+            loop {
+                self.ids.clear();
+                self.ids.extend(self.graph.neighbors(node_of(best), level));
+                self.compute_keys(node);
+                let Some(next) = self.keys.iter().zip(&self.ids).map(|(&key, &id)| pack(key, id)).min() else {
+                    break;
+                };
+                if next >= best {
+                    break;
+                }
+                best = next;
+            }
+        }
+        best
+    }
+
+    /// Keys of `self.ids` for the code of `node`, into `self.keys`.
+    fn compute_keys(&mut self, node: u32) {
+        self.keys.resize(self.ids.len(), 0);
+        self.kernel
+            .row_keys(self.metric, self.code(node), self.rows, &self.ids, &mut self.keys);
+    }
+
+    /// Best-first search on a level, from what `self.found` has to the `ef` nearest nodes, in place.
+    fn search_level(&mut self, node: u32, level: usize, ef: usize) {
+        let code = self.code(node);
+        self.visited.reset(self.graph.levels().nodes());
+        self.visited.insert(node);
+        self.pool.reset(ef);
+        for &entry in &self.found {
+            if self.visited.insert(node_of(entry)) && entry < self.pool.bound() {
+                self.pool.push(entry & !1);
+            }
+        }
+        while let Some(nearest) = self.pool.expand_next() {
+            if level == 0
+                && let Some(next) = self.pool.peek_next()
+            {
+                self.graph.prefetch_base(node_of(next));
+            }
+            let new = self.visited.insert_all(self.graph.neighbors(node_of(nearest), level));
+            new.iter().for_each(|&id| self.rows.prefetch(id));
+            self.keys.resize(new.len(), 0);
+            self.kernel.row_keys(self.metric, code, self.rows, new, &mut self.keys);
+            // Few are near enough, and which is as good as random: gathered without a branch on it.
+            let bound = self.pool.bound();
+            let mut count = 0;
+            self.near.resize(new.len().max(self.near.len()), 0);
+            for (&key, &id) in self.keys.iter().zip(new) {
+                let packed = pack(key, id);
+                self.near[count] = packed;
+                count += usize::from(packed < bound);
+            }
+            for &packed in &self.near[..count] {
+                if packed < self.pool.bound() {
+                    self.pool.push(packed);
+                }
+            }
+        }
+        self.found.clear();
+        self.found.extend_from_slice(self.pool.items());
+    }
+
+    /// Picks up to `limit` diverse neighbours of `centre` from the sorted `self.found` into `self.selected`.
+    ///
+    /// A node is left out only if one already picked is strictly nearer to it than the centre is: among codes a bit or
+    /// two apart most distances tie, and a tie is no reason to drop the link. The picked one must also have a code long
+    /// enough to say so: over the few bits of a short code, all that share its prefix look near.
+    fn select(&mut self, centre: u32, limit: usize) {
+        self.selected.clear();
+        let centre_length = self.code(centre).len();
+        for &packed in &self.found {
+            if self.selected.len() >= limit {
+                break;
+            }
+            let (code, key) = (self.rows.code(node_of(packed)).unwrap_or_default(), key_of(packed));
+            let min_length = code.len().min(centre_length);
+            if !self
+                .kernel
+                .any_below(self.metric, code, self.rows, &self.selected, min_length, key)
+            {
+                self.selected.push(node_of(packed));
+            }
+        }
+    }
+
+    /// Whether one of `self.ids` nearer to `from` than `to`, the last of them, makes the link to it superfluous by the
+    /// rule of [`Inserter::select`]. Most newcomers to a full list are, and this is far cheaper than to choose anew.
+    fn is_occluded(&mut self, from: u32, to: u32) -> bool {
+        let Some((&key, others)) = self.keys.split_last() else {
+            return false;
+        };
+        self.selected.clear();
+        let nearer = others.iter().zip(&self.ids).filter(|(other, _)| **other < key);
+        self.selected.extend(nearer.map(|(_, &id)| id));
+        let min_length = self.code(from).len().min(self.code(to).len());
+        self.kernel
+            .any_below(self.metric, self.code(to), self.rows, &self.selected, min_length, key)
+    }
+
+    /// Adds the link `from` → `to`, choosing anew among the links of `from` if it has no room.
+    fn connect(&mut self, from: u32, to: u32, level: usize) {
+        let graph = self.graph;
+        let _guard = graph.lock(from);
+        if graph.push_neighbor(from, level, to) {
+            return;
+        }
+        self.ids.clear();
+        self.ids.extend(graph.neighbors(from, level));
+        self.ids.push(to);
+        self.compute_keys(from);
+        if self.is_occluded(from, to) {
+            return;
+        }
+        let settled = graph.settled(from, level);
+        let mark = |(i, (&key, &id)): (usize, (&u32, &u32))| pack(key, id) | u64::from(i >= settled);
+        self.found.clear();
+        self.found.extend(self.keys.iter().zip(&self.ids).enumerate().map(mark));
+        self.found.sort_unstable();
+        self.reselect(from, graph.capacity(level));
+        graph.set_neighbors(from, level, &self.selected);
+    }
+
+    /// What [`Inserter::select`] does, sparing the comparisons whose outcome is known: those among the links that were
+    /// chosen together before. The lowest bit in `self.found` marks the other links, which are few.
+    fn reselect(&mut self, centre: u32, limit: usize) {
+        self.selected.clear();
+        self.dropped.clear();
+        self.dropped.resize(self.found.len(), false);
+        let centre_length = self.code(centre).len();
+        for i in 0..self.found.len() {
+            if self.selected.len() >= limit {
+                break;
+            }
+            let (packed, is_new) = (self.found[i] & !1, self.found[i] & 1 != 0);
+            let (node, key) = (node_of(packed), key_of(packed));
+            let code = self.code(node);
+            let min_length = code.len().min(centre_length);
+            if self.dropped[i]
+                || is_new
+                    && self
+                        .kernel
+                        .any_below(self.metric, code, self.rows, &self.selected, min_length, key)
+            {
+                continue;
+            }
+            self.selected.push(node);
+            if is_new {
+                self.drop_occluded(node, i + 1, centre_length);
+            }
+        }
+    }
+
+    /// Marks what `node`, just selected, makes superfluous of `self.found[start..]`.
+    fn drop_occluded(&mut self, node: u32, start: usize, centre_length: usize) {
+        let (code, rest) = (self.code(node), &self.found[start..]);
+        self.ids.clear();
+        self.ids.extend(rest.iter().map(|&packed| node_of(packed)));
+        self.keys.resize(rest.len(), 0);
+        self.kernel
+            .row_keys(self.metric, code, self.rows, &self.ids, &mut self.keys);
+        for ((&packed, &key), dropped) in rest.iter().zip(&self.keys).zip(&mut self.dropped[start..]) {
+            if key < key_of(packed) {
+                let length = self.rows.code(node_of(packed)).unwrap_or_default().len();
+                *dropped |= code.len() >= length.min(centre_length);
+            }
+        }
+    }
+}

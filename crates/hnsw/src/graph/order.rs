@@ -1,0 +1,130 @@
+//! Node numbering: levels, the order of nodes, and the order of insertion.
+
+use super::code_set::{CodeSet, hash_code};
+use super::levels::{Levels, MAX_LEVEL};
+use crate::control::{BuildControl, Cancelled};
+
+/// Items between two looks at the cancel flag; a few milliseconds of work at most.
+const CANCEL_STRIDE: usize = 4096;
+
+/// Sort key of a node: level descending, then the first bytes of the code, then the rest of it through the arena.
+#[derive(Clone, Copy)]
+struct SortKey {
+    prefix: u64,
+    code: u32,
+    level: u32,
+}
+
+/// Level of a code: geometric with ratio `1 / m`, drawn from a hash, so that it does not depend on the order of arrival.
+fn level_of(code: &[u8], m: usize, seed: u64) -> usize {
+    let hash = hash_code(code, seed ^ 0x6C65_7665_6C73);
+    // 53 random bits, offset by one half so that the logarithm is finite.
+    let uniform = ((hash >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+    ((-uniform.ln() / (m as f64).ln()) as usize).min(MAX_LEVEL)
+}
+
+fn prefix_of(code: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    let n = code.len().min(8);
+    word[..n].copy_from_slice(&code[..n]);
+    u64::from_be_bytes(word)
+}
+
+/// Numbers the codes as nodes: `result[node]` is the index of its code. Level descending, then bytewise.
+pub(crate) fn number_nodes(
+    codes: &CodeSet,
+    m: usize,
+    seed: u64,
+    control: &BuildControl,
+) -> Result<(Vec<u32>, Levels), Cancelled> {
+    let mut counts = [0u32; MAX_LEVEL + 1];
+    let mut keys = Vec::with_capacity(codes.len() as usize);
+    for index in 0..codes.len() {
+        if (index as usize).is_multiple_of(CANCEL_STRIDE) {
+            control.check()?;
+        }
+        let code = codes.code(index);
+        let level = level_of(code, m, seed);
+        counts[..=level].iter_mut().for_each(|count| *count += 1);
+        keys.push(SortKey {
+            prefix: prefix_of(code),
+            code: index,
+            level: level as u32,
+        });
+    }
+    let before = |a: &SortKey, b: &SortKey| {
+        let leading = (b.level, a.prefix).cmp(&(a.level, b.prefix));
+        leading.then_with(|| codes.code(a.code).cmp(codes.code(b.code)))
+    };
+    merge_sort(&mut keys, before, control)?;
+    // The counts fall with the level by construction.
+    let levels = Levels::new(counts).ok_or(Cancelled)?;
+    Ok((keys.iter().map(|key| key.code).collect(), levels))
+}
+
+/// Sorts runs, then merges them bottom-up: the standard sort cannot be interrupted.
+fn merge_sort<T: Copy>(
+    items: &mut Vec<T>,
+    compare: impl Fn(&T, &T) -> std::cmp::Ordering,
+    control: &BuildControl,
+) -> Result<(), Cancelled> {
+    for run in items.chunks_mut(CANCEL_STRIDE) {
+        control.check()?;
+        run.sort_unstable_by(&compare);
+    }
+    let mut width = CANCEL_STRIDE;
+    while width < items.len() {
+        let mut merged = Vec::with_capacity(items.len());
+        for pair in items.chunks(width * 2) {
+            let (mut left, mut right) = pair.split_at(width.min(pair.len()));
+            while let ([first, left_rest @ ..], [second, right_rest @ ..]) = (left, right) {
+                if merged.len().is_multiple_of(CANCEL_STRIDE) {
+                    control.check()?;
+                }
+                if compare(first, second).is_le() {
+                    merged.push(*first);
+                    left = left_rest;
+                } else {
+                    merged.push(*second);
+                    right = right_rest;
+                }
+            }
+            merged.extend_from_slice(left);
+            merged.extend_from_slice(right);
+        }
+        *items = merged;
+        width *= 2;
+    }
+    Ok(())
+}
+
+/// The order of insertion: higher levels first, so that the entry point never changes, and shuffled within a level,
+/// because neighbours in the sort order are neighbours in space, and inserting a region at a time leaves the graph
+/// without the long links that earlier, sparser stages give it.
+pub(crate) fn insertion_order(levels: &Levels, seed: u64) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..levels.nodes()).collect();
+    let mut state = seed ^ 0x006F_7264_6572;
+    for level in 0..=levels.max_level() {
+        // Node 0 stays first in its class.
+        let start = (levels.at_least(level + 1) as usize).max(1);
+        let class = order
+            .get_mut(start..levels.at_least(level) as usize)
+            .unwrap_or_default();
+        for i in (1..class.len()).rev() {
+            class.swap(
+                i,
+                ((u128::from(next_random(&mut state)) * (i as u128 + 1)) >> 64) as usize,
+            );
+        }
+    }
+    order
+}
+
+/// SplitMix64.
+fn next_random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}

@@ -1,0 +1,45 @@
+//! HNSW graphs over binary codes, and the immutable shard files that hold them.
+//!
+//! Pure: bytes in, bytes out. A `Vec<u8>` is the test double of a memory-mapped shard.
+//!
+//! ```
+//! use iscc_hnsw::build::ShardBuilder;
+//! use iscc_hnsw::control::BuildControl;
+//! use iscc_hnsw::params::BuildParams;
+//! use iscc_hnsw::search::GraphSearch;
+//! use iscc_hnsw::shard::{Shard, ShardIdentity};
+//! use iscc_metrics::{Metric, Query};
+//!
+//! let params = BuildParams { metric: Metric::Nphd, m: 16, ef_construction: 128, max_code_bytes: 8, threads: 1, seed: 1 };
+//! let mut builder = ShardBuilder::new(params);
+//! for ordinal in 0..100 {
+//!     builder.push(ordinal, &[ordinal as u8; 8]);
+//! }
+//! let built = builder.build(&BuildControl::new()).unwrap();
+//! let mut file = Vec::new();
+//! let identity = ShardIdentity { id: [1; 16], ranges: Vec::new(), built_at: 0, lsn: 0 };
+//! built.write(&mut file, &identity).unwrap();
+//!
+//! let shard = Shard::open(file).unwrap();
+//! let mut nearest = Vec::new();
+//! GraphSearch::new().start(&shard, &Query::new(Metric::Nphd, &[42; 8]), 10, &mut nearest);
+//! assert_eq!(shard.code(nearest[0].node), Some(&[42; 8][..]));
+//! ```
+//!
+//! Modules import downward only:
+//!
+//! | module | job |
+//! |---|---|
+//! | [`build`] | collects codes, builds the graph on several threads, measures it, writes the file |
+//! | [`search`] | searches of a file that can be resumed: by its graph, or exact |
+//! | [`shard`] | every byte of the file; opening it in constant time, checking all of it |
+//! | `graph` | neighbour lists in memory, insertion, repair, the order of nodes |
+//! | [`control`], [`params`], [`cost`] | how a build is watched and stopped; how it is done; what searches cost |
+
+pub mod build;
+pub mod control;
+pub mod cost;
+mod graph;
+pub mod params;
+pub mod search;
+pub mod shard;

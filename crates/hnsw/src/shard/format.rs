@@ -1,0 +1,308 @@
+//! Every byte of a shard file.
+//!
+//! All numbers are little-endian and may be unaligned.
+//!
+//! ```text
+//! ┌──────────────────────── payload: what USearch 2.x serializes ───────────────────────┐┌──────────── trailer, 8-aligned parts ───────────┐
+//! ┌──────┬─────────────────┬────────────┬──────────────┬──────────────┬─────────────────┐┌─────────┬───────┬────────┬────────┬───────┬────────┐┌────────┐
+//! │ size │ rows (vectors)  │ dense head │ graph header │ node levels  │ node records    ││ posting │ ordi- │ entry  │ groups │ words │ cali-  ││ footer │
+//! │ 8 B  │ nodes × stride  │ 64 B       │ 40 B         │ nodes × 2 B  │ 1 per node      ││ offsets │ nals  │ ranges │        │       │ bration││ 392 B  │
+//! └──────┴─────────────────┴────────────┴──────────────┴──────────────┴─────────────────┘└─────────┴───────┴────────┴────────┴───────┴────────┘└────────┘
+//!  └─ section "vectors" ─┘  └──────────────────── section "graph" ────────────────────┘
+//! ```
+//!
+//! | part | content |
+//! |---|---|
+//! | size | rows `u32`, stride `u32` |
+//! | row | length (1 byte; 2 bytes if codes of more than 255 bytes are allowed), code, zeros up to `max_code_bytes` |
+//! | dense head | [`DenseHead`]; metric `n` (NPHD), `t` (Tanimoto, which is Jaccard) or `b` (Hamming), scalars `b1x8`, keys `u64`, slots `u32` |
+//! | graph header | [`GraphHeader`]; the entry slot is node 0 |
+//! | node levels | `i16` each |
+//! | node record | key `u64` (the node number), level `i16`, then for each level from 0: count `u32` and room for `2 m` (level 0) or `m` links `u32`; unused room is zero |
+//! | posting offsets | `u32` × (nodes + 1): node `n` has the ordinals from offset `n` to offset `n + 1` |
+//! | ordinals | `u32` × entries, ascending within a node |
+//! | entry ranges | [`RangeRecord`] each: where in the log the ordinals are, see [`super::ranges`] |
+//! | groups | [`GroupRecord`] each, by ascending length of their codes |
+//! | words | for each group: node number of each code `u32`, padded to 8 bytes, left out if there is one group only; then the codes in columns of 8-byte words, see [`super::words`] |
+//! | calibration | [`Calibration`]: how well searches of the graph do |
+//! | footer | [`Footer`] |
+//!
+//! Nodes are numbered by level descending, then bytewise by code (a prefix before its extensions). So the record of a
+//! node is found from the footer's level counts alone, without a table of offsets: before node `n` lie `n` base parts and,
+//! for each level `l > 0`, `min(n, level_counts[l])` upper lists.
+
+use zerocopy::byteorder::little_endian::{I64, U16, U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use iscc_metrics::Metric;
+use iscc_metrics::bits::length_bytes;
+
+pub use super::calibration::Calibration;
+pub use super::words::GroupRecord;
+use crate::graph::levels::{Levels, MAX_LEVEL};
+
+/// Last bytes of every shard file.
+pub const MAGIC: [u8; 8] = *b"ISCCHNSW";
+
+/// Version of this format.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// USearch's description of the index, after the vectors.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct DenseHead {
+    /// `usearch`.
+    pub magic: [u8; 7],
+    /// Major, minor and patch version of USearch whose format this is.
+    pub version: [U16; 3],
+    /// [`Metric::letter`].
+    pub metric: u8,
+    /// Scalar: 1 = one bit.
+    pub scalar: u8,
+    /// Key: 14 = `u64`.
+    pub key: u8,
+    /// Slot: 15 = `u32`.
+    pub slot: u8,
+    /// Number of nodes.
+    pub present: U64,
+    /// Always 0.
+    pub deleted: U64,
+    /// Bits of a row, length field included.
+    pub dimensions: U64,
+    /// Always 0: keys are unique.
+    pub multi: u8,
+    /// Zeros up to 64 bytes.
+    pub reserved: [u8; 22],
+}
+
+impl DenseHead {
+    /// The head of a shard.
+    pub fn new(metric: Metric, nodes: u32, stride: u64) -> Self {
+        Self {
+            magic: *b"usearch",
+            version: [2.into(), 26.into(), 6.into()],
+            metric: metric.letter(),
+            scalar: 1,
+            key: 14,
+            slot: 15,
+            present: u64::from(nodes).into(),
+            deleted: 0.into(),
+            dimensions: (stride * 8).into(),
+            multi: 0,
+            reserved: [0; 22],
+        }
+    }
+}
+
+/// USearch's description of the graph, after the dense head.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct GraphHeader {
+    /// Number of nodes.
+    pub nodes: U64,
+    /// Links of a node on the upper levels.
+    pub connectivity: U64,
+    /// Links of a node on the base level.
+    pub connectivity_base: U64,
+    /// Highest level.
+    pub max_level: U64,
+    /// Always 0.
+    pub entry_slot: U64,
+}
+
+impl GraphHeader {
+    /// The header of a shard.
+    pub(crate) fn new(levels: &Levels, m: u16) -> Self {
+        Self {
+            nodes: u64::from(levels.nodes()).into(),
+            connectivity: u64::from(m).into(),
+            connectivity_base: (2 * u64::from(m)).into(),
+            max_level: (levels.max_level() as u64).into(),
+            entry_slot: 0.into(),
+        }
+    }
+}
+
+/// An [`EntryRange`](super::ranges::EntryRange) in the file.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug)]
+#[repr(C)]
+pub struct RangeRecord {
+    /// First block.
+    pub start_block: U32,
+    /// Number of blocks.
+    pub block_count: U32,
+    /// Entries that each block has room for.
+    pub slots_per_block: U16,
+    /// Zero.
+    pub reserved: U16,
+}
+
+/// Where a section is, and its checksum.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Section {
+    /// From the start of the file.
+    pub offset: U64,
+    /// Length in bytes, padding not included.
+    pub bytes: U64,
+    /// CRC-32C of the section.
+    pub crc: U32,
+    /// Zero.
+    pub reserved: U32,
+}
+
+/// The last bytes of the file.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Footer {
+    /// Random identity of the shard.
+    pub id: [u8; 16],
+    /// When it was built, Unix seconds.
+    pub built_at: I64,
+    /// Where in the write-ahead log the last change of the entries ends.
+    pub lsn: U64,
+    /// Length of the whole file.
+    pub file_bytes: U64,
+    /// Entries: ordinals of all posting lists.
+    pub entries: U32,
+    /// [`Metric::number`].
+    pub metric: u8,
+    /// Highest level.
+    pub max_level: u8,
+    /// Links of a node on the upper levels.
+    pub m: U16,
+    /// Candidates kept while it was built.
+    pub ef_construction: U16,
+    /// Longest code.
+    pub max_code_bytes: U16,
+    /// Zero.
+    pub reserved: U32,
+    /// Nodes of each level or higher; the first is the number of nodes.
+    pub level_counts: [U32; MAX_LEVEL + 1],
+    /// Sizes and rows.
+    pub vectors: Section,
+    /// Dense head to node records.
+    pub graph: Section,
+    /// Offsets into the ordinals.
+    pub posting_offsets: Section,
+    /// Ordinals of all nodes.
+    pub ordinals: Section,
+    /// Entry ranges.
+    pub ranges: Section,
+    /// Codes of one length each.
+    pub groups: Section,
+    /// Their words.
+    pub words: Section,
+    /// Measured when the shard was built.
+    pub calibration: Section,
+    /// [`FORMAT_VERSION`].
+    pub version: U32,
+    /// CRC-32C of the footer before this field.
+    pub crc: U32,
+    /// [`MAGIC`].
+    pub magic: [u8; 8],
+}
+
+/// Length of the footer.
+pub const FOOTER_BYTES: usize = size_of::<Footer>();
+
+/// Bytes of the footer that its checksum covers.
+pub(crate) const FOOTER_CRC_BYTES: usize = std::mem::offset_of!(Footer, crc);
+
+const _: () = assert!(size_of::<DenseHead>() == 64 && size_of::<GraphHeader>() == 40 && FOOTER_BYTES == 392);
+
+/// Bytes that do not grow with the number of nodes: head, header, size, calibration, footer, padding.
+pub(crate) const FIXED_BYTES: u64 = 8 + 64 + 40 + 4 + 6 * 8 + (size_of::<Calibration>() + FOOTER_BYTES) as u64;
+
+/// Bytes of a node record before its links: key and level.
+pub(crate) const NODE_HEAD_BYTES: u64 = 10;
+
+/// Bytes of a neighbour list on an upper level.
+pub(crate) const fn upper_list_bytes(m: u64) -> u64 {
+    4 + 4 * m
+}
+
+/// Bytes of a node record of level 0.
+pub(crate) const fn base_node_bytes(m: u64) -> u64 {
+    NODE_HEAD_BYTES + 4 + 8 * m
+}
+
+/// Offsets and sizes in the payload, all that follows from counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    pub(crate) levels: Levels,
+    pub(crate) m: u64,
+    pub(crate) max_code_bytes: usize,
+    /// Bytes of a row.
+    pub(crate) stride: u64,
+    /// All upper lists of the graph, the addend for most nodes.
+    upper_lists: u64,
+}
+
+impl Layout {
+    /// Bytes before the first row.
+    pub(crate) const ROWS_OFFSET: u64 = 8;
+
+    pub(crate) fn new(levels: &Levels, m: u16, max_code_bytes: u16) -> Self {
+        let max_code_bytes = usize::from(max_code_bytes);
+        Self {
+            levels: *levels,
+            m: u64::from(m),
+            max_code_bytes,
+            stride: (length_bytes(max_code_bytes) + max_code_bytes) as u64,
+            upper_lists: levels.upper_lists(),
+        }
+    }
+
+    fn nodes(&self) -> u64 {
+        u64::from(self.levels.nodes())
+    }
+
+    /// Length of the section "vectors", which starts the file.
+    pub(crate) fn vectors_bytes(&self) -> u64 {
+        Self::ROWS_OFFSET + self.nodes() * self.stride
+    }
+
+    /// Offset of the node levels in the section "graph".
+    pub(crate) fn levels_offset(&self) -> u64 {
+        (size_of::<DenseHead>() + size_of::<GraphHeader>()) as u64
+    }
+
+    /// Offset of the first node record in the section "graph".
+    pub(crate) fn records_offset(&self) -> u64 {
+        self.levels_offset() + 2 * self.nodes()
+    }
+
+    /// Length of the section "graph".
+    pub(crate) fn graph_bytes(&self) -> u64 {
+        self.records_offset() + self.nodes() * base_node_bytes(self.m) + self.upper_lists * upper_list_bytes(self.m)
+    }
+
+    /// Offset of a node's record in the section "graph".
+    #[inline]
+    pub(crate) fn record_offset(&self, node: u32) -> u64 {
+        let upper = if node >= self.levels.at_least(1) {
+            self.upper_lists
+        } else {
+            self.levels.upper_lists_before(node)
+        };
+        self.records_offset() + u64::from(node) * base_node_bytes(self.m) + upper * upper_list_bytes(self.m)
+    }
+
+    /// Offset of a node's neighbour list (its count) in the section "graph", and its capacity; `None` if the node has
+    /// none on that level.
+    #[inline]
+    pub(crate) fn list_offset(&self, node: u32, level: usize) -> Option<(u64, u64)> {
+        if node >= self.levels.at_least(level) {
+            return None;
+        }
+        let record = self.record_offset(node);
+        Some(match level {
+            0 => (record + NODE_HEAD_BYTES, 2 * self.m),
+            _ => (
+                record + base_node_bytes(self.m) + (level as u64 - 1) * upper_list_bytes(self.m),
+                self.m,
+            ),
+        })
+    }
+}

@@ -1,0 +1,18 @@
+//! A shard file: its bytes, its name, opening and checking it.
+
+mod calibration;
+pub mod file_name;
+pub mod format;
+mod identity;
+pub mod ranges;
+mod reader;
+mod verify;
+pub(crate) mod words;
+
+pub use calibration::{CLASSES, Calibration, Curve, EFFORTS, LengthCurves, NEIGHBOURS, class_end};
+pub(crate) use calibration::{LENGTH_EIGHTHS, class_of};
+pub use identity::ShardIdentity;
+pub use ranges::EntryRange;
+pub(crate) use reader::FileLinks;
+pub use reader::{Postings, Shard, ShardError};
+pub use verify::Pause;

@@ -1,0 +1,375 @@
+//! Reading a shard file: opened in constant time, every access checked, nothing copied.
+
+use zerocopy::FromBytes;
+
+use iscc_metrics::bits::Rows;
+use iscc_metrics::prefetch::prefetch;
+use iscc_metrics::{MAX_CODE_BYTES, Metric};
+
+use super::format::{Calibration, GroupRecord, RangeRecord, Section};
+use super::format::{FOOTER_BYTES, FOOTER_CRC_BYTES, FORMAT_VERSION, Footer, Layout, MAGIC};
+use super::ranges::EntryRange;
+use super::verify::Pause;
+use super::words::WordTable;
+use crate::graph::levels::Levels;
+use crate::graph::links::Links;
+use crate::params::{MAX_M, MIN_M};
+
+/// Bytes of which a checksum is computed at once.
+const CHECKSUM_PIECE: usize = 1 << 20;
+
+/// Why a file is no shard that this version can read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ShardError {
+    /// Shorter than a footer.
+    TooShort,
+    /// The last bytes are not those of a shard file.
+    Magic,
+    /// A format of another version.
+    Version(u32),
+    /// The footer's checksum does not match.
+    FooterChecksum,
+    /// The footer states another file length.
+    Length {
+        /// What the footer says.
+        expected: u64,
+        /// What there is.
+        actual: u64,
+    },
+    /// A field of the footer is out of its range.
+    Field(&'static str),
+    /// A section is not where, or not as long as, the counts imply.
+    Section(&'static str),
+}
+
+impl std::fmt::Display for ShardError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::TooShort => f.write_str("file is too short for a shard"),
+            Self::Magic => f.write_str("file does not end as a shard does"),
+            Self::Version(version) => write!(f, "shard format version {version} is not supported"),
+            Self::FooterChecksum => f.write_str("checksum of the shard footer does not match"),
+            Self::Length { expected, actual } => {
+                write!(f, "shard file has {actual} bytes instead of {expected}")
+            }
+            Self::Field(field) => write!(f, "field \"{field}\" of the shard footer is out of range"),
+            Self::Section(section) => write!(f, "section \"{section}\" of the shard has a wrong place or length"),
+        }
+    }
+}
+
+impl std::error::Error for ShardError {}
+
+/// An open shard over the bytes of its file (a memory map, or a `Vec<u8>` in tests).
+pub struct Shard<B: AsRef<[u8]>> {
+    bytes: B,
+    pub(crate) footer: Footer,
+    pub(crate) layout: Layout,
+    metric: Metric,
+}
+
+impl<B: AsRef<[u8]>> Shard<B> {
+    /// Opens a shard: reads the footer and nothing else, so corruption elsewhere is found by [`Shard::verify`] only, and
+    /// harmless.
+    ///
+    /// # Errors
+    /// [`ShardError`], if the footer is not that of a shard of this format and file length.
+    pub fn open(bytes: B) -> Result<Self, ShardError> {
+        let file = bytes.as_ref();
+        let (body, tail) = file.split_last_chunk::<FOOTER_BYTES>().ok_or(ShardError::TooShort)?;
+        let footer = Footer::read_from_bytes(tail).map_err(|_| ShardError::TooShort)?;
+        if footer.magic != MAGIC {
+            return Err(ShardError::Magic);
+        }
+        if footer.version.get() != FORMAT_VERSION {
+            return Err(ShardError::Version(footer.version.get()));
+        }
+        if crc32c::crc32c(&tail[..FOOTER_CRC_BYTES]) != footer.crc.get() {
+            return Err(ShardError::FooterChecksum);
+        }
+        let (expected, actual) = (footer.file_bytes.get(), file.len() as u64);
+        if expected != actual {
+            return Err(ShardError::Length { expected, actual });
+        }
+        let metric = Metric::of_number(footer.metric).ok_or(ShardError::Field("metric"))?;
+        let layout = checked_layout(&footer)?;
+        check_sections(&footer, &layout, body.len() as u64)?;
+        Ok(Self {
+            footer,
+            layout,
+            metric,
+            bytes,
+        })
+    }
+
+    /// Identity, as given when it was written.
+    pub fn id(&self) -> [u8; 16] {
+        self.footer.id
+    }
+
+    /// Distinct codes.
+    pub fn nodes(&self) -> u32 {
+        self.layout.levels.nodes()
+    }
+
+    /// Entries: ordinals of all posting lists.
+    pub fn entries(&self) -> u32 {
+        self.footer.entries.get()
+    }
+
+    /// Longest code in bytes.
+    pub fn max_code_bytes(&self) -> u16 {
+        self.footer.max_code_bytes.get()
+    }
+
+    /// Distance that the graph was built for.
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// Links of a node on the upper levels; twice that on the base level.
+    pub fn m(&self) -> u16 {
+        self.footer.m.get()
+    }
+
+    /// Candidates kept while it was built.
+    pub fn ef_construction(&self) -> u16 {
+        self.footer.ef_construction.get()
+    }
+
+    /// Unix seconds.
+    pub fn built_at(&self) -> i64 {
+        self.footer.built_at.get()
+    }
+
+    /// Where in the write-ahead log the last change of its entries ends; 0 if they are not logged one by one.
+    pub fn lsn(&self) -> u64 {
+        self.footer.lsn.get()
+    }
+
+    /// Length of the file.
+    pub fn file_bytes(&self) -> u64 {
+        self.footer.file_bytes.get()
+    }
+
+    /// Highest level of the graph.
+    pub fn max_level(&self) -> u8 {
+        self.layout.levels.max_level() as u8
+    }
+
+    /// Where the ordinals are in the log; copied.
+    pub fn ranges(&self) -> Vec<EntryRange> {
+        let records = <[RangeRecord]>::ref_from_bytes(self.section(&self.footer.ranges)).unwrap_or_default();
+        let range = |record: &RangeRecord| EntryRange {
+            start_block: record.start_block.get(),
+            block_count: record.block_count.get(),
+            slots_per_block: record.slots_per_block.get(),
+        };
+        records.iter().map(range).collect()
+    }
+
+    /// The code of a node; `None` out of range. A corrupt length is cut to `max_code_bytes`.
+    pub fn code(&self, node: u32) -> Option<&[u8]> {
+        self.rows().code(node)
+    }
+
+    /// Ordinals of a node, ascending; empty for a node out of range or corrupt offsets.
+    pub fn postings(&self, node: u32) -> Postings<'_> {
+        let offsets = self.section(&self.footer.posting_offsets);
+        let range = read_u32(offsets, u64::from(node) * 4).zip(read_u32(offsets, (u64::from(node) + 1) * 4));
+        let ordinals = range.and_then(|(start, end)| {
+            self.section(&self.footer.ordinals)
+                .get(start as usize * 4..end as usize * 4)
+        });
+        Postings {
+            ordinals: ordinals.unwrap_or_default().as_chunks().0.iter(),
+        }
+    }
+
+    /// The rows; fewer than [`Shard::nodes`] only if the bytes changed since they were opened.
+    pub(crate) fn rows(&self) -> Rows<'_> {
+        let rows = self
+            .section(&self.footer.vectors)
+            .get(Layout::ROWS_OFFSET as usize..)
+            .unwrap_or_default();
+        Rows::new(rows, self.layout.max_code_bytes)
+    }
+
+    /// The neighbour lists.
+    pub(crate) fn links(&self) -> FileLinks<'_> {
+        FileLinks {
+            graph: self.section(&self.footer.graph),
+            layout: &self.layout,
+        }
+    }
+
+    /// The codes in columns of words.
+    pub(crate) fn word_table(&self) -> WordTable<'_> {
+        WordTable::new(self.section(&self.footer.groups), self.section(&self.footer.words))
+    }
+
+    /// How well searches of the graph do; of a damaged file maybe nonsense, but safe.
+    pub fn calibration(&self) -> Calibration {
+        Calibration::read_from_bytes(self.section(&self.footer.calibration)).unwrap_or_default()
+    }
+
+    /// Whether what an exact search and posting lists read is as it was written. Takes time in proportion to these parts.
+    pub fn has_sound_codes(&self, pause: Pause<'_>) -> bool {
+        let footer = &self.footer;
+        [
+            &footer.groups,
+            &footer.words,
+            &footer.posting_offsets,
+            &footer.ordinals,
+            &footer.ranges,
+        ]
+        .into_iter()
+        .all(|section| self.is_sound(section, pause))
+    }
+
+    pub(crate) fn is_sound(&self, section: &Section, pause: Pause<'_>) -> bool {
+        let pieces = self.section(section).chunks(CHECKSUM_PIECE);
+        let crc = pieces.fold(0, |crc, piece| {
+            pause();
+            crc32c::crc32c_append(crc, piece)
+        });
+        crc == section.crc.get()
+    }
+
+    /// The bytes of the file.
+    pub fn bytes(&self) -> &B {
+        &self.bytes
+    }
+
+    /// Where the parts lie that an exact search reads: offsets and lengths in the file.
+    pub fn flat_parts(&self) -> [(usize, usize); 2] {
+        [&self.footer.groups, &self.footer.words].map(|part| (part.offset.get() as usize, part.bytes.get() as usize))
+    }
+
+    pub(crate) fn section(&self, section: &Section) -> &[u8] {
+        let (start, bytes) = (section.offset.get() as usize, section.bytes.get() as usize);
+        self.bytes
+            .as_ref()
+            .get(start..)
+            .and_then(|rest| rest.get(..bytes))
+            .unwrap_or_default()
+    }
+}
+
+/// Checks the fields that sizes follow from.
+fn checked_layout(footer: &Footer) -> Result<Layout, ShardError> {
+    let (m, max_code_bytes) = (footer.m.get(), footer.max_code_bytes.get());
+    if !(MIN_M..=MAX_M).contains(&m) {
+        return Err(ShardError::Field("m"));
+    }
+    if !(1..=MAX_CODE_BYTES).contains(&usize::from(max_code_bytes)) {
+        return Err(ShardError::Field("max_code_bytes"));
+    }
+    let levels = Levels::new(footer.level_counts.map(|count| count.get())).ok_or(ShardError::Field("level_counts"))?;
+    if levels.max_level() != usize::from(footer.max_level) {
+        return Err(ShardError::Field("max_level"));
+    }
+    Ok(Layout::new(&levels, m, max_code_bytes))
+}
+
+/// Checks that each section lies in the `available` bytes before the footer and is as long as the counts imply.
+fn check_sections(footer: &Footer, layout: &Layout, available: u64) -> Result<(), ShardError> {
+    let vectors = layout.vectors_bytes();
+    // No overflow: 2^32 nodes of at most 4 KB codes, 31 levels and 200 links.
+    let expected = [
+        ("vectors", &footer.vectors, vectors),
+        ("graph", &footer.graph, layout.graph_bytes()),
+        (
+            "posting_offsets",
+            &footer.posting_offsets,
+            4 * (u64::from(layout.levels.nodes()) + 1),
+        ),
+        ("ordinals", &footer.ordinals, 4 * u64::from(footer.entries.get())),
+        ("ranges", &footer.ranges, footer.ranges.bytes.get()),
+        ("groups", &footer.groups, footer.groups.bytes.get()),
+        ("words", &footer.words, footer.words.bytes.get()),
+        ("calibration", &footer.calibration, size_of::<Calibration>() as u64),
+    ];
+    for (name, section, bytes) in expected {
+        let end = section.offset.get().checked_add(bytes);
+        if section.bytes.get() != bytes || end.is_none_or(|end| end > available) {
+            return Err(ShardError::Section(name));
+        }
+    }
+    if footer.vectors.offset.get() != 0 || footer.graph.offset.get() != vectors {
+        return Err(ShardError::Section("graph"));
+    }
+    let has_records = |section: &Section, bytes: usize| section.bytes.get().is_multiple_of(bytes as u64);
+    if !has_records(&footer.ranges, size_of::<RangeRecord>()) {
+        return Err(ShardError::Section("ranges"));
+    }
+    if !has_records(&footer.groups, size_of::<GroupRecord>()) {
+        return Err(ShardError::Section("groups"));
+    }
+    Ok(())
+}
+
+/// A little-endian number; `None` out of range.
+#[inline]
+pub(crate) fn read_u32(bytes: &[u8], offset: u64) -> Option<u32> {
+    let chunk = bytes.get(usize::try_from(offset).ok()?..)?.first_chunk()?;
+    Some(u32::from_le_bytes(*chunk))
+}
+
+/// Iterator over the ordinals of a node.
+#[derive(Clone)]
+pub struct Postings<'a> {
+    ordinals: std::slice::Iter<'a, [u8; 4]>,
+}
+
+impl Iterator for Postings<'_> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        self.ordinals.next().map(|bytes| u32::from_le_bytes(*bytes))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.ordinals.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Postings<'_> {}
+
+/// The neighbour lists of a shard.
+#[derive(Clone, Copy)]
+pub(crate) struct FileLinks<'a> {
+    graph: &'a [u8],
+    layout: &'a Layout,
+}
+
+impl<'a> FileLinks<'a> {
+    #[inline]
+    fn list(&self, node: u32, level: usize) -> Option<&'a [[u8; 4]]> {
+        let (offset, capacity) = self.layout.list_offset(node, level)?;
+        let (count, rest) = self.graph.get(usize::try_from(offset).ok()?..)?.split_first_chunk()?;
+        let count = u64::from(u32::from_le_bytes(*count)).min(capacity) as usize;
+        Some(rest.get(..count * 4)?.as_chunks().0)
+    }
+}
+
+impl Links for FileLinks<'_> {
+    /// As the file has them, unchecked but for their number.
+    #[inline]
+    fn neighbors(&self, node: u32, level: usize) -> impl ExactSizeIterator<Item = u32> {
+        self.list(node, level)
+            .unwrap_or_default()
+            .iter()
+            .map(|bytes| u32::from_le_bytes(*bytes))
+    }
+
+    #[inline]
+    fn prefetch(&self, node: u32) {
+        if let Some((offset, capacity)) = self.layout.list_offset(node, 0) {
+            let offset = offset as usize;
+            prefetch(self.graph, offset);
+            prefetch(self.graph, offset + 64);
+            prefetch(self.graph, offset + capacity as usize * 4);
+        }
+    }
+}

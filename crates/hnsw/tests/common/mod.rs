@@ -1,0 +1,137 @@
+//! Seeded codes and small shards for the tests.
+#![allow(dead_code)] // each test file uses a part
+
+use std::collections::BTreeSet;
+
+use iscc_hnsw::build::{BuiltShard, ShardBuilder};
+use iscc_hnsw::control::BuildControl;
+use iscc_hnsw::params::BuildParams;
+use iscc_hnsw::search::{Candidate, GraphSearch};
+use iscc_hnsw::shard::Shard;
+use iscc_hnsw::shard::ShardIdentity;
+use iscc_hnsw::shard::ranges::EntryRange;
+use iscc_metrics::{Metric, Query};
+
+/// Reproducible random numbers (SplitMix64).
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    pub fn bytes(&mut self, n: usize) -> Vec<u8> {
+        (0..n).map(|_| self.next() as u8).collect()
+    }
+}
+
+/// Near-duplicate clusters of up to 20 members: each one a centre with up to 8 bits flipped, cut to 8, 16, 24 or 32 bytes
+/// for 10, 20, 10 and 60 percent of the codes.
+pub fn clusters(count: usize, seed: u64) -> Vec<Vec<u8>> {
+    let mut random = Random(seed);
+    let mut codes = Vec::with_capacity(count);
+    while codes.len() < count {
+        let centre = random.bytes(32);
+        for _ in 0..1 + random.below(20).min(count - codes.len()) {
+            let mut code = centre.clone();
+            for _ in 0..random.below(9) {
+                let bit = random.below(256);
+                code[bit / 8] ^= 1 << (bit % 8);
+            }
+            code.truncate([8, 16, 16, 24, 32, 32, 32, 32, 32, 32][random.below(10)]);
+            codes.push(code);
+        }
+    }
+    codes.truncate(count);
+    codes
+}
+
+pub fn params(threads: usize) -> BuildParams {
+    BuildParams {
+        metric: Metric::Nphd,
+        m: 16,
+        ef_construction: 128,
+        max_code_bytes: 32,
+        threads,
+        seed: 7,
+    }
+}
+
+pub fn build(codes: &[Vec<u8>], params: BuildParams) -> BuiltShard {
+    let mut builder = ShardBuilder::new(params);
+    for (ordinal, code) in (0..).zip(codes) {
+        builder.push(ordinal, code);
+    }
+    builder.build(&BuildControl::new()).unwrap()
+}
+
+pub fn identity() -> ShardIdentity {
+    let ranges = vec![
+        EntryRange {
+            start_block: 1,
+            block_count: 3,
+            slots_per_block: 100,
+        },
+        EntryRange {
+            start_block: 9,
+            block_count: 100,
+            slots_per_block: 100,
+        },
+    ];
+    ShardIdentity {
+        id: *b"0123456789abcdef",
+        ranges,
+        built_at: 1_700_000_000,
+        lsn: 0,
+    }
+}
+
+pub fn to_bytes(shard: &BuiltShard) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let written = shard.write(&mut bytes, &identity()).unwrap();
+    assert_eq!(written, bytes.len() as u64);
+    bytes
+}
+
+pub fn open(codes: &[Vec<u8>], params: BuildParams) -> Shard<Vec<u8>> {
+    Shard::open(to_bytes(&build(codes, params))).unwrap()
+}
+
+pub fn search<B: AsRef<[u8]>>(shard: &Shard<B>, query: &Query, ef: usize) -> Vec<Candidate> {
+    let mut out = Vec::new();
+    GraphSearch::new().start(shard, query, ef, &mut out);
+    out
+}
+
+/// The `k` smallest keys of the distinct codes.
+pub fn exact_keys(codes: &[Vec<u8>], query: &Query, k: usize) -> Vec<u32> {
+    let distinct: BTreeSet<&[u8]> = codes.iter().map(Vec::as_slice).collect();
+    let mut keys: Vec<u32> = distinct.into_iter().map(|code| query.key(code)).collect();
+    keys.sort_unstable();
+    keys.truncate(k);
+    keys
+}
+
+/// Share of the `k` nearest that a search finds, by distance, averaged over the queries.
+pub fn recall<B: AsRef<[u8]>>(shard: &Shard<B>, codes: &[Vec<u8>], queries: &[Query], ef: usize, k: usize) -> f64 {
+    let (mut found, mut wanted) = (0, 0);
+    for query in queries {
+        let exact = exact_keys(codes, query, k);
+        let worst = *exact.last().unwrap();
+        found += search(shard, query, ef)
+            .iter()
+            .take(k)
+            .filter(|candidate| candidate.key <= worst)
+            .count();
+        wanted += exact.len();
+    }
+    found as f64 / wanted as f64
+}

@@ -1,0 +1,259 @@
+//! Damaged and malicious files: an error or a wrong answer, never a panic, an endless loop or a read out of bounds.
+
+mod common;
+
+use common::{Random, build, clusters, params, to_bytes};
+use iscc_hnsw::params::BuildParams;
+use iscc_hnsw::search::FlatSearch;
+use iscc_hnsw::search::GraphSearch;
+use iscc_hnsw::shard::format::{FOOTER_BYTES, Footer, Section};
+use iscc_hnsw::shard::{Shard, ShardError};
+use iscc_metrics::{Metric, Query};
+use zerocopy::{FromBytes, IntoBytes};
+
+fn sample() -> Vec<u8> {
+    to_bytes(&build(
+        &clusters(400, 1),
+        BuildParams {
+            m: 4,
+            ef_construction: 20,
+            ..params(1)
+        },
+    ))
+}
+
+fn footer(file: &[u8]) -> Footer {
+    Footer::read_from_bytes(&file[file.len() - FOOTER_BYTES..]).unwrap()
+}
+
+/// Replaces the footer, with a checksum that matches.
+fn set_footer(file: &mut [u8], mut footer: Footer) {
+    footer.crc = crc32c::crc32c(&footer.as_bytes()[..std::mem::offset_of!(Footer, crc)]).into();
+    let start = file.len() - FOOTER_BYTES;
+    file[start..].copy_from_slice(footer.as_bytes());
+}
+
+fn sections(footer: &Footer) -> [Section; 8] {
+    [
+        footer.vectors,
+        footer.graph,
+        footer.posting_offsets,
+        footer.ordinals,
+        footer.ranges,
+        footer.groups,
+        footer.words,
+        footer.calibration,
+    ]
+}
+
+/// Uses everything that a file offers; what it answers does not matter.
+fn exercise(file: &[u8], state: &mut GraphSearch) -> Result<(), ShardError> {
+    let shard = Shard::open(file)?;
+    for (metric, code) in [
+        (Metric::Nphd, &[0x5A; 32][..]),
+        (Metric::Jaccard, &[7; 3]),
+        (Metric::Hamming, &[7; 9]),
+    ] {
+        let query = Query::new(metric, code);
+        let mut out = Vec::new();
+        state.start(&shard, &query, 10, &mut out);
+        let mut returned = 0;
+        while !out.is_empty() {
+            for candidate in &out {
+                assert!(shard.code(candidate.node).is_some());
+                assert!(shard.postings(candidate.node).count() <= shard.entries() as usize);
+            }
+            returned += out.len();
+            assert!(returned <= shard.nodes() as usize);
+            state.resume(&shard, &query, 50, &mut out);
+        }
+        let mut flat = FlatSearch::default();
+        flat.start(u32::MAX);
+        let mut returned = 0;
+        while !flat.is_complete() {
+            flat.next(&shard, &query, 64, u32::MAX, &mut out);
+            let postings = out.iter().map(|candidate| shard.postings(candidate.node).count());
+            returned += out.len() + postings.filter(|&count| count > shard.entries() as usize).count();
+        }
+        assert!(returned <= file.len());
+    }
+    let calibration = shard.calibration();
+    let _ = (calibration.favours_graph(32, 0.99), calibration.effort(32, 5, 0.99));
+    let _ = (
+        shard.verify(&|| {}),
+        shard.ranges(),
+        shard.code(u32::MAX),
+        shard.postings(u32::MAX).count(),
+    );
+    Ok(())
+}
+
+#[test]
+fn truncated_files_do_not_open() {
+    let file = sample();
+    let mut state = GraphSearch::new();
+    assert_eq!(exercise(&file, &mut state), Ok(()));
+    let borders = sections(&footer(&file)).map(|s| (s.offset.get() as usize, s.bytes.get() as usize));
+    let mut cuts: Vec<usize> = borders
+        .iter()
+        .flat_map(|&(start, bytes)| [start, start + bytes])
+        .collect();
+    cuts.extend([
+        0,
+        1,
+        FOOTER_BYTES - 1,
+        FOOTER_BYTES,
+        file.len() - FOOTER_BYTES,
+        file.len() - 1,
+        file.len() / 2,
+    ]);
+    for cut in cuts
+        .iter()
+        .flat_map(|&cut| [cut.saturating_sub(1), cut, cut + 1])
+        .filter(|&cut| cut < file.len())
+    {
+        assert!(exercise(&file[..cut], &mut state).is_err(), "cut at {cut}");
+        assert!(
+            exercise(&file[file.len() - cut..], &mut state).is_err(),
+            "cut to the last {cut}"
+        );
+    }
+    let mut longer = file.clone();
+    longer.splice(0..0, [0; 8]);
+    assert!(matches!(exercise(&longer, &mut state), Err(ShardError::Length { .. })));
+}
+
+#[test]
+fn flipped_bits_are_survived_and_found() {
+    let file = sample();
+    let mut random = Random(2);
+    let mut state = GraphSearch::new();
+    for section in sections(&footer(&file)) {
+        let (start, bytes) = (section.offset.get() as usize, section.bytes.get() as usize);
+        for round in 0..150 {
+            let mut damaged = file.clone();
+            for _ in 0..1 + round % 20 {
+                let position = start + random.below(bytes);
+                damaged[position] ^= 1 << random.below(8);
+            }
+            if damaged != file {
+                assert_eq!(exercise(&damaged, &mut state), Ok(()));
+                assert!(!Shard::open(damaged).unwrap().verify(&|| {}).is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn overwritten_regions_are_survived() {
+    let file = sample();
+    let mut random = Random(3);
+    let mut state = GraphSearch::new();
+    let body = file.len() - FOOTER_BYTES;
+    for round in 0..300 {
+        let mut damaged = file.clone();
+        let start = random.below(body);
+        let end = (start + 1 + random.below(4000)).min(body);
+        match round % 3 {
+            0 => damaged[start..end].fill(0xFF),
+            1 => damaged[start..end].fill(0),
+            _ => damaged[start..end].copy_from_slice(&random.bytes(end - start)),
+        }
+        assert_eq!(exercise(&damaged, &mut state), Ok(()));
+    }
+    let mut noise = random.bytes(file.len());
+    noise[body..].copy_from_slice(&file[body..]);
+    assert_eq!(exercise(&noise, &mut state), Ok(()));
+}
+
+#[test]
+fn a_damaged_footer_does_not_open() {
+    let file = sample();
+    let mut state = GraphSearch::new();
+    for position in file.len() - FOOTER_BYTES..file.len() {
+        let mut damaged = file.clone();
+        damaged[position] ^= 0x41;
+        assert!(exercise(&damaged, &mut state).is_err(), "byte {position}");
+    }
+}
+
+/// Any bytes of the footer changed, with a checksum that matches: most do not open, and the rest is harmless.
+#[test]
+fn forged_footers_are_survived() {
+    let file = sample();
+    let mut random = Random(4);
+    let mut state = GraphSearch::new();
+    let checked = std::mem::offset_of!(Footer, version);
+    let mut opened = 0;
+    for round in 0..3000 {
+        let mut bytes = file[file.len() - FOOTER_BYTES..].to_vec();
+        for _ in 0..1 + round % 3 {
+            let position = random.below(checked);
+            bytes[position] = [0, 1, 0x7F, 0xFF, random.next() as u8][random.below(5)];
+        }
+        let mut forged = file.clone();
+        set_footer(&mut forged, Footer::read_from_bytes(&bytes).unwrap());
+        opened += usize::from(exercise(&forged, &mut state).is_ok());
+    }
+    assert!(opened > 0, "identity and checksums may change");
+}
+
+/// Forgeries of single fields that would lead astray without their check.
+#[test]
+fn forged_fields_are_refused() {
+    type Forge = fn(&mut Footer);
+    let forgeries: [(&str, Forge); 14] = [
+        ("metric", |f| f.metric = 3),
+        ("m small", |f| f.m = 1.into()),
+        ("m large", |f| f.m = 101.into()),
+        ("m other", |f| f.m = 5.into()),
+        ("no code bytes", |f| f.max_code_bytes = 0.into()),
+        ("too many code bytes", |f| f.max_code_bytes = 5000.into()),
+        ("other code bytes", |f| f.max_code_bytes = 31.into()),
+        ("rising levels", |f| f.level_counts[5] = f.level_counts[0]),
+        ("max level", |f| f.max_level += 1),
+        ("all nodes on all levels", |f| f.level_counts = [u32::MAX.into(); 32]),
+        ("file length", |f| f.file_bytes = (f.file_bytes.get() + 1).into()),
+        ("section beyond the end", |f| f.ordinals.offset = u64::MAX.into()),
+        ("section overflows", |f| f.ranges.bytes = (u64::MAX - 5).into()),
+        ("entries", |f| f.entries = u32::MAX.into()),
+    ];
+    let file = sample();
+    for (name, forge) in forgeries {
+        let (mut forged, mut fields) = (file.clone(), footer(&file));
+        forge(&mut fields);
+        set_footer(&mut forged, fields);
+        let error = Shard::open(forged).map(|_| ()).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            !message.contains('\n') && message.starts_with(|c: char| c.is_lowercase()),
+            "{name}: {message}"
+        );
+    }
+    let (mut other, mut fields) = (file.clone(), footer(&file));
+    fields.version = 3.into();
+    set_footer(&mut other, fields);
+    assert_eq!(Shard::open(other).map(|_| ()), Err(ShardError::Version(3)));
+}
+
+/// Whoever checks a large shard is asked often whether to go on, and can unwind from there.
+#[test]
+fn a_check_can_be_given_up() {
+    use std::cell::Cell;
+    let file = sample();
+    let shard = Shard::open(file.as_slice()).unwrap();
+    let pauses = Cell::new(0);
+    shard.verify(&|| pauses.set(pauses.get() + 1));
+    assert!(pauses.get() >= 8, "{} pauses", pauses.get());
+    for wanted in 1..=pauses.get() {
+        let left = Cell::new(wanted);
+        let given_up = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            shard.verify(&|| {
+                left.set(left.get() - 1);
+                assert!(left.get() > 0, "given up");
+            })
+        }));
+        assert!(given_up.is_err());
+    }
+    assert_eq!(shard.verify(&|| {}), Vec::<String>::new());
+}

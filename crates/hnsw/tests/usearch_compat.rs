@@ -1,0 +1,111 @@
+//! USearch itself opens our files, and its search agrees with ours.
+
+mod common;
+
+use common::{clusters, open, params, search, to_bytes};
+use iscc_hnsw::shard::Shard;
+use iscc_metrics::{Metric, Query};
+use usearch::{Index, IndexOptions, MetricKind, ScalarKind, b1x8};
+
+/// Bytes of a row: length byte and code.
+const ROW: usize = 33;
+
+/// NPHD as iscc-usearch computes it on rows: the length byte first.
+fn row_distance(a: *const b1x8, b: *const b1x8) -> f32 {
+    // SAFETY: USearch passes rows of `ROW` bytes, and `b1x8` is a byte.
+    let (a, b) = unsafe { (&*a.cast::<[u8; ROW]>(), &*b.cast::<[u8; ROW]>()) };
+    let end = |row: &[u8; ROW]| usize::from(row[0]).min(ROW - 1) + 1;
+    Metric::Nphd.distance(&a[1..end(a)], &b[1..end(b)]) as f32
+}
+
+fn new_index() -> Index {
+    Index::new(&IndexOptions {
+        dimensions: ROW * 8,
+        metric: MetricKind::Hamming,
+        quantization: ScalarKind::B1,
+        connectivity: 16,
+        expansion_add: 128,
+        expansion_search: 256,
+        multi: false,
+    })
+    .unwrap()
+}
+
+fn row_of(code: &[u8]) -> Vec<u8> {
+    let mut row = vec![code.len() as u8];
+    row.extend_from_slice(code);
+    row.resize(ROW, 0);
+    row
+}
+
+#[test]
+fn usearch_loads_views_and_searches_our_file() {
+    let codes = clusters(3_000, 1);
+    let bytes = to_bytes(&common::build(&codes, params(2)));
+    let shard = Shard::open(bytes.clone()).unwrap();
+    let path = std::env::temp_dir().join(format!("iscc-hnsw-compat-{}.usearch", std::process::id()));
+    std::fs::write(&path, &bytes).unwrap();
+    let name = path.to_str().unwrap();
+    for view in [false, true] {
+        let mut index = new_index();
+        if view {
+            index.view(name).unwrap()
+        } else {
+            index.load(name).unwrap()
+        }
+        assert_eq!(
+            (index.size(), index.connectivity(), index.dimensions()),
+            (shard.nodes() as usize, 16, ROW * 8)
+        );
+        index.change_metric::<b1x8>(Box::new(row_distance));
+        index.change_expansion_search(256);
+        check_rows(&index, &shard);
+        check_search(&index, &shard, &codes);
+    }
+    std::fs::remove_file(&path).unwrap();
+}
+
+fn check_rows(index: &Index, shard: &Shard<Vec<u8>>) {
+    for node in 0..shard.nodes() {
+        // The binding takes the length of the buffer for the number of dimensions, which are bits here.
+        let mut row = [0u8; ROW * 8];
+        assert_eq!(index.get(u64::from(node), b1x8::from_mut_u8s(&mut row)).unwrap(), 1);
+        assert_eq!(row[..ROW].to_vec(), row_of(shard.code(node).unwrap()));
+        assert_eq!(index.count(u64::from(node)), 1);
+    }
+}
+
+fn check_search(index: &Index, shard: &Shard<Vec<u8>>, codes: &[Vec<u8>]) {
+    let (mut agreed, mut compared) = (0, 0);
+    for code in codes.iter().step_by(30) {
+        let theirs = index.search(b1x8::from_u8s(&row_of(code)), 10).unwrap();
+        let query = Query::new(Metric::Nphd, code);
+        let ours = search(shard, &query, 256);
+        assert_eq!(theirs.distances[0], 0.0);
+        for (candidate, (&key, &distance)) in ours.iter().zip(theirs.keys.iter().zip(&theirs.distances)) {
+            assert_eq!(query.distance(shard.code(key as u32).unwrap()) as f32, distance);
+            agreed += usize::from(query.distance(shard.code(candidate.node).unwrap()) as f32 == distance);
+            compared += 1;
+        }
+    }
+    assert!(
+        agreed * 1000 >= compared * 995,
+        "{agreed} of {compared} distances agree"
+    );
+}
+
+#[test]
+fn usearch_reads_the_metadata() {
+    for (metric, max_code_bytes) in [(Metric::Jaccard, 32), (Metric::Nphd, 300), (Metric::Hamming, 32)] {
+        let parameters = iscc_hnsw::params::BuildParams {
+            metric,
+            max_code_bytes,
+            ..params(1)
+        };
+        let bytes = to_bytes(&common::build(&clusters(100, 2), parameters));
+        let index = new_index();
+        index.load_from_buffer(&bytes).unwrap();
+        assert_eq!(index.size(), Shard::open(bytes).unwrap().nodes() as usize);
+    }
+    assert_eq!(open(&clusters(10, 3), params(1)).verify(&|| {}), Vec::<String>::new());
+}

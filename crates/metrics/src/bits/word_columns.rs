@@ -1,0 +1,111 @@
+//! Near codes of a group, from its columns of words. Plain loops over words: the compiler makes of them what the instruction
+//! set has.
+
+use super::key::jaccard_key;
+use super::layout::Group;
+use crate::code::WORD_BYTES;
+
+/// Codes whose counts are summed up side by side.
+pub(super) const BLOCK: usize = 64;
+/// Counts that are compared together.
+const LANES: usize = 8;
+
+/// The common words of a query and the codes of a group.
+pub(crate) struct Words<'a> {
+    /// Of the query, as many as are in common.
+    query: &'a [u64],
+    /// Bits of the last one that are in common.
+    last: u64,
+    /// Bytes in common.
+    bytes: usize,
+    /// Columns of `count` words.
+    columns: &'a [[u8; WORD_BYTES]],
+    pub(super) count: usize,
+}
+
+impl<'a> Words<'a> {
+    /// A query of `bytes` bytes and a group.
+    pub(crate) fn new(query: &'a [u64], bytes: usize, group: &Group<'a>) -> Self {
+        let bytes = bytes.min(group.code_bytes);
+        let query = &query[..bytes.div_ceil(WORD_BYTES).min(query.len())];
+        let beyond = (query.len() * WORD_BYTES - bytes) * 8;
+        Self {
+            query,
+            last: u64::MAX.checked_shr(beyond as u32).unwrap_or(0),
+            bytes,
+            columns: group.words,
+            count: group.count,
+        }
+    }
+
+    /// Bytes in common.
+    #[inline(always)]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// A word of the query, which bits of it count, and this word of some codes.
+    #[inline(always)]
+    fn column(&self, word: usize, first: usize, codes: usize) -> (u64, u64, &'a [[u8; WORD_BYTES]]) {
+        let column = self.columns.get(word * self.count + first..).unwrap_or_default();
+        let mask = if word + 1 == self.query.len() {
+            self.last
+        } else {
+            u64::MAX
+        };
+        (self.query[word], mask, column.get(..codes).unwrap_or_default())
+    }
+}
+
+/// Adds keys and numbers of codes of which at most `most` bits differ from the query's; `key` is that of so many bits in so
+/// many bytes.
+#[inline(always)]
+pub(super) fn differing_block(
+    words: &Words<'_>,
+    first: usize,
+    codes: usize,
+    most: u64,
+    key: impl Fn(u32, usize) -> u32,
+    near: &mut Vec<(u32, u32)>,
+) {
+    let mut differing = [0u64; BLOCK];
+    for word in 0..words.query.len() {
+        let (query, mask, column) = words.column(word, first, codes);
+        let mut least = u64::MAX;
+        for (bits, code) in differing.iter_mut().zip(column) {
+            *bits += u64::from(((u64::from_le_bytes(*code) ^ query) & mask).count_ones());
+            least = least.min(*bits);
+        }
+        if least > most {
+            return;
+        }
+    }
+    // A look at eight together, as nearly all are too far.
+    for (first_of, some) in (first..).step_by(LANES).zip(differing[..codes].chunks(LANES)) {
+        if some.iter().fold(u64::MAX, |least, &bits| least.min(bits)) <= most {
+            let near_ones = (first_of..).zip(some).filter(|&(_, &bits)| bits <= most);
+            near.extend(near_ones.map(|(number, &bits)| (key(bits as u32, words.bytes), number as u32)));
+        }
+    }
+}
+
+/// Adds keys and numbers of codes with a Jaccard key less than `below`.
+#[inline(always)]
+pub(super) fn jaccard_block(words: &Words<'_>, first: usize, codes: usize, below: u32, near: &mut Vec<(u32, u32)>) {
+    let (mut both, mut either) = ([0u64; BLOCK], [0u64; BLOCK]);
+    for word in 0..words.query.len() {
+        let (query, mask, column) = words.column(word, first, codes);
+        for ((both, either), code) in both.iter_mut().zip(&mut either).zip(column) {
+            let code = u64::from_le_bytes(*code);
+            *both += u64::from((code & query & mask).count_ones());
+            *either += u64::from(((code | query) & mask).count_ones());
+        }
+    }
+    let counts = both[..codes].iter().zip(&either[..codes]);
+    for (index, (&both, &either)) in counts.enumerate() {
+        // As the key is less than `below`, without a division; a key of nothing at all is 0.
+        if (either - both) << 31 < u64::from(below) * either.max(1) {
+            near.push((jaccard_key(both as u32, either as u32), (first + index) as u32));
+        }
+    }
+}

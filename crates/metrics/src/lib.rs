@@ -1,0 +1,33 @@
+//! Distances between binary codes of any length.
+//!
+//! ```
+//! use iscc_metrics::{Metric, Query};
+//!
+//! // Codes are compared over their common prefix.
+//! let query = Query::new(Metric::Nphd, &[0b1111_0000, 7]);
+//! assert_eq!(query.distance(&[0b1100_0000]), 0.25);
+//! // Keys are integers in the same order.
+//! assert!(query.key(&[0b1100_0000]) < query.key(&[0]));
+//! ```
+//!
+//! | module | job |
+//! |---|---|
+//! | [`code`] | the limit of a code's length, and words |
+//! | [`metric`] | the table of metrics |
+//! | [`bits`] | kernels per instruction set |
+//! | [`distance`] | distances of two codes |
+//! | [`query`] | a code to search for, and keys |
+//! | [`ball`] | a code and a radius, as a bound of keys |
+//! | [`prefetch`] | hints to the processor's cache |
+
+pub mod ball;
+pub mod bits;
+pub mod code;
+pub mod distance;
+pub mod metric;
+pub mod prefetch;
+pub mod query;
+
+pub use code::MAX_CODE_BYTES;
+pub use metric::Metric;
+pub use query::Query;

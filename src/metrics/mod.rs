@@ -1,0 +1,3 @@
+//! From operator classes to metrics.
+
+pub mod opclass;

@@ -1,0 +1,131 @@
+//! A sample of an index's codes, for the planner: it needs no statistics, and sees what was inserted just now.
+
+use iscc_log::directory::Segment;
+use iscc_log::log_page::{LogPage, is_alive};
+use iscc_metrics::ball::Ball;
+use pgrx::pg_sys;
+
+use crate::storage::buffer::{Lock, LockedBuffer, Page, block_count};
+use crate::storage::{directory, log};
+
+/// Pages that are read: with 256-bit codes some 3,200 entries.
+const PAGES: u64 = 16;
+/// Codes of the sample that stand for a query which is not known yet.
+const QUERIES: usize = 8;
+/// Where the sample has nothing, there are no more rows than so many.
+const MOST_UNSEEN: f64 = 10.0;
+
+/// Copies of some pages of the log, evenly spread.
+pub struct Sample {
+    pages: Vec<Box<Page>>,
+    /// Log pages of the index.
+    blocks: u64,
+    /// Entries alive on the copied pages, NULLs included.
+    rows: u64,
+}
+
+impl Sample {
+    /// Reads a sample. Pages that are damaged, or used again meanwhile, are left out; None when none is left with an
+    /// entry alive.
+    pub fn take(index: pg_sys::Relation) -> Option<Self> {
+        let directory = directory::try_read(index)?;
+        let segments: Vec<&Segment> = directory.segments().collect();
+        let blocks = segments.iter().map(|s| u64::from(s.block_count.get())).sum();
+        let mut sample = Sample {
+            pages: Vec::new(),
+            blocks,
+            rows: 0,
+        };
+        let existing = block_count(index);
+        let count = PAGES.min(blocks);
+        for part in 0..count {
+            let (segment, block) = block_at(&segments, (2 * part + 1) * blocks / (2 * count))?;
+            if block >= existing {
+                continue;
+            }
+            let buffer = LockedBuffer::read(index, block, Lock::Share);
+            if let Ok(page) = log::parse(segment, &buffer) {
+                sample.rows += (0..page.len()).filter(|&slot| is_alive_at(&page, slot)).count() as u64;
+                sample.pages.push(Box::new(*buffer.page()));
+            }
+        }
+        (sample.rows > 0).then_some(sample)
+    }
+
+    /// The share of rows within a ball, in an index of so many rows.
+    pub fn share_within(&self, ball: &Ball, rows: f64) -> f64 {
+        let hits: u64 = self.pages.iter().map(|page| hits(page, ball)).sum();
+        match hits {
+            0 => self.unseen_share(1, rows),
+            hits => hits as f64 / self.rows as f64,
+        }
+    }
+
+    /// The share of rows within a ball of this radius around a code of the index, itself excluded.
+    ///
+    /// Similar codes are often neighbours, so what is on the code's own page is not taken for what is on others.
+    pub fn share_of_neighbours(&self, radius: f64, rows: f64) -> f64 {
+        let others = self.pages.len().saturating_sub(1);
+        let weight = self.blocks.saturating_sub(1) as f64 / others.max(1) as f64;
+        let (mut queries, mut found) = (0, 0.0);
+        for query in 0..QUERIES {
+            let own = query * self.pages.len() / QUERIES;
+            let Some(ball) = self.pages.get(own).and_then(|page| ball_on(page, query, radius)) else {
+                continue;
+            };
+            queries += 1;
+            for (at, page) in self.pages.iter().enumerate() {
+                let hits = hits(page, &ball) as f64;
+                found += if at == own {
+                    (hits - 1.0).max(0.0)
+                } else {
+                    hits * weight
+                };
+            }
+        }
+        if found > 0.0 {
+            let total = self.rows as f64 / self.pages.len() as f64 * self.blocks as f64;
+            (found / f64::from(queries) / total).min(1.0)
+        } else {
+            self.unseen_share(queries.max(1) as u64, rows)
+        }
+    }
+
+    /// The share where so many queries have found nothing: half a row of the sample might have been.
+    fn unseen_share(&self, queries: u64, rows: f64) -> f64 {
+        (0.5 / (self.rows * queries) as f64).min(MOST_UNSEEN / rows.max(1.0))
+    }
+}
+
+/// The `n`th block of some segments.
+fn block_at<'a>(segments: &[&'a Segment], mut n: u64) -> Option<(&'a Segment, u32)> {
+    for segment in segments {
+        let blocks = u64::from(segment.block_count.get());
+        if n < blocks {
+            return Some((segment, segment.start_block.get() + n as u32));
+        }
+        n -= blocks;
+    }
+    None
+}
+
+fn is_alive_at(page: &LogPage<'_>, slot: usize) -> bool {
+    page.tid(slot).is_some_and(|tid| is_alive(&tid))
+}
+
+/// Entries of a page alive and within a ball.
+fn hits(page: &Page, ball: &Ball) -> u64 {
+    let Ok(page) = LogPage::parse(page) else { return 0 };
+    let mut near = Vec::new();
+    ball.near(page.column(), &mut near);
+    near.iter().filter(|&&slot| is_alive_at(&page, slot as usize)).count() as u64
+}
+
+/// A ball around one of the codes alive on a page, another one for each number.
+fn ball_on(page: &Page, number: usize, radius: f64) -> Option<Ball> {
+    let page = LogPage::parse(page).ok()?;
+    let slots = (0..page.len()).filter(|&slot| is_alive_at(&page, slot) && page.code(slot).is_some());
+    let slots: Vec<usize> = slots.collect();
+    let slot = *slots.get((2 * number + 1) * slots.len() / (2 * QUERIES))?;
+    page.code(slot).map(|code| Ball::new(code, radius))
+}

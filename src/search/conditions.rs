@@ -1,0 +1,149 @@
+//! What a scan's search keys ask for.
+
+use std::rc::Rc;
+
+use iscc_log::log_page::LogPage;
+use iscc_metrics::ball::Ball;
+use iscc_metrics::bits::Column;
+use iscc_metrics::{Metric, Query};
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+
+use crate::error::report;
+use crate::metrics::opclass::NEAR_STRATEGY;
+use crate::types::ball;
+use crate::types::bitvec::varlena_bytes;
+
+/// The conditions that the rows of a scan meet all of: `column <@ ball`.
+pub struct Conditions {
+    balls: Vec<Ball>,
+    /// One of them is NULL, so that nothing meets it.
+    never: bool,
+    /// One is not to miss any row, whatever the order may.
+    is_complete: bool,
+}
+
+impl Conditions {
+    /// Reads search keys.
+    pub fn of(keys: &[pg_sys::ScanKeyData]) -> Self {
+        let is_null = |key: &pg_sys::ScanKeyData| key.sk_flags & pg_sys::SK_ISNULL as i32 != 0;
+        Conditions {
+            never: keys.iter().any(is_null),
+            balls: keys.iter().filter(|key| !is_null(key)).map(ball_of).collect(),
+            is_complete: keys.iter().any(|key| key.sk_strategy != NEAR_STRATEGY),
+        }
+    }
+
+    /// True when no code can meet them.
+    pub fn is_impossible(&self) -> bool {
+        self.never || self.balls.iter().any(|ball| ball.below() == 0)
+    }
+
+    /// The ball with the fewest codes, as far as its radius tells; None only if one is NULL.
+    pub fn smallest(&self) -> Option<&Ball> {
+        self.balls.iter().min_by_key(|ball| ball.below())
+    }
+
+    /// Fills `near` with the slots of a page whose code meets them all.
+    fn near(&self, page: &LogPage<'_>, column: Column<'_>, near: &mut Vec<u32>) {
+        let Some(smallest) = self.smallest() else { return };
+        smallest.near(column, near);
+        near.retain(|&slot| page.code(slot as usize).is_some_and(|code| self.hold_for(code)));
+    }
+
+    fn hold_for(&self, code: &[u8]) -> bool {
+        self.balls.iter().all(|ball| ball.contains(code))
+    }
+
+    /// The same for a scan in order of the distance from `query`.
+    pub fn ordered_by(self, query: &Query) -> Restriction {
+        let is_same = |ball: &Ball| query.metric() == Metric::Nphd && ball.query().code() == query.code();
+        let (own, balls): (Vec<Ball>, Vec<Ball>) = self.balls.into_iter().partition(is_same);
+        let is_complete = self.is_complete || !balls.is_empty();
+        Restriction {
+            bound: own.iter().map(Ball::below).min().unwrap_or(u32::MAX),
+            others: (!balls.is_empty()).then(|| Rc::new(Conditions { balls, ..self })),
+            is_complete,
+            wants_all: false,
+        }
+    }
+}
+
+/// Conditions on the rows of an ordered scan.
+#[derive(Clone)]
+pub struct Restriction {
+    /// Only smaller keys of the query.
+    bound: u32,
+    others: Option<Rc<Conditions>>,
+    /// None of the rows that meet them is to be missed.
+    is_complete: bool,
+    /// Nobody asked for the order, so probably all rows are wanted.
+    wants_all: bool,
+}
+
+impl Restriction {
+    /// The same for a scan whose order is nobody's wish.
+    pub fn in_any_order(self) -> Self {
+        Restriction {
+            is_complete: true,
+            wants_all: true,
+            ..self
+        }
+    }
+
+    /// True when no row may be missed, even where the order of the rows may be approximate.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// True when probably all rows are wanted.
+    pub fn wants_all(&self) -> bool {
+        self.wants_all
+    }
+
+    /// Only keys less than this are wanted.
+    pub fn bound(&self) -> u32 {
+        self.bound
+    }
+
+    /// Whether a code with this key is wanted.
+    pub fn admits(&self, key: u32, code: &[u8]) -> bool {
+        key < self.bound && self.others.as_ref().is_none_or(|others| others.hold_for(code))
+    }
+
+    /// Fills `near` with the slots of a page that meet the other conditions; without any, those with a key of the query
+    /// less than `below`.
+    pub fn near(&self, query: &Query, below: u32, page: &LogPage<'_>, column: Column<'_>, near: &mut Vec<u32>) {
+        match &self.others {
+            None => query.near(column, below, near),
+            Some(others) => others.near(page, column, near),
+        }
+    }
+}
+
+impl Default for Restriction {
+    fn default() -> Self {
+        Restriction {
+            bound: u32::MAX,
+            others: None,
+            is_complete: false,
+            wants_all: false,
+        }
+    }
+}
+
+fn ball_of(key: &pg_sys::ScanKeyData) -> Ball {
+    // An operator class can have any operator here.
+    if !ball::is_in_ball(key.sk_func.fn_addr) {
+        report(
+            PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
+            "a usearch index cannot be searched by this operator",
+        )
+        .detail(format!("It is strategy {} of the operator class.", key.sk_strategy))
+        .hint("Use bitvec_nphd_ops.")
+        .raise();
+    }
+    // SAFETY: the operator's right argument is a bitvec_ball, which is not NULL.
+    let (radius, code) = ball::parts(unsafe { varlena_bytes(key.sk_argument) });
+    Ball::new(code, radius)
+}

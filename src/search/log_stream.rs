@@ -1,0 +1,271 @@
+//! Exact search: every code of some segments, from the log, nearest first.
+
+use std::collections::HashSet;
+
+use iscc_log::directory::Segment;
+use iscc_log::log_page::{LogPage, Tid, is_alive};
+use iscc_metrics::Query;
+use pgrx::pg_sys;
+
+use super::conditions::Restriction;
+use super::counters::Counters;
+use super::returned::Returned;
+use crate::storage::buffer::{Page, Recent};
+use crate::storage::log::{self, Mismatch};
+
+/// Where an entry is: block and slot in one number, in log order.
+pub type Position = u64;
+
+/// The position of an entry.
+pub fn position(block: u32, slot: usize) -> Position {
+    Position::from(block) << 16 | slot as Position
+}
+
+/// The block of a position.
+pub fn block_of(position: Position) -> u32 {
+    (position >> 16) as u32
+}
+
+/// An entry to return.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Found {
+    /// Distance to the query as an integer, see [`Query::key`].
+    pub key: u32,
+    /// Breaks ties.
+    pub position: Position,
+    /// Heap TID.
+    pub tid: Tid,
+}
+
+impl Found {
+    /// Orders as the fields do, as one number.
+    fn order(&self) -> u128 {
+        u128::from(self.key) << 64 | u128::from(self.position)
+    }
+}
+
+/// Rows of the first pass.
+const FIRST_BATCH: usize = 128;
+/// Each pass finds so many times more rows than the one before.
+const GROWTH: usize = 8;
+/// Entries of a page that tell whether it has short codes: those in the page's last cache line.
+const SAMPLE: usize = 6;
+/// So many entries of a page that are near enough, and those of the next page are worth loading ahead.
+const MANY: usize = 1;
+/// Rows of one pass at most: bounds the memory of a scan (48 bytes each).
+const MAX_BATCH: usize = 1 << 18;
+
+/// A stream of entries, nearest first. Each pass over the log keeps the nearest ones that come
+/// after the last one returned; a reader that wants few rows pays for one pass.
+pub struct ExactStream {
+    segments: Vec<Segment>,
+    /// Farthest first, so that the next one is popped from the end.
+    found: Vec<Found>,
+    after: Option<(u32, Position)>,
+    batch: usize,
+    complete: bool,
+    counters: Counters,
+    restriction: Restriction,
+}
+
+impl ExactStream {
+    /// Scans these segments, nothing read yet. `expected` rows are probably wanted.
+    pub fn new(mut segments: Vec<Segment>, expected: usize, restriction: Restriction) -> Self {
+        segments.sort_unstable_by_key(|segment| segment.start_block.get());
+        let complete = segments.is_empty();
+        // All rows in one pass, where memory allows.
+        let batch = match restriction.wants_all() {
+            true => MAX_BATCH,
+            false => expected.clamp(FIRST_BATCH, MAX_BATCH),
+        };
+        ExactStream {
+            segments,
+            found: Vec::new(),
+            after: None,
+            batch,
+            complete,
+            counters: Counters::default(),
+            restriction,
+        }
+    }
+
+    /// Key of the next entry, after running a pass if need be. Entries in `skip` are left out.
+    pub fn head(&mut self, index: pg_sys::Relation, query: &Query, skip: &Returned) -> Result<Option<u32>, Mismatch> {
+        if self.found.is_empty() && !self.complete {
+            self.pass(index, query, skip)?;
+        }
+        Ok(self.found.last().map(|found| found.key))
+    }
+
+    /// The entry whose key [`ExactStream::head`] gave.
+    pub fn take(&mut self) -> Option<Found> {
+        let found = self.found.pop()?;
+        self.after = Some((found.key, found.position));
+        Some(found)
+    }
+
+    /// What the passes so far have read.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Number of shards among the segments.
+    fn shards(&self) -> u64 {
+        let sealed = self.segments.iter().filter(|segment| segment.is_sealed());
+        sealed.map(|segment| segment.shard_id).collect::<HashSet<_>>().len() as u64
+    }
+
+    fn pass(&mut self, index: pg_sys::Relation, query: &Query, skip: &Returned) -> Result<(), Mismatch> {
+        let mut pass = Pass {
+            query,
+            skip,
+            after: self.after,
+            limit: self.batch,
+            restriction: &self.restriction,
+            below: self.restriction.bound(),
+            nearest: Vec::new(),
+            many: false,
+            near: Vec::new(),
+        };
+        let mut counted = self.counters;
+        if self.after.is_none() {
+            counted.exact_shards = self.shards();
+        }
+        let first_block = self.segments.first().map_or(0, |first| first.start_block.get());
+        let mut recent = Recent::of(index, first_block);
+        for segment in &self.segments {
+            let mut entries = 0;
+            log::for_each_page_ahead(index, segment, &mut recent, |block, page, next| {
+                entries += page.len() as u64;
+                pass.page(block, page, next)
+            })?;
+            let sum = if segment.is_sealed() {
+                &mut counted.nodes
+            } else {
+                &mut counted.tail_rows
+            };
+            *sum += entries;
+        }
+        self.counters = counted;
+        recent.keep();
+        pass.trim();
+        self.complete = pass.nearest.len() < self.batch;
+        self.found = pass.nearest;
+        self.found.sort_unstable_by_key(|found| !found.order());
+        self.batch = (self.batch * GROWTH).min(MAX_BATCH);
+        Ok(())
+    }
+}
+
+struct Pass<'a> {
+    query: &'a Query,
+    skip: &'a Returned,
+    after: Option<(u32, Position)>,
+    limit: usize,
+    restriction: &'a Restriction,
+    /// Only smaller keys are looked at: of equal ones the first in the log counts, and pages come in that order.
+    below: u32,
+    /// The nearest so far and up to as many others, in no order.
+    nearest: Vec<Found>,
+    /// The last page had many that were near enough.
+    many: bool,
+    /// Slots of a page, to use the memory again.
+    near: Vec<u32>,
+}
+
+impl Pass<'_> {
+    /// Looks at a page; `next` is the one that comes next, or null.
+    fn page(&mut self, block: u32, page: &LogPage<'_>, next: *const Page) {
+        let mut near = std::mem::take(&mut self.near);
+        // The entries of far codes as long as the query are not read.
+        let is_short = |slot| page.code_len(slot) < self.query.code().len().min(page.stride());
+        let entries = self.many || (0..SAMPLE).any(is_short);
+        let column = page.column_before(next, entries);
+        self.restriction.near(self.query, self.below, page, column, &mut near);
+        self.many = near.len() > MANY;
+        for slot in near.drain(..).map(|slot| slot as usize) {
+            let key = page.code(slot).map(|code| self.query.key(code));
+            // The bound may have become smaller meanwhile.
+            if let Some(key) = key.filter(|&key| key < self.below) {
+                self.offer(key, position(block, slot), page.tid(slot));
+            }
+        }
+        self.near = near;
+    }
+
+    fn offer(&mut self, key: u32, position: Position, tid: Option<Tid>) {
+        let Some(tid) = tid.filter(is_alive) else { return };
+        if self.after.is_some_and(|after| (key, position) <= after) || self.skip.contains(&tid) {
+            return;
+        }
+        self.nearest.push(Found { key, position, tid });
+        if self.nearest.len() >= 2 * self.limit {
+            self.trim();
+        }
+    }
+
+    /// Keeps the nearest ones only, as many as are wanted.
+    fn trim(&mut self) {
+        if self.nearest.len() > self.limit {
+            let (_, farthest, _) = self.nearest.select_nth_unstable_by_key(self.limit - 1, Found::order);
+            self.below = farthest.key;
+            self.nearest.truncate(self.limit);
+        }
+    }
+}
+
+/// Which entries a walk over the log wants.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// Entries without a code.
+    Nulls,
+    /// All entries.
+    All,
+}
+
+/// Entries in log order, a page at a time.
+pub struct LogWalk {
+    segments: Vec<Segment>,
+    want: Want,
+    at: usize,
+    next_block: u32,
+    tids: Vec<Tid>,
+}
+
+impl LogWalk {
+    /// Walks over these segments.
+    pub fn new(segments: Vec<Segment>, want: Want) -> Self {
+        LogWalk {
+            segments,
+            want,
+            at: 0,
+            next_block: 0,
+            tids: Vec::new(),
+        }
+    }
+
+    /// The next entry's heap TID, and the block that it is in.
+    pub fn next(&mut self, index: pg_sys::Relation) -> Result<Option<(Tid, u32)>, Mismatch> {
+        while self.tids.is_empty() {
+            let Some(segment) = self.segments.get(self.at).copied() else {
+                return Ok(None);
+            };
+            let blocks = segment.blocks();
+            let block = self.next_block.max(blocks.start);
+            if block >= blocks.end {
+                self.at += 1;
+                self.next_block = 0;
+                continue;
+            }
+            pgrx::check_for_interrupts!();
+            self.next_block = block + 1;
+            log::with_page(index, &segment, block, |page| {
+                let wanted = |&slot: &usize| self.want == Want::All || page.code_len(slot) == 0;
+                let slots = (0..page.len()).rev().filter(wanted);
+                self.tids
+                    .extend(slots.filter_map(|slot| page.tid(slot)).filter(is_alive));
+            })?;
+        }
+        Ok(self.tids.pop().map(|tid| (tid, self.next_block - 1)))
+    }
+}

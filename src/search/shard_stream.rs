@@ -1,0 +1,330 @@
+//! Search of one shard, by its graph or by all its codes, resolved in the log.
+
+use std::rc::Rc;
+
+use iscc_hnsw::cost;
+use iscc_hnsw::search::FlatSearch;
+use iscc_hnsw::search::{Candidate, GraphSearch};
+use iscc_hnsw::shard::ranges::{EntryRange, locate};
+use iscc_hnsw::shard::{EFFORTS, NEIGHBOURS};
+use iscc_log::directory::Segment;
+use iscc_log::log_page::is_alive;
+use iscc_metrics::Query;
+use pgrx::pg_sys;
+
+use super::conditions::Restriction;
+use super::counters::Counters;
+use super::log_stream::{Found, position};
+use crate::guc::{SearchMode, SearchSettings};
+use crate::storage::log::{self, Mismatch};
+use crate::storage::shard_cache::MappedShard;
+use crate::storage::shard_file::ShardId;
+
+/// What a candidate of the shard turned out to be in the log.
+pub enum Taken {
+    /// An entry, as near as the shard said.
+    Alive(Found),
+    /// A dead entry, or one that the conditions leave out.
+    Unwanted,
+    /// Not what the shard said: an entry at another distance, or none. The shard's file is damaged.
+    Damaged(Option<Found>),
+}
+
+/// Nodes that the first exact pass fetches; each one after it fetches so many times more.
+const FIRST_BATCH: usize = 32;
+const GROWTH: usize = 8;
+/// The same where there are conditions, so that probably all rows are wanted.
+const RESTRICTED_BATCH: usize = 1024;
+/// Who wants more than this share of the nodes is better served by a scan of the log: it looks up no entry by itself.
+const MOST: usize = 4;
+
+/// Effort in mode `graph` where no effort is known to reach the recall.
+const UNCALIBRATED_EFFORT: usize = 320;
+
+/// Buffers of the searches, to use their memory again.
+#[derive(Default)]
+pub struct Buffers {
+    graph: GraphSearch,
+    flat: FlatSearch,
+    /// Candidates not yet returned, farthest first.
+    batch: Vec<Candidate>,
+}
+
+/// How the shard is being searched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Not begun.
+    Undecided,
+    /// By its graph, with this effort.
+    Graph(usize),
+    /// All codes; so many in the next pass.
+    Flat(usize),
+}
+
+/// A stream of a shard's entries, nearest first as far as the search knows.
+pub struct ShardStream {
+    shard: Rc<MappedShard>,
+    segments: Vec<Segment>,
+    ranges: Vec<EntryRange>,
+    way: Way,
+    buffers: Buffers,
+    /// How many candidates of the batch the search has gone far enough beyond.
+    settled: usize,
+    /// Ordinals of the current node not yet returned, last one first.
+    ordinals: Vec<u32>,
+    key: u32,
+    /// Entries that are known to be returned, or dead.
+    done: u64,
+    has_used_graph: bool,
+    /// With conditions all codes are compared: none that meets them is to be missed.
+    restriction: Option<Restriction>,
+    /// Rows that are probably wanted; None where none may be missed.
+    wanted: Option<usize>,
+    settings: SearchSettings,
+}
+
+impl ShardStream {
+    /// Searches this shard; `buffers` are lent.
+    pub fn new(
+        shard: Rc<MappedShard>,
+        segments: Vec<Segment>,
+        mut buffers: Buffers,
+        restriction: Option<Restriction>,
+        wanted: Option<usize>,
+        settings: SearchSettings,
+    ) -> Self {
+        buffers.batch.clear();
+        let ranges = shard.ranges();
+        ShardStream {
+            shard,
+            segments,
+            ranges,
+            way: Way::Undecided,
+            buffers,
+            settled: 0,
+            ordinals: Vec::new(),
+            key: 0,
+            done: 0,
+            has_used_graph: false,
+            restriction,
+            wanted,
+            settings,
+        }
+    }
+
+    /// Key of the next entry as the shard has it. None when the shard gives no more.
+    pub fn head(&mut self, query: &Query) -> Option<u32> {
+        while self.ordinals.is_empty() {
+            if self.settled == 0 && !self.search_on(query) {
+                return None;
+            }
+            let candidate = self.buffers.batch.pop()?;
+            self.settled -= 1;
+            self.key = candidate.key;
+            self.ordinals.extend(self.shard.postings(candidate.node));
+            self.ordinals.reverse();
+        }
+        Some(self.key)
+    }
+
+    /// Fetches candidates; false when there are none.
+    fn search_on(&mut self, query: &Query) -> bool {
+        pgrx::check_for_interrupts!();
+        match self.way {
+            Way::Undecided => self.begin(query),
+            // More rows are wanted than one search is good for: from here on none is missed. Nodes returned before come
+            // again, and are left out one by one.
+            Way::Graph(effort) => {
+                self.buffers.batch.clear();
+                self.scan_all(query, effort, u32::MAX);
+            }
+            Way::Flat(limit) if self.prefers_log(limit) => {}
+            Way::Flat(limit) => self.scan_all(query, limit, u32::MAX),
+        }
+        self.settled > 0
+    }
+
+    /// Whether the log gives so many more rows at less cost.
+    fn prefers_log(&self, rows: usize) -> bool {
+        let wants_all = self.restriction.as_ref().is_some_and(Restriction::wants_all);
+        let is_cheaper = || cost::prefers_log(f64::from(self.shard.entries()), rows as f64);
+        rows > self.shard.nodes() as usize / MOST || wants_all && is_cheaper()
+    }
+
+    /// The first search, as the shard's calibration or the session wants it.
+    fn begin(&mut self, query: &Query) {
+        let SearchSettings { mode, ef, recall } = self.settings;
+        let first_batch = if self.restriction.is_some() {
+            RESTRICTED_BATCH
+        } else {
+            FIRST_BATCH
+        };
+        let Some(wanted) = self.wanted else {
+            return self.scan_all(query, first_batch, u32::MAX);
+        };
+        // Only the nearer half of what a search finds counts.
+        let least = ef.unwrap_or(EFFORTS[0]).max(2 * wanted);
+        let bytes = query.code().len();
+        let calibration = self.shard.calibration();
+        let is_easy = || ef.is_some() || calibration.favours_graph(bytes, recall);
+        if mode == SearchMode::Auto && (self.prefers_flat(query, least) || !is_easy()) {
+            return self.scan_all(query, first_batch.max(wanted), u32::MAX);
+        }
+        self.search_graph(query, least);
+        if self.leaves_bound(wanted) {
+            self.buffers.batch.clear();
+            return self.scan_all(query, RESTRICTED_BATCH, u32::MAX);
+        }
+        if ef.is_some() {
+            return;
+        }
+        // The farthest comes first. The calibration knows searches by their tenth code; of more that are wanted, the one in
+        // the middle is about as far as the tenth code of a harder query.
+        let batch = &self.buffers.batch;
+        let middle = batch
+            .get(batch.len().saturating_sub(NEIGHBOURS.max(wanted / 2)))
+            .map_or(0, |middle| middle.key);
+        match self.shard.calibration().effort(bytes, middle, recall) {
+            Some(effort) if effort > least => self.widen_graph(query, effort),
+            Some(_) => {}
+            None if mode == SearchMode::Graph => self.widen_graph(query, UNCALIBRATED_EFFORT.max(least)),
+            None => {
+                // That many nodes are as near as the farthest of these.
+                let hint = self.buffers.batch.first().map_or(u32::MAX, |farthest| farthest.key + 1);
+                let found = self.buffers.batch.len();
+                self.buffers.batch.clear();
+                self.scan_all(query, found.max(1), hint);
+            }
+        }
+    }
+
+    /// Whether fewer rows meet the conditions than are wanted, as far as the graph knows: then all of them are.
+    fn leaves_bound(&self, wanted: usize) -> bool {
+        let Some(restriction) = &self.restriction else {
+            return false;
+        };
+        let batch = &self.buffers.batch;
+        // The farthest comes first.
+        let last = batch.len().checked_sub(wanted).and_then(|at| batch.get(at));
+        last.is_none_or(|last| last.key >= restriction.bound())
+    }
+
+    fn search_graph(&mut self, query: &Query, effort: usize) {
+        let Buffers { graph, batch, .. } = &mut self.buffers;
+        graph.start(&*self.shard, query, effort, batch);
+        self.has_used_graph = true;
+        self.settle_graph(effort);
+    }
+
+    fn widen_graph(&mut self, query: &Query, effort: usize) {
+        let Buffers { graph, batch, .. } = &mut self.buffers;
+        graph.widen(&*self.shard, query, effort, batch);
+        self.settle_graph(effort);
+    }
+
+    /// A search of some effort finds nearly all of the nearest, but misses more and more towards its rim. So only the
+    /// nearer half of what is known is returned.
+    fn settle_graph(&mut self, effort: usize) {
+        self.way = Way::Graph(effort);
+        self.buffers.batch.sort_unstable_by(|a, b| b.cmp(a));
+        self.settled = self.buffers.batch.len().div_ceil(2);
+    }
+
+    fn scan_all(&mut self, query: &Query, limit: usize, hint: u32) {
+        let Buffers { flat, batch, .. } = &mut self.buffers;
+        if !matches!(self.way, Way::Flat(_)) {
+            flat.start(self.restriction.as_ref().map_or(u32::MAX, Restriction::bound));
+        }
+        flat.next(&*self.shard, query, limit, hint, batch);
+        batch.reverse();
+        self.settled = batch.len();
+        self.way = Way::Flat(limit * GROWTH);
+    }
+
+    fn prefers_flat(&self, query: &Query, effort: usize) -> bool {
+        cost::prefers_flat(f64::from(self.shard.nodes()), query.code().len(), effort as f64)
+    }
+
+    /// Notes that an entry was returned, the first time.
+    pub fn count(&mut self) {
+        self.done += 1;
+    }
+
+    /// Whether no entry alive can be left: all were returned or found dead, or all that meet the conditions were compared,
+    /// in a file whose codes were checked.
+    pub fn is_complete(&self) -> bool {
+        let is_flat = matches!(self.way, Way::Flat(_));
+        let is_complete = match self.restriction {
+            Some(_) => self.buffers.flat.is_complete(),
+            None => self.done == u64::from(self.shard.entries()),
+        };
+        is_flat && is_complete
+    }
+
+    /// Takes the entry whose key [`ShardStream::head`] gave and looks it up in the log: its own distance counts, not
+    /// the shard's.
+    pub fn take(&mut self, index: pg_sys::Relation, query: &Query) -> Result<Taken, Mismatch> {
+        let Some((block, slot)) = self.ordinals.pop().and_then(|ordinal| locate(&self.ranges, ordinal)) else {
+            return Ok(Taken::Damaged(None));
+        };
+        let Some(segment) = self.segments.iter().find(|s| s.blocks().contains(&block)) else {
+            return Ok(Taken::Damaged(None));
+        };
+        let slot = usize::from(slot);
+        let taken = log::with_page(index, segment, block, |page| {
+            let Some(code) = page.code(slot) else {
+                return Taken::Damaged(None);
+            };
+            let Some(tid) = page.tid(slot).filter(is_alive) else {
+                return Taken::Unwanted;
+            };
+            let found = Found {
+                key: query.key(code),
+                position: position(block, slot),
+                tid,
+            };
+            let is_wanted = self.restriction.as_ref().is_none_or(|r| r.admits(found.key, code));
+            match (found.key == self.key, is_wanted) {
+                (true, true) => Taken::Alive(found),
+                (true, false) => Taken::Unwanted,
+                (false, _) => Taken::Damaged(is_wanted.then_some(found)),
+            }
+        })?;
+        // What the graph gave, too, comes again in a scan of all codes.
+        if matches!((&taken, self.way), (Taken::Unwanted, Way::Flat(_))) {
+            self.done += 1;
+        }
+        Ok(taken)
+    }
+
+    /// What the search so far has visited.
+    pub fn counters(&self) -> Counters {
+        let has_compared_all = matches!(self.way, Way::Flat(_));
+        let graph = if self.has_used_graph {
+            self.buffers.graph.visited()
+        } else {
+            0
+        };
+        let flat = if has_compared_all {
+            self.buffers.flat.visited()
+        } else {
+            0
+        };
+        Counters {
+            graph_shards: u64::from(self.has_used_graph && !has_compared_all),
+            exact_shards: u64::from(has_compared_all),
+            nodes: (graph + flat) as u64,
+            ..Counters::default()
+        }
+    }
+
+    /// The shard's id.
+    pub fn shard_id(&self) -> ShardId {
+        self.shard.id()
+    }
+
+    /// Ends the search: the segments for the exact scan of the rest, and the buffers.
+    pub fn finish(self) -> (Vec<Segment>, Buffers) {
+        (self.segments, self.buffers)
+    }
+}

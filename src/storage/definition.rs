@@ -1,0 +1,262 @@
+//! Storage parameters and what else an index is made with.
+
+use std::ffi::{CStr, c_char};
+use std::sync::OnceLock;
+
+use iscc_hnsw::build::estimated_file_bytes;
+use iscc_hnsw::params::BuildParams;
+use iscc_log::log_page::slots;
+use iscc_metrics::MAX_CODE_BYTES;
+use iscc_metrics::Metric;
+use pgrx::pg_sys;
+use pgrx::pg_sys::Datum;
+use pgrx::prelude::*;
+
+use super::directory::Limits;
+use crate::error::report;
+use crate::metrics::opclass::metric_of;
+
+const DEFAULT_M: i32 = 16;
+const DEFAULT_EF_CONSTRUCTION: i32 = 128;
+const DEFAULT_SHARD_KB: i32 = 1024 * 1024;
+const MIN_SHARD_KB: i32 = 64;
+
+/// The parsed reloptions, as PostgreSQL keeps them in the relation cache.
+#[repr(C)]
+struct RelOptions {
+    vl_len: i32,
+    m: i32,
+    ef_construction: i32,
+    shard_size_offset: i32,
+}
+
+/// The reloption kind, allocated once in each backend.
+fn kind() -> pg_sys::relopt_kind::Type {
+    static KIND: OnceLock<pg_sys::relopt_kind::Type> = OnceLock::new();
+    *KIND.get_or_init(|| {
+        let lock = pg_sys::AccessExclusiveLock as pg_sys::LOCKMODE;
+        // SAFETY: registers static strings.
+        unsafe {
+            let kind = pg_sys::add_reloption_kind();
+            pg_sys::add_int_reloption(
+                kind,
+                c"m".as_ptr(),
+                c"Links of a graph node on each upper layer; the base layer has twice as many".as_ptr(),
+                DEFAULT_M,
+                2,
+                100,
+                lock,
+            );
+            pg_sys::add_int_reloption(
+                kind,
+                c"ef_construction".as_ptr(),
+                c"Candidates kept while a node is linked into the graph".as_ptr(),
+                DEFAULT_EF_CONSTRUCTION,
+                4,
+                2000,
+                lock,
+            );
+            pg_sys::add_string_reloption(
+                kind,
+                c"shard_size".as_ptr(),
+                c"Size of one shard file at most, in kB or with a unit".as_ptr(),
+                std::ptr::null(),
+                Some(validate_shard_size),
+                lock,
+            );
+            kind
+        }
+    })
+}
+
+/// Parses a size with PostgreSQL's units; the value is in kB.
+fn parse_kilobytes(text: &CStr) -> Option<i32> {
+    let mut kilobytes = 0;
+    let mut hint = std::ptr::null();
+    // SAFETY: C strings and out parameters; parse_int raises no error.
+    let ok = unsafe { pg_sys::parse_int(text.as_ptr(), &mut kilobytes, pg_sys::GUC_UNIT_KB as i32, &mut hint) };
+    (ok && kilobytes >= MIN_SHARD_KB).then_some(kilobytes)
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn validate_shard_size(value: *const c_char) {
+    if value.is_null() {
+        return;
+    }
+    // SAFETY: PostgreSQL passes a C string.
+    let text = unsafe { CStr::from_ptr(value) };
+    if parse_kilobytes(text).is_none() {
+        report(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!(
+                "invalid value for storage parameter shard_size: \"{}\"",
+                text.to_string_lossy()
+            ),
+        )
+        .detail(format!("It is a size from {MIN_SHARD_KB}kB to {}kB.", i32::MAX))
+        .hint("Valid units are \"B\", \"kB\", \"MB\", \"GB\" and \"TB\".")
+        .raise();
+    }
+}
+
+/// Parses the WITH clause.
+#[pg_guard]
+pub unsafe extern "C-unwind" fn amoptions(reloptions: Datum, validate: bool) -> *mut pg_sys::bytea {
+    use std::mem::offset_of;
+    // PostgreSQL 18 has one more field.
+    #[allow(clippy::needless_update)]
+    let element = |name: &'static CStr, opttype, offset: usize| pg_sys::relopt_parse_elt {
+        optname: name.as_ptr(),
+        opttype,
+        offset: offset as i32,
+        ..Default::default()
+    };
+    use pg_sys::relopt_type::{RELOPT_TYPE_INT, RELOPT_TYPE_STRING};
+    let table = [
+        element(c"m", RELOPT_TYPE_INT, offset_of!(RelOptions, m)),
+        element(
+            c"ef_construction",
+            RELOPT_TYPE_INT,
+            offset_of!(RelOptions, ef_construction),
+        ),
+        element(
+            c"shard_size",
+            RELOPT_TYPE_STRING,
+            offset_of!(RelOptions, shard_size_offset),
+        ),
+    ];
+    // SAFETY: the table describes RelOptions.
+    unsafe {
+        pg_sys::build_reloptions(
+            reloptions,
+            validate,
+            kind(),
+            size_of::<RelOptions>(),
+            table.as_ptr(),
+            table.len() as i32,
+        )
+        .cast()
+    }
+}
+
+/// What an index is made with.
+#[derive(Clone, Copy, Debug)]
+pub struct IndexOptions {
+    /// Distance of the operator class.
+    pub metric: Metric,
+    /// Storage parameter `m`.
+    pub m: u16,
+    /// Storage parameter `ef_construction`.
+    pub ef_construction: u16,
+    /// Storage parameter `shard_size`, in bytes.
+    pub shard_bytes: u64,
+    /// Bytes that the column's type allows; 0 without a limit.
+    pub max_code_bytes: u16,
+}
+
+impl IndexOptions {
+    /// Reads them from an open index.
+    pub fn of(index: pg_sys::Relation) -> Self {
+        // SAFETY: the caller holds the index open; rd_options was made by amoptions.
+        let (m, ef_construction, kilobytes) = unsafe {
+            match (*index).rd_options.cast::<RelOptions>().as_ref() {
+                None => (DEFAULT_M, DEFAULT_EF_CONSTRUCTION, DEFAULT_SHARD_KB),
+                Some(options) => {
+                    let offset = options.shard_size_offset;
+                    let size = (offset > 0).then(|| {
+                        let base = std::ptr::from_ref(options).cast::<c_char>();
+                        CStr::from_ptr(base.add(offset as usize))
+                    });
+                    let kilobytes = size.and_then(parse_kilobytes).unwrap_or(DEFAULT_SHARD_KB);
+                    (options.m, options.ef_construction, kilobytes)
+                }
+            }
+        };
+        IndexOptions {
+            metric: metric_of(index),
+            m: m as u16,
+            ef_construction: ef_construction as u16,
+            shard_bytes: kilobytes as u64 * 1024,
+            max_code_bytes: declared_bytes(index),
+        }
+    }
+
+    /// How many blocks of codes of `stride` bytes make a shard of `shard_size` at most.
+    fn segment_blocks(&self, stride: u16) -> u32 {
+        // All codes distinct is the worst case; estimate by the slope, because of the fixed part.
+        const SAMPLE: u64 = 1 << 20;
+        let params = self.build_params(stride, 1);
+        let size = |entries| estimated_file_bytes(entries, &params);
+        let per_entry = (size(2 * SAMPLE) - size(SAMPLE)) as f64 / SAMPLE as f64;
+        let fixed = size(1) as f64;
+        // The levels of nodes are random; leave room for more than the average.
+        let entries = (self.shard_bytes as f64 * 0.98 - fixed) / per_entry;
+        let entries = entries.clamp(1.0, f64::from(i32::MAX)) as u32;
+        (entries / u32::from(slots(stride))).max(1)
+    }
+
+    /// Parameters for building a shard of codes of `stride` bytes.
+    pub fn build_params(&self, stride: u16, threads: usize) -> BuildParams {
+        BuildParams {
+            metric: self.metric,
+            m: self.m,
+            ef_construction: self.ef_construction,
+            max_code_bytes: stride,
+            threads,
+            // Any fixed value: builds on one thread are reproducible.
+            seed: 0x1_5CC,
+        }
+    }
+
+    /// The number that stands for the metric in the metapage.
+    pub fn metric_code(&self) -> u8 {
+        match self.metric {
+            Metric::Nphd => 1,
+            Metric::Jaccard => 2,
+            Metric::Hamming => 3,
+        }
+    }
+
+    /// What bounds new segments.
+    pub fn limits(&self) -> Limits {
+        // Without a declared length, that of most codes: longer ones make fewer entries a block.
+        let stride = if self.max_code_bytes == 0 {
+            32
+        } else {
+            self.max_code_bytes
+        };
+        Limits {
+            max_blocks: self.segment_blocks(stride),
+            declared_bytes: self.max_code_bytes,
+        }
+    }
+}
+
+/// The longest code that the indexed column's type modifier allows, in bytes; 0 without one.
+fn declared_bytes(index: pg_sys::Relation) -> u16 {
+    let (mut typid, mut typmod, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
+    // SAFETY: the caller holds the index open; it has one column, as amcanmulticol is false.
+    unsafe {
+        let oid = (*index).rd_id;
+        pg_sys::get_atttypetypmodcoll(oid, 1, &mut typid, &mut typmod, &mut collation);
+    }
+    if typmod <= 0 {
+        0
+    } else {
+        (typmod as usize / 8).min(MAX_CODE_BYTES) as u16
+    }
+}
+
+/// True for an index of this access method.
+pub fn is_usearch_index(relation: pg_sys::Relation) -> bool {
+    // SAFETY: the caller holds the relation open; rd_indam is set for indexes only.
+    unsafe {
+        let kind = (*(*relation).rd_rel).relkind;
+        let routine = (*relation).rd_indam;
+        kind == pg_sys::RELKIND_INDEX as c_char
+            && !routine.is_null()
+            && (*routine)
+                .amoptions
+                .is_some_and(|f| std::ptr::fn_addr_eq(f, amoptions as unsafe extern "C-unwind" fn(_, _) -> _))
+    }
+}
