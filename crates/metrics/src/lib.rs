@@ -28,6 +28,7 @@ pub mod metric;
 pub mod prefetch;
 pub mod query;
 
+pub use bits::NO_KEY;
 pub use code::MAX_CODE_BYTES;
 pub use metric::Metric;
 pub use query::Query;

@@ -14,7 +14,7 @@ use crate::graph::lists::Graph;
 use crate::params::BuildParams;
 use crate::search::{Candidate, FlatSearch, GraphSearch, View};
 use crate::shard::words::WordTable;
-use crate::shard::{CLASSES, Calibration, Curve, EFFORTS, LENGTH_EIGHTHS, NEIGHBOURS, class_of};
+use crate::shard::{CLASSES, Calibration, Curve, EFFORTS, LENGTH_EIGHTHS, NEIGHBOURS};
 
 /// Queries of each length.
 const QUERIES: u32 = 240;
@@ -139,7 +139,7 @@ impl Trial {
                 let max_level = sample.graph.levels().max_level();
                 self.search.start_in(&view, max_level, effort, &mut self.found);
                 let tenth = self.found.get(NEIGHBOURS - 1).or(self.found.last());
-                class = tenth.map_or(class, |tenth| class_of(tenth.key));
+                class = tenth.map_or(class, |tenth| query.metric().class_of_key(tenth.key));
             } else if cost::graph_ns(nodes, effort as f64) > flat_ns {
                 break;
             } else {

@@ -2,26 +2,23 @@
 
 /// A key and a node in one word: ordered by key, then by node. The lowest bit marks an expanded node.
 ///
-/// Keys take 31 bits: the largest, that of distance 1.0, shares a word with the value below it, which no two codes of at
-/// most 4,096 bytes have.
+/// Nodes take 31 bits, see [`MAX_NODES`](super::levels::MAX_NODES). A larger number, from a damaged file, becomes that of
+/// another node; the key is not touched.
 #[inline]
 pub(crate) fn pack(key: u32, node: u32) -> u64 {
-    u64::from(key.min(MAX_KEY)) << 33 | u64::from(node) << 1
+    u64::from(key) << 32 | u64::from(node << 1)
 }
-
-const MAX_KEY: u32 = (1 << 31) - 1;
 
 /// The node of a packed word.
 #[inline]
 pub(crate) fn node_of(packed: u64) -> u32 {
-    (packed >> 1) as u32
+    packed as u32 >> 1
 }
 
 /// The key of a packed word.
 #[inline]
 pub(crate) fn key_of(packed: u64) -> u32 {
-    let key = (packed >> 33) as u32;
-    if key == MAX_KEY { key + 1 } else { key }
+    (packed >> 32) as u32
 }
 
 /// Whether a packed word is marked as expanded.
@@ -114,15 +111,31 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::levels::MAX_NODES;
 
     #[test]
     fn packing_keeps_order_and_values() {
-        let words: Vec<u64> = [(0, 0), (0, u32::MAX), (1, 3), (1 << 31, 0), (1 << 31, 9)]
-            .map(|(k, n)| pack(k, n))
-            .into();
+        let pairs = [
+            (0, 0),
+            (0, MAX_NODES - 1),
+            (1, 3),
+            (1 << 31, 0),
+            (1 << 31, 9),
+            (u32::MAX - 1, MAX_NODES - 1),
+            (u32::MAX, 0),
+        ];
+        let words = pairs.map(|(key, node)| pack(key, node));
         assert!(words.is_sorted_by(|a, b| a < b));
-        assert_eq!((key_of(words[4]), node_of(words[4])), (1 << 31, 9));
-        assert_eq!((key_of(words[1]), node_of(words[1])), (0, u32::MAX));
+        assert_eq!(words.map(|word| (key_of(word), node_of(word))), pairs);
+        assert_eq!(words.map(|word| (key_of(word | 1), node_of(word | 1))), pairs);
+    }
+
+    #[test]
+    fn a_node_out_of_range_does_not_disturb_the_key() {
+        for node in [MAX_NODES + 1, u32::MAX] {
+            let word = pack(5, node);
+            assert!(key_of(word) == 5 && !is_expanded(word) && node_of(word) <= MAX_NODES);
+        }
     }
 
     #[test]
