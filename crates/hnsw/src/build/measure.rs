@@ -11,8 +11,9 @@ use iscc_metrics::bits::Rows;
 use crate::control::{BuildControl, Cancelled};
 use crate::cost;
 use crate::graph::lists::Graph;
+use crate::graph::walk::View;
 use crate::params::BuildParams;
-use crate::search::{Candidate, FlatSearch, GraphSearch, View};
+use crate::search::{Candidate, FlatSearch, GraphSearch};
 use crate::shard::words::WordTable;
 use crate::shard::{CLASSES, Calibration, Curve, EFFORTS, LENGTH_EIGHTHS, NEIGHBOURS};
 
@@ -127,7 +128,7 @@ impl Trial {
         let farthest = self.truth.last().map_or(0, |last| last.key);
         let nodes = f64::from(sample.rows.count());
         let flat_ns = cost::flat_ns(nodes, query.code().len());
-        let view = View::new(sample.rows, sample.graph, query);
+        let view = View::new(sample.rows, sample.graph, query.metric(), query.code());
         let mut class = CLASSES - 1;
         let mut curve = Curve {
             queries: 1.into(),

@@ -1,6 +1,7 @@
 //! The bounded list of nearest nodes that drives a best-first search.
 
-/// A key and a node in one word: ordered by key, then by node. The lowest bit marks an expanded node.
+/// A key and a node in one word: ordered by key, then by node. The lowest bit is for a mark, which a [`Pool`] gives to
+/// expanded nodes.
 ///
 /// Nodes take 31 bits, see [`MAX_NODES`](super::levels::MAX_NODES). A larger number, from a damaged file, becomes that of
 /// another node; the key is not touched.
@@ -21,9 +22,21 @@ pub(crate) fn key_of(packed: u64) -> u32 {
     (packed >> 32) as u32
 }
 
-/// Whether a packed word is marked as expanded.
+/// A packed word without a mark, marked if `mark`.
 #[inline]
-pub(crate) fn is_expanded(packed: u64) -> bool {
+pub(crate) fn marked(packed: u64, mark: bool) -> u64 {
+    packed | u64::from(mark)
+}
+
+/// A packed word without its mark.
+#[inline]
+pub(crate) fn unmarked(packed: u64) -> u64 {
+    packed & !1
+}
+
+/// Whether a packed word is marked.
+#[inline]
+pub(crate) fn is_marked(packed: u64) -> bool {
     packed & 1 != 0
 }
 
@@ -93,7 +106,7 @@ impl Pool {
     #[inline]
     pub(crate) fn expand_next(&mut self) -> Option<u64> {
         let item = self.peek_next()?;
-        self.items[self.next] |= 1;
+        self.items[self.next] = marked(item, true);
         self.next += 1;
         Some(item)
     }
@@ -101,7 +114,7 @@ impl Pool {
     /// The nearest item that is not expanded.
     #[inline]
     pub(crate) fn peek_next(&mut self) -> Option<u64> {
-        while self.items.get(self.next).is_some_and(|&item| is_expanded(item)) {
+        while self.items.get(self.next).is_some_and(|&item| is_marked(item)) {
             self.next += 1;
         }
         self.items.get(self.next).copied()
@@ -127,14 +140,17 @@ mod tests {
         let words = pairs.map(|(key, node)| pack(key, node));
         assert!(words.is_sorted_by(|a, b| a < b));
         assert_eq!(words.map(|word| (key_of(word), node_of(word))), pairs);
-        assert_eq!(words.map(|word| (key_of(word | 1), node_of(word | 1))), pairs);
+        assert_eq!(
+            words.map(|word| (key_of(marked(word, true)), node_of(marked(word, true)))),
+            pairs
+        );
     }
 
     #[test]
     fn a_node_out_of_range_does_not_disturb_the_key() {
         for node in [MAX_NODES + 1, u32::MAX] {
             let word = pack(5, node);
-            assert!(key_of(word) == 5 && !is_expanded(word) && node_of(word) <= MAX_NODES);
+            assert!(key_of(word) == 5 && !is_marked(word) && node_of(word) <= MAX_NODES);
         }
     }
 
@@ -150,6 +166,6 @@ mod tests {
         assert_eq!(pool.expand_next().map(node_of), Some(5));
         assert_eq!(pool.expand_next(), None);
         let evicted = pool.push(pack(0, 0)).unwrap();
-        assert!(is_expanded(evicted) && node_of(evicted) == 5);
+        assert!(is_marked(evicted) && node_of(evicted) == 5);
     }
 }
