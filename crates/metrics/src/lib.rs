@@ -21,12 +21,16 @@
 //! | [`ball`] | a code and a radius, as a bound of keys |
 //! | [`prefetch`] | hints to the processor's cache |
 
+#![deny(unsafe_code)]
+
 pub mod ball;
+#[allow(unsafe_code)]
 pub mod bits;
 pub mod code;
 pub mod distance;
 pub mod metric;
 pub mod nearest;
+#[allow(unsafe_code)]
 pub mod prefetch;
 pub mod query;
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::bits::{Column, Group, Kernel, Words};
+use crate::bits::{Column, Kernel, WordGroup, Words};
 use crate::code::words_of;
 use crate::metric::Metric;
 
@@ -56,7 +56,7 @@ impl Query {
 
     /// Fills `near` with keys and numbers of codes in a range of a group that have a key less than `below`, in ascending
     /// order of the numbers.
-    pub fn near_words(&self, group: &Group<'_>, range: Range<usize>, below: u32, near: &mut Vec<(u32, u32)>) {
+    pub fn near_words(&self, group: &WordGroup<'_>, range: Range<usize>, below: u32, near: &mut Vec<(u32, u32)>) {
         let words = Words::new(&self.words, self.code.len(), group);
         self.kernel.near_words(self.metric, &words, range, below, near);
     }

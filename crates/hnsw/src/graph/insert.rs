@@ -45,7 +45,7 @@ impl<'a> Inserter<'a> {
         let entry = self.descend(node, level);
         self.found.clear();
         self.found.push(entry);
-        // All lists of the node are written before any other node points to it: who finds it can always go on from it.
+        // All lists of the node are written before any other node points to it: a search that finds it can always go on from it.
         let mut links = Vec::with_capacity(level + 1);
         for level in (0..=level).rev() {
             self.search_level(node, level, self.ef_construction);

@@ -43,7 +43,7 @@ pub(crate) fn is_marked(packed: u64) -> bool {
 /// Up to `limit` nearest nodes, sorted, some of them expanded.
 ///
 /// A sorted array beats a pair of heaps at the usual limits: an insertion moves a few hundred bytes at most, and the same
-/// array is the queue of nodes to expand, because a node that fell out of it is not to be expanded any more.
+/// array is the queue of nodes to expand, because a node that fell out of it no longer needs expanding.
 #[derive(Default)]
 pub(crate) struct Pool {
     items: Vec<u64>,

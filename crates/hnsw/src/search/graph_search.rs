@@ -23,7 +23,7 @@ pub struct Candidate {
 ///
 /// A call ends when the pool's nodes are all expanded (their neighbours discovered); it returns them. Every other node
 /// discovered, expanded or not, is then among the leftovers or waiting, and enters the pool of a later call when its turn
-/// comes. The heap is filled from the leftovers when the search is resumed, so one that never is pays a push for a node.
+/// comes. The heap is filled from the leftovers when the search is resumed, so a search that is never resumed pays one push per node.
 #[derive(Default)]
 pub struct GraphSearch {
     /// What was discovered; its pool has the best of the current call.

@@ -19,7 +19,7 @@ pub const CLASSES: usize = Metric::CLASSES;
 /// Neighbours that are compared.
 pub const NEIGHBOURS: usize = 10;
 
-/// Fewer queries of a class say too little: those of the next harder ones count, too.
+/// Classes with fewer queries borrow from the next harder class.
 const ENOUGH: u32 = 20;
 
 /// Results for queries of one length in one class of distance.

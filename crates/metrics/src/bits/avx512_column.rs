@@ -1,4 +1,4 @@
-//! AVX-512, the near ones in a column of codes 32 bytes apart by NPHD: eight codes at a time, a lane for each at the end.
+//! AVX-512: NPHD filter over a column with a stride of 32 bytes, eight codes at a time, one lane per code at the end.
 
 use std::arch::x86_64::*;
 

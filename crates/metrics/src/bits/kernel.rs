@@ -225,7 +225,7 @@ impl Kernel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bits::Group;
+    use crate::bits::WordGroup;
     use crate::code::WORD_BYTES;
     use crate::query::Query;
 
@@ -261,7 +261,7 @@ mod tests {
     fn word_kernels_agree_with_single_keys() {
         for (count, bytes) in [(1, 32), (200, 8), (400, 16), (333, 5), (100, 23), (65, 40), (64, 1)] {
             let codes = codes(count, bytes);
-            let group = Group {
+            let group = WordGroup {
                 code_bytes: bytes,
                 numbers: None,
                 words: &columns(&codes, bytes),
@@ -276,7 +276,7 @@ mod tests {
         }
     }
 
-    fn check(query: &Query, codes: &[Vec<u8>], group: &Group<'_>) {
+    fn check(query: &Query, codes: &[Vec<u8>], group: &WordGroup<'_>) {
         let (count, words) = (codes.len(), Words::new(query.words(), query.code().len(), group));
         let limits = [
             0,

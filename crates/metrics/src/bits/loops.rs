@@ -38,7 +38,7 @@ pub(crate) unsafe fn near<P: Popcount, M: Measure>(query: &[u8], column: Column<
                 bound,
             )
         };
-        // Both asked without a branch for each: nearly always the key is too large.
+        // Tested together, without branches: nearly always the key is too large.
         if is_near & (length != 0) {
             near.push(slot as u32);
         }
