@@ -47,7 +47,7 @@ pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
         ),
         (
             others.is_empty() || metric == Some(Metric::Nphd) && others.iter().all(is_ball),
-            "has a further operator, which can only be <@ of bitvec as strategy 2 and <@~ as strategy 3, with nphd_distance",
+            "has an unsupported operator: besides strategy 1, only <@ (2) and <@~ (3) of bitvec are allowed, with nphd_distance",
         ),
     ] {
         if !holds {

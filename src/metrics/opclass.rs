@@ -28,7 +28,7 @@ pub fn metric_of(index: Index<'_>) -> Metric {
             PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
             format!("operator class of index \"{}\" is not supported", index.name()),
         )
-        .detail("Its support function 1 is not a distance of bitvec that usearch knows.")
+        .detail("Its support function 1 is not a distance function of bitvec that usearch supports.")
         .hint("Use bitvec_nphd_ops, bitvec_jaccard_ops or bitvec_hamming_ops.")
         .raise()
     })
