@@ -39,7 +39,7 @@ pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
     for (holds, problem) in [
         (
             metric.is_some(),
-            "lacks a distance of its type that usearch knows as support function 1",
+            "lacks a supported distance function of its type as support function 1",
         ),
         (
             opclass.has_order,
@@ -47,7 +47,7 @@ pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
         ),
         (
             searches.is_empty() || metric == Some(Metric::Nphd) && searches.iter().all(is_ball),
-            "has a further operator, which can only be <@ of bitvec as strategy 2 and <@~ as strategy 3, with nphd_distance",
+            "has an unsupported operator: besides strategy 1, only <@ (2) and <@~ (3) of bitvec are allowed, with nphd_distance",
         ),
     ] {
         if !holds {

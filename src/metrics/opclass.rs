@@ -77,7 +77,7 @@ pub fn metric_of(index: Index<'_>) -> Metric {
             PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
             format!("operator class of index \"{}\" is not supported", index.name()),
         )
-        .detail("Its support functions do not describe a distance that usearch knows.")
+        .detail("Its support functions do not describe a distance that usearch supports.")
         .hint("Use bitvec_nphd_ops, bitvec_jaccard_ops or bitvec_hamming_ops.")
         .raise()
     })

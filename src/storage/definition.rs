@@ -54,7 +54,7 @@ fn kind() -> pg_sys::relopt_kind::Type {
             pg_sys::add_int_reloption(
                 kind,
                 c"m".as_ptr(),
-                c"Links of a graph node on each upper layer; the base layer has twice as many".as_ptr(),
+                c"Number of links per graph node on each upper layer; the base layer has twice as many".as_ptr(),
                 DEFAULT_M,
                 2,
                 100,
@@ -63,7 +63,7 @@ fn kind() -> pg_sys::relopt_kind::Type {
             pg_sys::add_int_reloption(
                 kind,
                 c"ef_construction".as_ptr(),
-                c"Candidates kept while a node is linked into the graph".as_ptr(),
+                c"Number of candidates kept while a node is linked into the graph".as_ptr(),
                 DEFAULT_EF_CONSTRUCTION,
                 4,
                 2000,
@@ -72,7 +72,7 @@ fn kind() -> pg_sys::relopt_kind::Type {
             pg_sys::add_string_reloption(
                 kind,
                 c"shard_size".as_ptr(),
-                c"Size of one shard file at most, in kB or with a unit".as_ptr(),
+                c"Maximum size of one shard file, in kB or with a unit".as_ptr(),
                 std::ptr::null(),
                 Some(validate_shard_size),
                 lock,
@@ -106,7 +106,7 @@ unsafe extern "C-unwind" fn validate_shard_size(value: *const c_char) {
                 text.to_string_lossy()
             ),
         )
-        .detail(format!("It is a size from {MIN_SHARD_KB}kB to {}kB.", i32::MAX))
+        .detail(format!("The size must be between {MIN_SHARD_KB}kB and {}kB.", i32::MAX))
         .hint("Valid units are \"B\", \"kB\", \"MB\", \"GB\" and \"TB\".")
         .raise();
     }

@@ -57,7 +57,7 @@ sql_function!(
                 PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION,
                 format!("invalid input syntax for type bitvec_ball: \"{shown}\""),
             )
-            .hint("Write code and radius in parentheses: (\\xff80,0.25).")
+            .hint("Write the code and the radius in parentheses: (\\xff80,0.25).")
             .raise()
         };
         let code = io::parse(code);
@@ -124,8 +124,8 @@ fn checked_radius(radius: f64) -> f64 {
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             format!("radius {} is out of range", text_of(radius)),
         )
-        .detail("A radius is a share of the bits, from 0 to 1.")
-        .hint("For up to 6 different bits of 64 write 6/64.0, or use hamming_within(code, query, 6).")
+        .detail("A radius is a fraction of the bits, from 0 to 1.")
+        .hint("For up to 6 different bits out of 64, write 6/64.0 or use hamming_within(code, query, 6).")
         .raise();
     }
     radius

@@ -129,7 +129,7 @@ pub fn check_len(bytes: usize) {
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             "bitvec cannot be empty",
         )
-        .hint("A bitvec has 8 bits at least; use NULL for a missing code.")
+        .hint("A bitvec has at least 8 bits. Use NULL for a missing code.")
         .raise();
     }
     if bytes > MAX_CODE_BYTES {

@@ -42,7 +42,7 @@ pub(super) fn parse(text: &[u8]) -> Datum {
     if digits.is_empty() || !digits.len().is_multiple_of(2) {
         quoted()
             .detail(format!("The number of hexadecimal digits is {}.", digits.len()))
-            .hint("A bitvec has whole bytes, two digits each, and one byte at least.")
+            .hint("A bitvec has at least one byte, and each byte is two digits.")
             .raise();
     }
     check_len(digits.len() / 2);
@@ -86,7 +86,7 @@ fn check_typmod(bytes: usize, typmod: i32) {
             PgSqlErrorCode::ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
             format!("code of {} bits is too long for type bitvec({typmod})", bytes * 8),
         )
-        .hint("Codes are never cut silently; use prefix(code, bits) to shorten one.")
+        .hint("Codes are never truncated silently. Use prefix(code, bits) to shorten one.")
         .raise();
     }
 }
@@ -147,11 +147,11 @@ sql_function!(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("invalid length for type bitvec: {bits} bits"),
             )
-            .detail(format!("The length is a multiple of 8 between 8 and {MAX_BITS} bits."))
+            .detail(format!("The length must be a multiple of 8 between 8 and {MAX_BITS} bits."))
             .raise(),
             _ => report(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-                "type bitvec takes one modifier, the longest length in bits",
+                "type bitvec takes one modifier, the maximum length in bits",
             )
             .raise(),
         }
