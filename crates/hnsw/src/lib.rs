@@ -43,3 +43,5 @@ mod graph;
 pub mod params;
 pub mod search;
 pub mod shard;
+
+pub use graph::levels::MAX_NODES;

@@ -16,6 +16,7 @@
 //! | [`metric`] | the table of metrics |
 //! | [`bits`] | kernels per instruction set |
 //! | [`distance`] | distances of two codes |
+//! | [`nearest`] | the nearest few of a pass over many codes |
 //! | [`query`] | a code to search for, and keys |
 //! | [`ball`] | a code and a radius, as a bound of keys |
 //! | [`prefetch`] | hints to the processor's cache |
@@ -25,9 +26,11 @@ pub mod bits;
 pub mod code;
 pub mod distance;
 pub mod metric;
+pub mod nearest;
 pub mod prefetch;
 pub mod query;
 
+pub use bits::NO_KEY;
 pub use code::MAX_CODE_BYTES;
 pub use metric::Metric;
 pub use query::Query;

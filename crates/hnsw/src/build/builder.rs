@@ -64,6 +64,9 @@ impl ShardBuilder {
     }
 
     /// Adds an entry. The code is 1 to `max_code_bytes` long: a longer one is cut, an empty one is not indexed.
+    ///
+    /// # Panics
+    /// If there are more than [`MAX_NODES`](crate::MAX_NODES) distinct codes.
     pub fn push(&mut self, ordinal: u32, code: &[u8]) {
         let code = &code[..code.len().min(usize::from(self.params.max_code_bytes))];
         if !code.is_empty() {

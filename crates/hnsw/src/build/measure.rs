@@ -11,10 +11,11 @@ use iscc_metrics::bits::Rows;
 use crate::control::{BuildControl, Cancelled};
 use crate::cost;
 use crate::graph::lists::Graph;
+use crate::graph::walk::View;
 use crate::params::BuildParams;
-use crate::search::{Candidate, FlatSearch, GraphSearch, View};
+use crate::search::{Candidate, FlatSearch, GraphSearch};
 use crate::shard::words::WordTable;
-use crate::shard::{CLASSES, Calibration, Curve, EFFORTS, LENGTH_EIGHTHS, NEIGHBOURS, class_of};
+use crate::shard::{CLASSES, Calibration, Curve, EFFORTS, LENGTH_EIGHTHS, NEIGHBOURS};
 
 /// Queries of each length.
 const QUERIES: u32 = 240;
@@ -127,7 +128,7 @@ impl Trial {
         let farthest = self.truth.last().map_or(0, |last| last.key);
         let nodes = f64::from(sample.rows.count());
         let flat_ns = cost::flat_ns(nodes, query.code().len());
-        let view = View::new(sample.rows, sample.graph, query);
+        let view = View::new(sample.rows, sample.graph, query.metric(), query.code());
         let mut class = CLASSES - 1;
         let mut curve = Curve {
             queries: 1.into(),
@@ -139,7 +140,7 @@ impl Trial {
                 let max_level = sample.graph.levels().max_level();
                 self.search.start_in(&view, max_level, effort, &mut self.found);
                 let tenth = self.found.get(NEIGHBOURS - 1).or(self.found.last());
-                class = tenth.map_or(class, |tenth| class_of(tenth.key));
+                class = tenth.map_or(class, |tenth| query.metric().class_of_key(tenth.key));
             } else if cost::graph_ns(nodes, effort as f64) > flat_ns {
                 break;
             } else {

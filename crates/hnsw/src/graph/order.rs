@@ -37,7 +37,7 @@ pub(crate) fn number_nodes(
     seed: u64,
     control: &BuildControl,
 ) -> Result<(Vec<u32>, Levels), Cancelled> {
-    let mut counts = [0u32; MAX_LEVEL + 1];
+    let mut levels = Levels::empty();
     let mut keys = Vec::with_capacity(codes.len() as usize);
     for index in 0..codes.len() {
         if (index as usize).is_multiple_of(CANCEL_STRIDE) {
@@ -45,7 +45,7 @@ pub(crate) fn number_nodes(
         }
         let code = codes.code(index);
         let level = level_of(code, m, seed);
-        counts[..=level].iter_mut().for_each(|count| *count += 1);
+        levels.add(level);
         keys.push(SortKey {
             prefix: prefix_of(code),
             code: index,
@@ -57,8 +57,6 @@ pub(crate) fn number_nodes(
         leading.then_with(|| codes.code(a.code).cmp(codes.code(b.code)))
     };
     merge_sort(&mut keys, before, control)?;
-    // The counts fall with the level by construction.
-    let levels = Levels::new(counts).ok_or(Cancelled)?;
     Ok((keys.iter().map(|key| key.code).collect(), levels))
 }
 

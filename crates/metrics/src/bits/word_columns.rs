@@ -1,7 +1,7 @@
 //! Near codes of a group, from its columns of words. Plain loops over words: the compiler makes of them what the instruction
 //! set has.
 
-use super::key::jaccard_key;
+use super::key::{is_fraction_below, jaccard_key};
 use super::layout::Group;
 use crate::code::WORD_BYTES;
 
@@ -103,8 +103,7 @@ pub(super) fn jaccard_block(words: &Words<'_>, first: usize, codes: usize, below
     }
     let counts = both[..codes].iter().zip(&either[..codes]);
     for (index, (&both, &either)) in counts.enumerate() {
-        // As the key is less than `below`, without a division; a key of nothing at all is 0.
-        if (either - both) << 31 < u64::from(below) * either.max(1) {
+        if is_fraction_below(either - both, either, below) {
             near.push((jaccard_key(both as u32, either as u32), (first + index) as u32));
         }
     }
