@@ -13,9 +13,10 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::directory::Limits;
+use super::open_segment::Limits;
 use crate::error::report;
 use crate::metrics::opclass::metric_of;
+use crate::relation::Index;
 
 const DEFAULT_M: i32 = 16;
 const DEFAULT_EF_CONSTRUCTION: i32 = 128;
@@ -31,6 +32,18 @@ struct RelOptions {
     shard_size_offset: i32,
 }
 
+impl RelOptions {
+    /// The text of `shard_size`, which stands behind the fields.
+    fn shard_size(&self) -> Option<&CStr> {
+        let offset = usize::try_from(self.shard_size_offset)
+            .ok()
+            .filter(|&offset| offset > 0)?;
+        let text = std::ptr::from_ref(self).cast::<c_char>().wrapping_add(offset);
+        // SAFETY: PostgreSQL has put a C string there, into the same allocation.
+        Some(unsafe { CStr::from_ptr(text) })
+    }
+}
+
 /// The reloption kind, allocated once in each backend.
 fn kind() -> pg_sys::relopt_kind::Type {
     static KIND: OnceLock<pg_sys::relopt_kind::Type> = OnceLock::new();
@@ -42,7 +55,7 @@ fn kind() -> pg_sys::relopt_kind::Type {
             pg_sys::add_int_reloption(
                 kind,
                 c"m".as_ptr(),
-                c"Links of a graph node on each upper layer; the base layer has twice as many".as_ptr(),
+                c"Number of links per graph node on each upper layer; the base layer has twice as many".as_ptr(),
                 DEFAULT_M,
                 2,
                 100,
@@ -51,7 +64,7 @@ fn kind() -> pg_sys::relopt_kind::Type {
             pg_sys::add_int_reloption(
                 kind,
                 c"ef_construction".as_ptr(),
-                c"Candidates kept while a node is linked into the graph".as_ptr(),
+                c"Number of candidates kept while a node is linked into the graph".as_ptr(),
                 DEFAULT_EF_CONSTRUCTION,
                 4,
                 2000,
@@ -60,7 +73,7 @@ fn kind() -> pg_sys::relopt_kind::Type {
             pg_sys::add_string_reloption(
                 kind,
                 c"shard_size".as_ptr(),
-                c"Size of one shard file at most, in kB or with a unit".as_ptr(),
+                c"Maximum size of one shard file, in kB or with a unit".as_ptr(),
                 std::ptr::null(),
                 Some(validate_shard_size),
                 lock,
@@ -94,7 +107,7 @@ unsafe extern "C-unwind" fn validate_shard_size(value: *const c_char) {
                 text.to_string_lossy()
             ),
         )
-        .detail(format!("It is a size from {MIN_SHARD_KB}kB to {}kB.", i32::MAX))
+        .detail(format!("The size must be between {MIN_SHARD_KB}kB and {}kB.", i32::MAX))
         .hint("Valid units are \"B\", \"kB\", \"MB\", \"GB\" and \"TB\".")
         .raise();
     }
@@ -157,20 +170,18 @@ pub struct IndexOptions {
 
 impl IndexOptions {
     /// Reads them from an open index.
-    pub fn of(index: pg_sys::Relation) -> Self {
-        // SAFETY: the caller holds the index open; rd_options was made by amoptions.
-        let (m, ef_construction, kilobytes) = unsafe {
-            match (*index).rd_options.cast::<RelOptions>().as_ref() {
-                None => (DEFAULT_M, DEFAULT_EF_CONSTRUCTION, DEFAULT_SHARD_KB),
-                Some(options) => {
-                    let offset = options.shard_size_offset;
-                    let size = (offset > 0).then(|| {
-                        let base = std::ptr::from_ref(options).cast::<c_char>();
-                        CStr::from_ptr(base.add(offset as usize))
-                    });
-                    let kilobytes = size.and_then(parse_kilobytes).unwrap_or(DEFAULT_SHARD_KB);
-                    (options.m, options.ef_construction, kilobytes)
-                }
+    pub fn of(index: Index<'_>) -> Self {
+        // SAFETY: amoptions made what is there.
+        let options = unsafe { index.data().rd_options.cast::<RelOptions>().as_ref() };
+        let (m, ef_construction, kilobytes) = match options {
+            None => (DEFAULT_M, DEFAULT_EF_CONSTRUCTION, DEFAULT_SHARD_KB),
+            Some(options) => {
+                let kilobytes = options.shard_size().and_then(parse_kilobytes);
+                (
+                    options.m,
+                    options.ef_construction,
+                    kilobytes.unwrap_or(DEFAULT_SHARD_KB),
+                )
             }
         };
         IndexOptions {
@@ -209,13 +220,9 @@ impl IndexOptions {
         }
     }
 
-    /// The number that stands for the metric in the metapage.
+    /// The number that stands for the metric in the metapage; 0 is none.
     pub fn metric_code(&self) -> u8 {
-        match self.metric {
-            Metric::Nphd => 1,
-            Metric::Jaccard => 2,
-            Metric::Hamming => 3,
-        }
+        self.metric.number() + 1
     }
 
     /// What bounds new segments.
@@ -234,13 +241,10 @@ impl IndexOptions {
 }
 
 /// The longest code that the indexed column's type modifier allows, in bytes; 0 without one.
-fn declared_bytes(index: pg_sys::Relation) -> u16 {
+fn declared_bytes(index: Index<'_>) -> u16 {
     let (mut typid, mut typmod, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
-    // SAFETY: the caller holds the index open; it has one column, as amcanmulticol is false.
-    unsafe {
-        let oid = (*index).rd_id;
-        pg_sys::get_atttypetypmodcoll(oid, 1, &mut typid, &mut typmod, &mut collation);
-    }
+    // SAFETY: the index has one column, as amcanmulticol is false.
+    unsafe { pg_sys::get_atttypetypmodcoll(index.oid(), 1, &mut typid, &mut typmod, &mut collation) };
     if typmod <= 0 {
         0
     } else {
@@ -249,15 +253,10 @@ fn declared_bytes(index: pg_sys::Relation) -> u16 {
 }
 
 /// True for an index of this access method.
-pub fn is_usearch_index(relation: pg_sys::Relation) -> bool {
-    // SAFETY: the caller holds the relation open; rd_indam is set for indexes only.
-    unsafe {
-        let kind = (*(*relation).rd_rel).relkind;
-        let routine = (*relation).rd_indam;
-        kind == pg_sys::RELKIND_INDEX as c_char
-            && !routine.is_null()
-            && (*routine)
-                .amoptions
-                .is_some_and(|f| std::ptr::fn_addr_eq(f, amoptions as unsafe extern "C-unwind" fn(_, _) -> _))
-    }
+pub fn is_usearch_index(relation: Index<'_>) -> bool {
+    // SAFETY: set for open indexes, null for all other relations.
+    let routine = unsafe { relation.data().rd_indam.as_ref() };
+    let options = routine.and_then(|routine| routine.amoptions);
+    relation.class().relkind as u8 == pg_sys::RELKIND_INDEX
+        && options.is_some_and(|f| std::ptr::fn_addr_eq(f, amoptions as unsafe extern "C-unwind" fn(_, _) -> _))
 }
