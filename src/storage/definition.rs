@@ -219,13 +219,9 @@ impl IndexOptions {
         }
     }
 
-    /// The number that stands for the metric in the metapage.
+    /// The number that stands for the metric in the metapage; 0 is none.
     pub fn metric_code(&self) -> u8 {
-        match self.metric {
-            Metric::Nphd => 1,
-            Metric::Jaccard => 2,
-            Metric::Hamming => 3,
-        }
+        self.metric.number() + 1
     }
 
     /// What bounds new segments.
