@@ -75,7 +75,8 @@ fn at_recall(results: &Results) -> String {
         [vec![curve.to_string()], cells.to_vec()].concat()
     };
     let rows: Vec<_> = results.curves().into_iter().map(row).collect();
-    "Median latency in milliseconds, at the fastest setting that reaches the recall:\n\n".to_string() + &table(&head, rows)
+    "Median latency in milliseconds, at the fastest setting that reaches the recall:\n\n".to_string()
+        + &table(&head, rows)
 }
 
 /// Three digits that count.
