@@ -1,6 +1,6 @@
 //! What an index holds.
 
-use iscc_hnsw::shard::{CLASSES, Calibration, EFFORTS, LengthCurves, class_end};
+use iscc_hnsw::shard::{CLASSES, Calibration, EFFORTS, LengthCurves};
 use iscc_log::directory::Segment;
 use iscc_metrics::Metric;
 use pgrx::prelude::*;
@@ -146,7 +146,7 @@ fn curves(metric: Metric, calibration: &Calibration) -> JsonB {
             .collect();
         serde_json::json!({
             "bits": 8 * u32::from(curves.query_bytes.get()),
-            "distance_to": class_end(metric, class),
+            "distance_to": metric.class_end(class),
             "queries": curve.queries.get(),
             "recall": recalls,
         })

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_char};
 use std::sync::OnceLock;
 
+use iscc_hnsw::MAX_NODES;
 use iscc_hnsw::build::estimated_file_bytes;
 use iscc_hnsw::params::BuildParams;
 use iscc_log::log_page::slots;
@@ -202,7 +203,7 @@ impl IndexOptions {
         let fixed = size(1) as f64;
         // The levels of nodes are random; leave room for more than the average.
         let entries = (self.shard_bytes as f64 * 0.98 - fixed) / per_entry;
-        let entries = entries.clamp(1.0, f64::from(i32::MAX)) as u32;
+        let entries = entries.clamp(1.0, f64::from(MAX_NODES)) as u32;
         (entries / u32::from(slots(stride))).max(1)
     }
 
