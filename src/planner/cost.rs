@@ -29,11 +29,11 @@ functions! {
     fn membership_of(set: Set<'_>) -> pg_sys::BMS_Membership::Type = bms_membership;
 }
 
-/// Nanoseconds of one unit of planner cost. A sequential scan of 110,308 codes with a filter that no row passes costs
-/// 2,490 units and takes 5.0 ms, the ten nearest by a sort 4,600 and 11.6 ms, all by a sort 13,340 and 27 ms.
+/// Nanoseconds per unit of planner cost. For 110,308 codes, a sequential scan with a filter that no row passes costs 2,490
+/// units and takes 5.0 ms, sorting for the ten nearest 4,600 and 11.6 ms, sorting all 13,340 and 27 ms.
 const NS_PER_COST_UNIT: f64 = 2_200.0;
 
-/// What a search is taken to need before it is known.
+/// What a search is assumed to need before that is known.
 const USUAL_EFFORT: usize = 64;
 const USUAL_QUERY_BYTES: usize = 32;
 
@@ -104,8 +104,8 @@ impl Cost {
         let entries = entries.max(1.0);
         let effort = guc::ef_search().unwrap_or(USUAL_EFFORT);
         let startup = first_rows_ns(entries, USUAL_QUERY_BYTES, effort as f64) / NS_PER_COST_UNIT;
-        // The first rows cost more than the last ones, but the planner takes a share of the rows to cost that share of the
-        // total. So that total is given which makes the share that is wanted cost what it does.
+        // The first rows cost more than the last ones, but the planner assumes that a share of the rows costs that share
+        // of the total. So the total is set to make the share that is wanted cost what it does.
         let rows = (wanted * entries).clamp(1.0, entries);
         let cost = more_rows_ns(entries, USUAL_QUERY_BYTES, rows) / NS_PER_COST_UNIT;
         let total = startup + cost * entries / rows;
