@@ -9,7 +9,6 @@ use pgrx::pg_sys;
 
 use crate::relation::Index;
 use crate::storage::definition::IndexOptions;
-use crate::storage::directory;
 use crate::storage::log::Mismatch;
 use crate::storage::shard_file::ShardId;
 use crate::storage::update::Logging;
@@ -144,7 +143,7 @@ impl<'a> Job<'a> {
 
     /// True for a segment that this process is building a shard from.
     pub(super) fn is_busy(&self, segment: &Segment) -> bool {
-        self.busy.iter().any(|busy| directory::same(busy, segment))
+        self.busy.iter().any(|busy| busy.is_same(segment))
     }
 }
 

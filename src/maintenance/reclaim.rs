@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use iscc_log::directory::{STATE_CLOSED, Segment};
+use iscc_log::directory::{Segment, State};
 use iscc_log::log_page::{self, Tid, is_alive, slots};
 use iscc_log::policy;
 use pgrx::pg_sys;
@@ -62,7 +62,7 @@ impl Job<'_> {
         if in_recovery() {
             return Ok(done);
         }
-        let is_dead = |segment: &Segment| segment.all_dead() >= u64::from(segment.entries.get());
+        let is_dead = |segment: &Segment| segment.all_dead() >= u64::from(segment.entries);
         for (_, segments) in directory::read(self.index).shards() {
             // What VACUUM noted may be of what was in these blocks before.
             if segments
@@ -71,7 +71,7 @@ impl Job<'_> {
                 && build_shard::count_alive(self.index, &segments)? == 0
             {
                 self.free(&segments)?;
-                done.freed_blocks += segments.iter().map(|s| i64::from(s.block_count.get())).sum::<i64>();
+                done.freed_blocks += segments.iter().map(|s| i64::from(s.block_count)).sum::<i64>();
             }
         }
         Ok(done)
@@ -85,8 +85,8 @@ impl Job<'_> {
         let Some(places) = lock::move_entries(self.index.oid()) else {
             return Err(Stopped::Yielded);
         };
-        let all: i64 = segments.iter().map(|s| i64::from(s.entries.get())).sum();
-        let old_blocks: u32 = segments.iter().map(|s| s.block_count.get()).sum();
+        let all: i64 = segments.iter().map(|s| i64::from(s.entries)).sum();
+        let old_blocks: u32 = segments.iter().map(|s| s.block_count).sum();
         let alive = build_shard::count_alive(self.index, segments)?;
         let mut done = Done::default();
         let mut new_blocks = 0;
@@ -98,7 +98,7 @@ impl Job<'_> {
             self.copy(segments, &pending, &places)?;
             drop(places);
             failpoint!("move_after_copy");
-            new_blocks = pending.iter().map(|s| s.block_count.get()).sum();
+            new_blocks = pending.iter().map(|s| s.block_count).sum();
             let moved = self.replace(segments, &pending, rest);
             if moved.is_err() {
                 self.discard(&pending);
@@ -123,15 +123,15 @@ impl Job<'_> {
     fn replace(&mut self, segments: &[Segment], pending: &[Segment], rest: Rest) -> Result<Done, Stopped> {
         let level = times_built(segments);
         let directory = directory::read(self.index);
-        let blocks = |of: &mut dyn Iterator<Item = &Segment>| of.map(|s| s.block_count.get()).sum::<u32>();
-        let leaves = blocks(&mut segments.iter().filter(|segment| segment.state == STATE_CLOSED));
+        let blocks = |of: &mut dyn Iterator<Item = &Segment>| of.map(|s| s.block_count).sum::<u32>();
+        let leaves = blocks(&mut segments.iter().filter(|segment| segment.state == State::Closed));
         let tail = directory.tail_blocks() + blocks(&mut pending.iter()) - leaves;
         if rest == Rest::Shard || policy::tail_is_due(tail, self.options.limits().max_blocks) {
             let what = What::new("moved", "compacting", level);
             return self.build_shard(shard_file::new_id(), pending, pending, segments, what);
         }
         let close = |segment: &Segment| Segment {
-            state: STATE_CLOSED,
+            state: State::Closed,
             level,
             ..*segment
         };
@@ -158,15 +158,15 @@ impl Job<'_> {
                 (None, To::Below(_)) => return Err(Stopped::Overtaken),
                 // Before they are listed: more blocks than there are can only be few.
                 (None, To::Anywhere) => {
-                    grow_ahead(self.index, directory::read_header(self.index).used_blocks.get(), blocks);
+                    grow_ahead(self.index, directory::read_header(self.index).used_blocks, blocks);
                 }
             }
         };
         // The count of entries is what a segment is listed with once it is sealed.
         let mut rest = alive;
         for segment in &mut pending {
-            let room = u64::from(segment.block_count.get()) * u64::from(segment.slots_per_block());
-            segment.entries = (rest.min(room) as u32).into();
+            let room = u64::from(segment.block_count) * u64::from(segment.slots_per_block());
+            segment.entries = rest.min(room) as u32;
             rest -= rest.min(room);
         }
         Ok(pending)
@@ -178,9 +178,7 @@ impl Job<'_> {
             index: self.index,
             logging: self.logging,
             stride: stride_of(pending),
-            blocks: pending
-                .iter()
-                .flat_map(|s| s.blocks().map(|block| (block, s.epoch.get()))),
+            blocks: pending.iter().flat_map(|s| s.blocks().map(|block| (block, s.epoch))),
             page: Vec::new(),
         };
         let mut pages = 0;
@@ -218,7 +216,7 @@ impl Job<'_> {
 
 /// Bytes of a code column cell in whatever these segments become.
 pub(super) fn stride_of(segments: &[Segment]) -> u16 {
-    segments.iter().map(|s| s.stride.get()).max().unwrap_or(1)
+    segments.iter().map(|s| s.stride).max().unwrap_or(1)
 }
 
 /// Blocks that so many entries take up.

@@ -1,6 +1,6 @@
 //! What is due, and doing it: seal, rebuild, merge, move.
 
-use iscc_log::directory::{STATE_CLOSED, Segment};
+use iscc_log::directory::{Segment, State};
 use iscc_log::policy::{self, Action, Kind, Unit};
 
 use super::build_shard;
@@ -66,9 +66,9 @@ impl Job<'_> {
         };
         Unit {
             kind,
-            blocks: sum(|s| s.block_count.get().into()) as u32,
-            stride: segments.iter().map(|s| s.stride.get()).max().unwrap_or(1),
-            entries: sum(|s| s.entries.get().into()),
+            blocks: sum(|s| s.block_count.into()) as u32,
+            stride: segments.iter().map(|s| s.stride).max().unwrap_or(1),
+            entries: sum(|s| s.entries.into()),
             dead: sum(Segment::all_dead),
         }
     }
@@ -140,7 +140,7 @@ impl Job<'_> {
 
     /// The closed segments, but for those that are busy.
     fn closed(&self, directory: &Directory) -> Vec<Segment> {
-        let closed = directory.listed.iter().filter(|s| s.state == STATE_CLOSED);
+        let closed = directory.listed.iter().filter(|s| s.state == State::Closed);
         closed.filter(|segment| !self.is_busy(segment)).copied().collect()
     }
 
@@ -149,7 +149,7 @@ impl Job<'_> {
     pub(super) fn work_meanwhile(&mut self) -> Result<Done, Stopped> {
         self.free_dead()?;
         let directory = directory::read(self.index);
-        let closed: u32 = self.closed(&directory).iter().map(|s| s.block_count.get()).sum();
+        let closed: u32 = self.closed(&directory).iter().map(|s| s.block_count).sum();
         let tail = closed + directory.open_blocks();
         if policy::tail_is_due(tail, self.options.limits().max_blocks) {
             self.seal_tail()
@@ -164,19 +164,14 @@ impl Job<'_> {
         let mut done = Done::default();
         let max_blocks = self.options.limits().max_blocks;
         let mut waiting = self.closed(&directory::read(self.index));
-        while let Some(batch) = policy::pack(
-            waiting.iter().map(|s| (s.stride.get(), s.block_count.get())),
-            max_blocks,
-        )
-        .first()
-        {
+        while let Some(batch) = policy::pack(waiting.iter().map(|s| (s.stride, s.block_count)), max_blocks).first() {
             let batch = &waiting[batch.clone()];
             let what = What::new("sealed", "sealing", times_built(batch));
             done += self.build_shard(shard_file::new_id(), batch, batch, &[], what)?;
             failpoint!("seal_between_shards");
             // Beside that build, this process may have sealed some of the others.
             let closed = self.closed(&directory::read(self.index));
-            waiting.retain(|segment| closed.iter().any(|listed| directory::same(segment, listed)));
+            waiting.retain(|segment| closed.iter().any(|listed| segment.is_same(listed)));
         }
         Ok(done)
     }
