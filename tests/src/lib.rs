@@ -8,6 +8,7 @@ pub mod churn;
 mod cluster;
 pub mod codes;
 pub mod exact;
+mod log;
 pub mod search;
 pub mod sets;
 
