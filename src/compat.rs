@@ -14,14 +14,19 @@ pub struct Locator {
 }
 
 /// The locator of an open relation.
-pub fn locator(relation: pg_sys::Relation) -> Locator {
-    // SAFETY: the caller holds the relation open.
-    unsafe {
-        #[cfg(feature = "pg15")]
-        return to_locator(&(*relation).rd_node);
-        #[cfg(not(feature = "pg15"))]
-        return to_locator(&(*relation).rd_locator);
-    }
+pub fn locator(relation: &pg_sys::RelationData) -> Locator {
+    #[cfg(feature = "pg15")]
+    return to_locator(&relation.rd_node);
+    #[cfg(not(feature = "pg15"))]
+    return to_locator(&relation.rd_locator);
+}
+
+/// The subtransaction that gave the relation its first new file in this transaction; 0 without one.
+pub fn first_file_subid(relation: &pg_sys::RelationData) -> pg_sys::SubTransactionId {
+    #[cfg(feature = "pg15")]
+    return relation.rd_firstRelfilenodeSubid;
+    #[cfg(not(feature = "pg15"))]
+    return relation.rd_firstRelfilelocatorSubid;
 }
 
 /// The relation files that PostgreSQL will remove at the end of this transaction or of the inner one that ends: if it
@@ -80,15 +85,14 @@ pub fn main_file(at: Locator) -> std::path::PathBuf {
 }
 
 /// Pins a block of the main fork if this buffer holds it, without looking for it.
-pub fn read_recent_buffer(relation: pg_sys::Relation, block: u32, recent: pg_sys::Buffer) -> bool {
+pub fn read_recent_buffer(relation: &pg_sys::RelationData, block: u32, recent: pg_sys::Buffer) -> bool {
     let main = pg_sys::ForkNumber::MAIN_FORKNUM;
-    // SAFETY: the caller holds the relation open; the buffer is one that this backend was given.
-    unsafe {
-        #[cfg(feature = "pg15")]
-        return pg_sys::ReadRecentBuffer((*relation).rd_node, main, block, recent);
-        #[cfg(not(feature = "pg15"))]
-        return pg_sys::ReadRecentBuffer((*relation).rd_locator, main, block, recent);
-    }
+    #[cfg(feature = "pg15")]
+    let at = relation.rd_node;
+    #[cfg(not(feature = "pg15"))]
+    let at = relation.rd_locator;
+    // SAFETY: the buffer is one that this backend was given; what it holds now is compared with the locator.
+    unsafe { pg_sys::ReadRecentBuffer(at, main, block, recent) }
 }
 
 /// True when the current user owns the relation.

@@ -15,6 +15,7 @@ mod hooks;
 mod maintenance;
 mod metrics;
 mod planner;
+mod relation;
 mod search;
 mod storage;
 mod types;

@@ -3,8 +3,9 @@
 use iscc_log::directory::Segment;
 use iscc_log::log_page::{LogPage, is_alive};
 use iscc_metrics::MAX_CODE_BYTES;
-use pgrx::{JsonB, pg_sys};
+use pgrx::JsonB;
 
+use crate::relation::Index;
 use crate::storage::directory::{self, Directory};
 use crate::storage::log::{self, Mismatch};
 
@@ -26,7 +27,7 @@ pub struct Census {
 
 impl Census {
     /// Reads every log page of the index once, and the directory that it belongs to. Checks for interrupts.
-    pub fn take(index: pg_sys::Relation) -> (Directory, Self) {
+    pub fn take(index: Index<'_>) -> (Directory, Self) {
         loop {
             let directory = directory::read(index);
             match Self::of(index, &directory) {
@@ -37,7 +38,7 @@ impl Census {
         }
     }
 
-    fn of(index: pg_sys::Relation, directory: &Directory) -> Result<Self, Mismatch> {
+    fn of(index: Index<'_>, directory: &Directory) -> Result<Self, Mismatch> {
         let mut census = Census {
             entries: 0,
             dead: 0,
@@ -52,7 +53,7 @@ impl Census {
         Ok(census)
     }
 
-    fn add_segment(&mut self, index: pg_sys::Relation, segment: &Segment) -> Result<(), Mismatch> {
+    fn add_segment(&mut self, index: Index<'_>, segment: &Segment) -> Result<(), Mismatch> {
         let before = self.entries;
         log::for_each_page(index, segment, |_, page| self.add_page(page))?;
         if !segment.is_sealed() {

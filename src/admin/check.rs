@@ -11,15 +11,14 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::OpenIndex;
 use super::privileges::require_owner;
-use crate::compat::{self, locator};
+use crate::compat;
 use crate::error::{check_for_interrupts, report};
-use crate::storage::buffer::{Lock, LockedBuffer, block_count};
+use crate::relation::{Index, in_recovery};
+use crate::storage::buffer::{Locked, Shared};
 use crate::storage::definition::IndexOptions;
 use crate::storage::directory::{self, Directory, META_BLOCK, NO_SHARD};
 use crate::storage::log::{self, Mismatch, block_and_offset, tid_bytes};
-use crate::storage::relation::in_recovery;
 use crate::storage::shard_cache::{self, MappedShard, Unusable};
 use crate::storage::shard_file::{self, ShardId};
 use crate::storage::table::TableExtent;
@@ -43,7 +42,7 @@ fn usearch_check(
     heap: bool,
 ) -> TableIterator<'static, (name!(part, String), name!(problem, String))> {
     // Nobody may lock a table through an index that is not theirs.
-    require_owner(OpenIndex::open(index, pg_sys::AccessShareLock).0);
+    require_owner(super::open(index, pg_sys::AccessShareLock).handle());
     if heap && in_recovery() {
         report(
             PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
@@ -59,13 +58,14 @@ fn usearch_check(
         pg_sys::AccessShareLock
     };
     let table = lock_table(index, lock);
-    let index = OpenIndex::open(index, pg_sys::AccessShareLock);
-    let _lock = index.lock_maintenance();
+    let opened = super::open(index, pg_sys::AccessShareLock);
+    let index = opened.handle();
+    let _lock = super::lock_maintenance(index);
     let problems = loop {
-        match check(index.0, heap.then_some(table)) {
+        match check(index, heap.then_some(table)) {
             Ok(problems) => break problems,
             // Replay on a standby does not ask for locks.
-            Err(mismatch) => mismatch.confirm(index.0),
+            Err(mismatch) => mismatch.confirm(index),
         }
     };
     // SAFETY: opened by lock_table; the lock stays to the end of the transaction.
@@ -73,7 +73,7 @@ fn usearch_check(
     TableIterator::new(problems.0)
 }
 
-fn check(index: pg_sys::Relation, table: Option<pg_sys::Relation>) -> Result<Problems, Mismatch> {
+fn check(index: Index<'_>, table: Option<pg_sys::Relation>) -> Result<Problems, Mismatch> {
     let mut problems = Problems::default();
     let directory = directory::read(index);
     if directory.header.metric != IndexOptions::of(index).metric_code() {
@@ -104,12 +104,12 @@ fn lock_table(index: pg_sys::Oid, lock: u32) -> pg_sys::Relation {
     }
 }
 
-fn check_directory(index: pg_sys::Relation, directory: &Directory, problems: &mut Problems) {
+fn check_directory(index: Index<'_>, directory: &Directory, problems: &mut Problems) {
     let used = directory.header.used_blocks.get();
-    if used > block_count(index) {
+    if used > index.block_count() {
         problems.add(
             "directory",
-            format!("{used} blocks are in use, but {} exist", block_count(index)),
+            format!("{used} blocks are in use, but {} exist", index.block_count()),
         );
     }
     // Each block but the metapage belongs to one segment, to the free ones, or to the directory.
@@ -139,13 +139,13 @@ fn check_directory(index: pg_sys::Relation, directory: &Directory, problems: &mu
     }
 }
 
-fn check_log(index: pg_sys::Relation, directory: &Directory, problems: &mut Problems) -> Result<(), Mismatch> {
+fn check_log(index: Index<'_>, directory: &Directory, problems: &mut Problems) -> Result<(), Mismatch> {
     let mut extent = TableExtent::of(index);
     for segment in directory.segments() {
         let mut entries = 0;
         for block in segment.blocks() {
             pgrx::check_for_interrupts!();
-            let buffer = LockedBuffer::read(index, block, Lock::Share);
+            let buffer = Locked::<Shared>::read(index, block);
             let page = log::parse(segment, &buffer)?;
             entries += page.len() as u32;
             let mut beyond = Vec::new();
@@ -172,13 +172,8 @@ fn check_log(index: pg_sys::Relation, directory: &Directory, problems: &mut Prob
     Ok(())
 }
 
-fn check_shard(
-    index: pg_sys::Relation,
-    id: &ShardId,
-    segments: &[Segment],
-    problems: &mut Problems,
-) -> Result<(), Mismatch> {
-    let path = shard_file::path(locator(index), id);
+fn check_shard(index: Index<'_>, id: &ShardId, segments: &[Segment], problems: &mut Problems) -> Result<(), Mismatch> {
+    let path = shard_file::path(index.locator(), id);
     let part = format!("shard {}", shard_file::hex(id));
     let shard = match shard_cache::open(&path, id, segments) {
         Ok(shard) => shard,
@@ -198,7 +193,7 @@ fn check_shard(
 
 /// Every posting must point to an entry with the node's code, and every entry alive must be posted.
 fn check_postings(
-    index: pg_sys::Relation,
+    index: Index<'_>,
     shard: &MappedShard,
     segments: &[Segment],
     part: &str,
@@ -257,7 +252,7 @@ struct HeapCheck<'a> {
 
 fn check_heap(
     table: pg_sys::Relation,
-    index: pg_sys::Relation,
+    index: Index<'_>,
     directory: &Directory,
     problems: &mut Problems,
 ) -> Result<(), Mismatch> {
@@ -286,10 +281,10 @@ fn check_heap(
     // SAFETY: both relations are open and the table is locked against writers; the callback gets
     // `check` back.
     as_owner(table, || unsafe {
-        let info = pg_sys::BuildIndexInfo(index);
+        let info = pg_sys::BuildIndexInfo(index.raw());
         pg_sys::table_index_build_scan(
             table,
-            index,
+            index.raw(),
             info,
             false,
             false,

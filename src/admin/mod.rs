@@ -14,74 +14,52 @@ use pgrx::prelude::*;
 use self::privileges::require_owner;
 use crate::error::report;
 use crate::maintenance::{self, Foreground, Inspect, Job, Stopped, lock};
-use crate::storage::buffer::relation_name;
+use crate::relation::{Index, OpenRelation, in_recovery};
 use crate::storage::definition::is_usearch_index;
-use crate::storage::relation::{in_recovery, is_definition_only, oid};
 use crate::storage::sweep;
 use crate::storage::update::Logging;
 
-/// An open usearch index. Closed and unlocked when dropped.
-struct OpenIndex(pg_sys::Relation, pg_sys::LOCKMODE);
-
-impl OpenIndex {
-    /// Opens an index by OID to read its pages; raises an error for any other kind of relation, and where there are no
-    /// pages.
-    fn open(oid: pg_sys::Oid, lock: u32) -> Self {
-        let index = Self::open_definition(oid, lock);
-        if is_definition_only(index.0) {
-            report(
-                PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-                format!(
-                    "cannot read unlogged index \"{}\" during recovery",
-                    relation_name(index.0)
-                ),
-            )
-            .detail("A standby has the definition of an unlogged index, not its contents.")
-            .raise();
-        }
-        index
+/// Opens an index by OID to read its pages; raises an error for any other kind of relation, and where there are no
+/// pages.
+fn open(oid: pg_sys::Oid, lock: u32) -> OpenRelation {
+    let index = open_definition(oid, lock);
+    if index.handle().is_definition_only() {
+        report(
+            PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            format!(
+                "cannot read unlogged index \"{}\" during recovery",
+                index.handle().name()
+            ),
+        )
+        .detail("A standby has the definition of an unlogged index, not its contents.")
+        .raise();
     }
-
-    /// Opens an index by OID that may have no pages; raises an error for any other kind of relation.
-    fn open_definition(oid: pg_sys::Oid, lock: u32) -> Self {
-        let lock = lock as pg_sys::LOCKMODE;
-        let relation = match oid {
-            pg_sys::InvalidOid => std::ptr::null_mut(),
-            // SAFETY: opens inside a transaction.
-            oid => unsafe { pg_sys::try_relation_open(oid, lock) },
-        };
-        if relation.is_null() {
-            report(
-                PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
-                format!("index with OID {} does not exist", oid.to_u32()),
-            )
-            .raise();
-        }
-        let index = OpenIndex(relation, lock);
-        if !is_usearch_index(index.0) {
-            report(
-                PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
-                format!("\"{}\" is not a usearch index", relation_name(index.0)),
-            )
-            .hint("Name an index that was made with USING usearch; of a partitioned index, one of its partitions' indexes.")
-            .raise();
-        }
-        index
-    }
-
-    /// Waits until nobody changes the structure of the index, and keeps it so.
-    fn lock_maintenance(&self) -> Option<lock::Held> {
-        lock::maintenance(oid(self.0), lock::Wait::Yes)
-    }
+    index
 }
 
-impl Drop for OpenIndex {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            // SAFETY: opened by us.
-            unsafe { pg_sys::relation_close(self.0, self.1) };
-        }
+/// Opens an index by OID that may have no pages; raises an error for any other kind of relation.
+fn open_definition(oid: pg_sys::Oid, lock: u32) -> OpenRelation {
+    let index = OpenRelation::open(oid, lock).unwrap_or_else(|| {
+        report(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+            format!("index with OID {} does not exist", oid.to_u32()),
+        )
+        .raise()
+    });
+    if !is_usearch_index(index.handle()) {
+        report(
+            PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
+            format!("\"{}\" is not a usearch index", index.handle().name()),
+        )
+        .hint("Name an index that was made with USING usearch; of a partitioned index, one of its partitions' indexes.")
+        .raise();
     }
+    index
+}
+
+/// Waits until nobody changes the structure of the index, and keeps it so.
+fn lock_maintenance(index: Index<'_>) -> Option<lock::Held> {
+    lock::maintenance(index.oid(), lock::Wait::Yes)
 }
 
 /// Seals the tail now and rebuilds shards whose files are lost or damaged; reads every shard to find out. Returns the
@@ -116,13 +94,14 @@ fn maintain(
     work: impl FnOnce(&mut Job<'_>) -> Result<maintenance::Done, Stopped>,
 ) -> maintenance::Done {
     require_primary(function);
-    require_owner(OpenIndex::open(index, pg_sys::AccessShareLock).0);
+    require_owner(open(index, pg_sys::AccessShareLock).handle());
     // The lock of INSERT: writers go on.
-    let index = OpenIndex::open(index, pg_sys::RowExclusiveLock);
-    let _lock = index.lock_maintenance();
+    let opened = open(index, pg_sys::RowExclusiveLock);
+    let index = opened.handle();
+    let _lock = lock_maintenance(index);
     let mut watcher = Foreground;
-    let mut job = Job::foreground(index.0, Logging::EachChange, &mut watcher);
-    work(&mut job).unwrap_or_else(|why| maintenance::raise(index.0, why))
+    let mut job = Job::foreground(index, Logging::EachChange, &mut watcher);
+    work(&mut job).unwrap_or_else(|why| maintenance::raise(index, why))
 }
 
 /// Removes shard files that no index lists. Returns how many.

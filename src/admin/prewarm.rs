@@ -9,13 +9,12 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::privileges::require_select;
-use super::{OpenIndex, size};
-use crate::compat::locator;
+use super::size;
 use crate::error::report;
 use crate::maintenance::{self, Foreground, Inspect, Job, Stopped};
-use crate::storage::buffer::{Lock, LockedBuffer};
+use crate::relation::{Index, in_recovery};
+use crate::storage::buffer::{Locked, Shared};
 use crate::storage::directory::{self, Directory};
-use crate::storage::relation::in_recovery;
 use crate::storage::shard_file;
 use crate::storage::update::Logging;
 
@@ -35,46 +34,47 @@ fn usearch_prewarm(index: pg_sys::Oid) -> i64 {
         true => pg_sys::RowExclusiveLock,
         false => pg_sys::AccessShareLock,
     };
-    let index = OpenIndex::open(index, lock);
-    require_select(index.0, "Loading an index into memory");
+    let opened = super::open(index, lock);
+    let index = opened.handle();
+    require_select(index, "Loading an index into memory");
     if in_recovery() {
-        build_missing(&index);
+        build_missing(index);
     }
-    let directory = directory::read(index.0);
-    load_log(index.0, &directory) + load_shards(index.0, &directory)
+    let directory = directory::read(index);
+    load_log(index, &directory) + load_shards(index, &directory)
 }
 
 /// Builds the shards that a standby lacks. What cannot be built is a warning: the rest is loaded all the same.
-fn build_missing(index: &OpenIndex) {
-    let _lock = index.lock_maintenance();
+fn build_missing(index: Index<'_>) {
+    let _lock = super::lock_maintenance(index);
     for _ in 0..ATTEMPTS {
         pgrx::check_for_interrupts!();
         let mut watcher = Foreground;
-        let mut job = Job::foreground(index.0, Logging::EachChange, &mut watcher);
+        let mut job = Job::foreground(index, Logging::EachChange, &mut watcher);
         match job.rebuild_unusable(Inspect::Header) {
             // What was read has changed since: the next attempt knows the new directory.
-            Err(Stopped::Changed(mismatch)) => mismatch.confirm(index.0),
-            Err(why) => return maintenance::warn(index.0, why),
+            Err(Stopped::Changed(mismatch)) => mismatch.confirm(index),
+            Err(why) => return maintenance::warn(index, why),
             Ok(_) => return,
         }
     }
 }
 
-fn load_log(index: pg_sys::Relation, directory: &Directory) -> i64 {
+fn load_log(index: Index<'_>, directory: &Directory) -> i64 {
     let mut blocks = 0;
     for block in directory.segments().flat_map(|segment| segment.blocks()) {
         pgrx::check_for_interrupts!();
-        drop(LockedBuffer::read(index, block, Lock::Share));
+        drop(Locked::<Shared>::read(index, block));
         blocks += 1;
     }
     blocks * i64::from(pg_sys::BLCKSZ)
 }
 
-fn load_shards(index: pg_sys::Relation, directory: &Directory) -> i64 {
+fn load_shards(index: Index<'_>, directory: &Directory) -> i64 {
     let mut piece = vec![0; PIECE_BYTES];
     let mut loaded = 0;
     for id in size::shard_ids(directory) {
-        let path = shard_file::path(locator(index), &id);
+        let path = shard_file::path(index.locator(), &id);
         match load_file(&path, &mut piece, &mut loaded) {
             Ok(()) => {}
             // On a standby that is how it is; elsewhere searches warn.

@@ -5,15 +5,14 @@ use pgrx::prelude::*;
 
 use crate::compat;
 use crate::error::report;
-use crate::storage::buffer::relation_name;
-use crate::storage::relation::oid;
+use crate::relation::Index;
 
 /// Raises an error unless the current user owns the index.
-pub fn require_owner(index: pg_sys::Relation) {
-    if !compat::owns_relation(oid(index)) {
+pub fn require_owner(index: Index<'_>) {
+    if !compat::owns_relation(index.oid()) {
         report(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-            format!("must be owner of index {}", relation_name(index)),
+            format!("must be owner of index {}", index.name()),
         )
         .raise();
     }
@@ -21,11 +20,11 @@ pub fn require_owner(index: pg_sys::Relation) {
 
 /// Raises an error unless the current user may read the table or owns the index. `what` needs that right: it begins the
 /// sentence that says so.
-pub fn require_select(index: pg_sys::Relation, what: &str) {
-    if !compat::owns_relation(oid(index)) && !may_select(index) {
+pub fn require_select(index: Index<'_>, what: &str) {
+    if !compat::owns_relation(index.oid()) && !may_select(index) {
         report(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-            format!("permission denied for index {}", relation_name(index)),
+            format!("permission denied for index {}", index.name()),
         )
         .detail(format!("{what} needs the SELECT privilege on its table, or ownership."))
         .hint("The table's owner can GRANT SELECT on it.")
@@ -34,12 +33,12 @@ pub fn require_select(index: pg_sys::Relation, what: &str) {
 }
 
 /// The same where the answer tells of all rows, also of those that row-level security hides from the current user.
-pub fn require_all_rows(index: pg_sys::Relation, what: &str) {
+pub fn require_all_rows(index: Index<'_>, what: &str) {
     require_select(index, what);
-    if !compat::owns_relation(oid(index)) && has_policies(index) {
+    if !compat::owns_relation(index.oid()) && has_policies(index) {
         report(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-            format!("permission denied for index {}", relation_name(index)),
+            format!("permission denied for index {}", index.name()),
         )
         .detail(format!(
             "{what} tells of all rows of its table, and row-level security lets the current user see only some."
@@ -51,25 +50,25 @@ pub fn require_all_rows(index: pg_sys::Relation, what: &str) {
 
 /// Raises an error unless the current user may know an index's size: may read the table or statistics of all, or owns the
 /// index.
-pub fn require_size(index: pg_sys::Relation) {
-    if !reads_all_statistics() && !compat::owns_relation(oid(index)) && !may_select(index) {
+pub fn require_size(index: Index<'_>) {
+    if !reads_all_statistics() && !compat::owns_relation(index.oid()) && !may_select(index) {
         refuse_statistics(index, "");
     }
 }
 
 /// Raises an error unless the current user may know how many codes of what kind the index has: as for its size, but who
 /// sees some of the rows only does not, as in the view pg_stats.
-pub fn require_statistics(index: pg_sys::Relation) {
+pub fn require_statistics(index: Index<'_>) {
     let may = || may_select(index) && !has_policies(index);
-    if !reads_all_statistics() && !compat::owns_relation(oid(index)) && !may() {
+    if !reads_all_statistics() && !compat::owns_relation(index.oid()) && !may() {
         refuse_statistics(index, " without row-level security");
     }
 }
 
-fn refuse_statistics(index: pg_sys::Relation, condition: &str) -> ! {
+fn refuse_statistics(index: Index<'_>, condition: &str) -> ! {
     report(
         PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
-        format!("permission denied for index {}", relation_name(index)),
+        format!("permission denied for index {}", index.name()),
     )
     .detail(format!(
         "Statistics of an index need ownership, the privileges of pg_read_all_stats, or the SELECT privilege on its \
@@ -80,14 +79,14 @@ fn refuse_statistics(index: pg_sys::Relation, condition: &str) -> ! {
 }
 
 /// Whether the current user has the SELECT privilege on the index's table.
-fn may_select(index: pg_sys::Relation) -> bool {
+fn may_select(index: Index<'_>) -> bool {
     let right = pg_sys::ACL_SELECT as pg_sys::AclMode;
     // SAFETY: reads catalogs inside a transaction.
     unsafe { pg_sys::pg_class_aclcheck(table(index), pg_sys::GetUserId(), right) == pg_sys::AclResult::ACLCHECK_OK }
 }
 
 /// Whether row-level security applies to the current user on the index's table.
-fn has_policies(index: pg_sys::Relation) -> bool {
+fn has_policies(index: Index<'_>) -> bool {
     // SAFETY: reads catalogs inside a transaction.
     let applies = unsafe { pg_sys::check_enable_rls(table(index), pg_sys::InvalidOid, true) };
     applies == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
@@ -101,7 +100,7 @@ fn reads_all_statistics() -> bool {
 }
 
 /// The index's table, which exists as long as the index is open.
-fn table(index: pg_sys::Relation) -> pg_sys::Oid {
-    // SAFETY: the caller holds the index open.
-    unsafe { (*(*index).rd_index).indrelid }
+fn table(index: Index<'_>) -> pg_sys::Oid {
+    // SAFETY: an index has its row of pg_index.
+    unsafe { (*index.data().rd_index).indrelid }
 }

@@ -10,11 +10,11 @@ use iscc_metrics::{Metric, Query};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::OpenIndex;
 use super::census::Census;
 use super::privileges::require_all_rows;
 use crate::error::report;
 use crate::guc::SearchMode;
+use crate::relation::Index;
 use crate::search::streams::Search;
 use crate::storage::definition::IndexOptions;
 use crate::storage::log;
@@ -51,14 +51,15 @@ fn usearch_recall(
     };
     require_range("k", k, MAX_K);
     require_range("sample", sample, MAX_SAMPLE);
-    let index = OpenIndex::open(index, pg_sys::AccessShareLock);
-    require_all_rows(index.0, "Measuring the recall of an index");
-    let metric = IndexOptions::of(index.0).metric;
+    let opened = super::open(index, pg_sys::AccessShareLock);
+    let index = opened.handle();
+    require_all_rows(index, "Measuring the recall of an index");
+    let metric = IndexOptions::of(index).metric;
     let queries = match queries {
         Some(codes) => queries_of(metric, &codes),
-        None => sample_queries(index.0, metric, i64::from(sample)),
+        None => sample_queries(index, metric, i64::from(sample)),
     };
-    let mut measured = Measured::of(index.0, k as usize, &queries);
+    let mut measured = Measured::of(index, k as usize, &queries);
     TableIterator::once((
         queries.len() as i32,
         measured.mean_recall(),
@@ -101,7 +102,7 @@ fn queries_of(metric: Metric, codes: &Array<'_, &[u8]>) -> Vec<Query> {
 }
 
 /// Codes of entries alive, so many if there are, evenly spread over the log; the same ones as long as the log is the same.
-fn sample_queries(index: pg_sys::Relation, metric: Metric, wanted: i64) -> Vec<Query> {
+fn sample_queries(index: Index<'_>, metric: Metric, wanted: i64) -> Vec<Query> {
     loop {
         let (directory, census) = Census::take(index);
         let alive = census.alive_codes();
@@ -165,7 +166,7 @@ struct Measured {
 }
 
 impl Measured {
-    fn of(index: pg_sys::Relation, k: usize, queries: &[Query]) -> Self {
+    fn of(index: Index<'_>, k: usize, queries: &[Query]) -> Self {
         let (mut search, mut exact) = (Search::default(), Search::in_mode(SearchMode::Exact));
         let mut keys = Vec::new();
         // Opens shards and fills buffers.
@@ -197,7 +198,7 @@ impl Measured {
 }
 
 /// Fills `keys` with those of the `k` nearest entries; returns how many milliseconds that took.
-fn timed(search: &mut Search, index: pg_sys::Relation, query: &Query, k: usize, keys: &mut Vec<u32>) -> f64 {
+fn timed(search: &mut Search, index: Index<'_>, query: &Query, k: usize, keys: &mut Vec<u32>) -> f64 {
     pgrx::check_for_interrupts!();
     let start = Instant::now();
     search.nearest(index, query, k, keys);

@@ -8,9 +8,7 @@ use pgrx::{JsonB, pg_sys};
 
 use super::census::{Census, share};
 use super::privileges::require_statistics;
-use super::{OpenIndex, size};
-use crate::compat::locator;
-use crate::storage::buffer::block_count;
+use super::size;
 use crate::storage::definition::IndexOptions;
 use crate::storage::directory::{self, NO_SHARD};
 use crate::storage::shard_cache::{self, Unusable};
@@ -45,15 +43,15 @@ fn usearch_index_stats(
         name!(free_bytes, i64),
     ),
 > {
-    let index = OpenIndex::open(index, pg_sys::AccessShareLock);
-    let relation = index.0;
-    require_statistics(relation);
-    let options = IndexOptions::of(relation);
-    let (directory, census) = Census::take(relation);
+    let opened = super::open(index, pg_sys::AccessShareLock);
+    let index = opened.handle();
+    require_statistics(index);
+    let options = IndexOptions::of(index);
+    let (directory, census) = Census::take(index);
     let sealed = directory.segments().filter(|s| s.is_sealed());
     let free = i64::from(directory.free_blocks());
-    let index_bytes = i64::from(block_count(relation)) * i64::from(pg_sys::BLCKSZ);
-    let shard_bytes = size::shard_bytes(relation, &directory);
+    let index_bytes = i64::from(index.block_count()) * i64::from(pg_sys::BLCKSZ);
+    let shard_bytes = size::shard_bytes(index, &directory);
     let max_bytes = i32::from(options.max_code_bytes);
     TableIterator::once((
         census.entries,
@@ -108,18 +106,18 @@ fn usearch_shards(
         name!(calibration, Option<JsonB>),
     ),
 > {
-    let index = OpenIndex::open(index, pg_sys::AccessShareLock);
-    let relation = index.0;
-    require_statistics(relation);
+    let opened = super::open(index, pg_sys::AccessShareLock);
+    let index = opened.handle();
+    require_statistics(index);
     let mut rows = Vec::new();
-    for (id, segments) in directory::read(relation).shards() {
+    for (id, segments) in directory::read(index).shards() {
         if id == NO_SHARD || !segments.iter().all(Segment::is_sealed) {
             continue;
         }
         let sum = |value: fn(&Segment) -> u32| segments.iter().map(|s| i64::from(value(s))).sum();
         let entries = sum(|s| s.entries.get() - s.nulls.get().min(s.entries.get()));
         let dead = sum(|s| s.dead.get());
-        let path = shard_file::path(locator(relation), &id);
+        let path = shard_file::path(index.locator(), &id);
         let (state, shard) = match shard_cache::open(&path, &id, &segments) {
             Ok(shard) => ("ok", Some(shard)),
             Err(Unusable::Missing) => ("missing", None),
@@ -129,7 +127,7 @@ fn usearch_shards(
             pgrx::Uuid::from_bytes(id),
             path.display().to_string(),
             state.to_string(),
-            size::file_bytes(relation, &id),
+            size::file_bytes(index, &id),
             sum(|s| s.nodes.get()),
             entries,
             dead,

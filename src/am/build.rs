@@ -7,11 +7,12 @@ use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use crate::maintenance::{self, Inspect, Job, Watcher};
-use crate::storage::buffer::block_count;
+use crate::relation::Index;
 use crate::storage::definition::IndexOptions;
-use crate::storage::directory::{self, Limits};
+use crate::storage::directory;
 use crate::storage::log::{Appender, tid_bytes};
-use crate::storage::update::{Logging, needs_wal};
+use crate::storage::open_segment::Limits;
+use crate::storage::update::Logging;
 use crate::types::bitvec::varlena_bytes;
 
 const PHASE_LOG: i64 = 2;
@@ -57,6 +58,8 @@ pub unsafe extern "C-unwind" fn ambuild(
     index: pg_sys::Relation,
     index_info: *mut pg_sys::IndexInfo,
 ) -> *mut pg_sys::IndexBuildResult {
+    // SAFETY: PostgreSQL holds the new index open.
+    let index = unsafe { Index::from_raw(index) };
     let options = IndexOptions::of(index);
     let logging = Logging::AtEndOfBuild;
     let main = pg_sys::ForkNumber::MAIN_FORKNUM;
@@ -72,7 +75,7 @@ pub unsafe extern "C-unwind" fn ambuild(
     let heap_tuples = unsafe {
         pg_sys::table_index_build_scan(
             heap,
-            index,
+            index.raw(),
             index_info,
             true,
             true,
@@ -86,9 +89,9 @@ pub unsafe extern "C-unwind" fn ambuild(
     if let Err(why) = Job::foreground(index, logging, &mut Progress).seal_all(Inspect::Header) {
         maintenance::raise(index, why);
     }
-    if needs_wal(index) {
+    if index.needs_wal() {
         // SAFETY: logs all pages of the new index; they follow the standard page layout.
-        unsafe { pg_sys::log_newpage_range(index, main, 0, block_count(index), true) };
+        unsafe { pg_sys::log_newpage_range(index.raw(), main, 0, index.block_count(), true) };
     }
     // SAFETY: allocated in the caller's memory context.
     unsafe {
@@ -113,7 +116,9 @@ unsafe extern "C-unwind" fn add_row(
         let state = &mut *state.cast::<BuildState>();
         let code = if *isnull { &[][..] } else { varlena_bytes(*values) };
         let limits = state.limits;
-        state.appender.append(index, code, &tid_bytes(&*tid), || limits);
+        state
+            .appender
+            .append(Index::from_raw(index), code, &tid_bytes(&*tid), || limits);
         state.rows += 1.0;
     }
 }
@@ -121,11 +126,13 @@ unsafe extern "C-unwind" fn add_row(
 /// Writes the init fork of an unlogged index: an empty metapage, to which a crash resets it.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn ambuildempty(index: pg_sys::Relation) {
+    // SAFETY: PostgreSQL holds the new index open.
+    let index = unsafe { Index::from_raw(index) };
     let options = IndexOptions::of(index);
     let fork = pg_sys::ForkNumber::INIT_FORKNUM;
     let logging = Logging::AtEndOfBuild;
     directory::create(index, fork, options.metric_code(), logging);
     // The init fork is logged even though the index is not: replay must recreate it.
     // SAFETY: logs the one page of the init fork.
-    unsafe { pg_sys::log_newpage_range(index, fork, 0, 1, true) };
+    unsafe { pg_sys::log_newpage_range(index.raw(), fork, 0, 1, true) };
 }

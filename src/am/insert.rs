@@ -5,6 +5,7 @@ use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use crate::maintenance;
+use crate::relation::Index;
 use crate::storage::definition::IndexOptions;
 use crate::storage::log::{Appender, tid_bytes};
 use crate::storage::update::Logging;
@@ -22,22 +23,25 @@ pub unsafe extern "C-unwind" fn aminsert(
     _index_unchanged: bool,
     index_info: *mut pg_sys::IndexInfo,
 ) -> bool {
+    // SAFETY: PostgreSQL holds the index open while it inserts.
+    let index = unsafe { Index::from_raw(index) };
     // SAFETY: PostgreSQL passes one value of the indexed type and a valid TID.
-    unsafe {
+    let (code, tid) = unsafe {
         let code = if *isnull { &[][..] } else { varlena_bytes(*values) };
-        let limits = || IndexOptions::of(index).limits();
-        let appender = appender(index, index_info);
-        appender.append(index, code, &tid_bytes(&*heap_tid), limits);
-        if let Some(blocks) = appender.grown_to() {
-            maintenance::after_growth(index, blocks);
-        }
+        (code, tid_bytes(&*heap_tid))
+    };
+    // SAFETY: PostgreSQL's own, for the statement.
+    let appender = unsafe { appender(index, index_info) };
+    appender.append(index, code, &tid, || IndexOptions::of(index).limits());
+    if let Some(blocks) = appender.grown_to() {
+        maintenance::after_growth(index, blocks);
     }
-    // Whether the row is unique is not ours to say.
+    // We do not enforce uniqueness.
     false
 }
 
 /// The appender of this statement, which knows where the last row went.
-unsafe fn appender<'a>(index: pg_sys::Relation, index_info: *mut pg_sys::IndexInfo) -> &'a mut Appender {
+unsafe fn appender<'a>(index: Index<'_>, index_info: *mut pg_sys::IndexInfo) -> &'a mut Appender {
     // SAFETY: ii_AmCache is ours alone; the allocation lives as long as index_info. An appender owns nothing to drop.
     unsafe {
         let cache = &mut (*index_info).ii_AmCache;

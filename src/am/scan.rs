@@ -7,6 +7,7 @@ use pgrx::prelude::*;
 
 use crate::compat;
 use crate::error::report;
+use crate::relation::Index;
 use crate::search::conditions::Conditions;
 use crate::search::counters::Counters;
 use crate::search::demand::Demand;
@@ -49,7 +50,7 @@ pub unsafe extern "C-unwind" fn amrescan(
             let order = &*orderbys;
             (*(*scan).orderByData) = *order;
             let is_null = order.sk_flags & pg_sys::SK_ISNULL as i32 != 0;
-            let metric = state.metric((*scan).indexRelation);
+            let metric = state.metric(index_of(scan));
             demand = Demand::of_flags(order.sk_flags);
             (!is_null).then(|| Query::new(metric, varlena_bytes(order.sk_argument)))
         } else {
@@ -63,6 +64,15 @@ pub unsafe extern "C-unwind" fn amrescan(
     }
 }
 
+/// The index of a scan.
+///
+/// # Safety
+/// `scan` is the executor's scan of one of our indexes.
+unsafe fn index_of<'a>(scan: pg_sys::IndexScanDesc) -> Index<'a> {
+    // SAFETY: the executor holds the index open while it has a scan of it.
+    unsafe { Index::from_raw((*scan).indexRelation) }
+}
+
 /// The state of a scan whose rows are wanted.
 ///
 /// # Safety
@@ -74,7 +84,7 @@ unsafe fn begun<'a>(scan: pg_sys::IndexScanDesc) -> &'a mut Scan {
         if !state.has_begun() {
             require_mvcc((*scan).xs_snapshot);
             compat::count_search(scan);
-            state.begin((*scan).indexRelation);
+            state.begin(index_of(scan));
         }
         state
     }
@@ -89,7 +99,7 @@ pub unsafe extern "C-unwind" fn amgettuple(
     // SAFETY: the executor's arguments.
     unsafe {
         let state = begun(scan);
-        match state.next((*scan).indexRelation) {
+        match state.next(index_of(scan)) {
             None => false,
             Some(tid) => {
                 (*scan).xs_heaptid = item_pointer(&tid);
@@ -113,7 +123,7 @@ pub unsafe extern "C-unwind" fn amgetbitmap(scan: pg_sys::IndexScanDesc, bitmap:
         let mut rows = 0;
         let mut tids = Vec::with_capacity(BITMAP_BATCH);
         loop {
-            let next = state.next((*scan).indexRelation);
+            let next = state.next(index_of(scan));
             tids.extend(next.map(|tid| item_pointer(&tid)));
             if tids.len() == BITMAP_BATCH || next.is_none() {
                 pg_sys::tbm_add_tuples(bitmap, tids.as_mut_ptr(), tids.len() as i32, false);

@@ -9,10 +9,11 @@ use pgrx::prelude::*;
 
 use crate::failpoint::failpoint;
 use crate::maintenance::{self, lock};
-use crate::storage::buffer::{Lock, LockedBuffer, block_count};
+use crate::relation::Index;
+use crate::storage::buffer::{Exclusive, Locked};
 use crate::storage::directory::{self, Directory};
 use crate::storage::log::{self, Mismatch, item_pointer};
-use crate::storage::relation::oid;
+use crate::storage::open_segment;
 use crate::storage::sweep;
 use crate::storage::table::TableExtent;
 use crate::storage::update::{Logging, Update};
@@ -28,7 +29,7 @@ pub unsafe extern "C-unwind" fn ambulkdelete(
 ) -> *mut pg_sys::IndexBulkDeleteResult {
     // SAFETY: VACUUM passes valid arguments; the result is allocated in its memory context.
     unsafe {
-        let index = (*info).index;
+        let index = Index::from_raw((*info).index);
         let stats = if stats.is_null() { new_stats() } else { stats };
         let Some(callback) = callback else { return stats };
         // Now, as the callback runs under a page's lock; later only for a table that has grown meanwhile.
@@ -39,7 +40,7 @@ pub unsafe extern "C-unwind" fn ambulkdelete(
             pg_sys::ffi::pg_guard_ffi_boundary(|| callback(&mut pointer, callback_state))
         };
         // Entries must not move to where this has been already.
-        let _places = lock::keep_places(oid(index));
+        let _places = lock::keep_places(index.oid());
         let directory = directory::read(index);
         let mut passes = Vec::new();
         let mut live = 0u64;
@@ -63,7 +64,7 @@ pub unsafe extern "C-unwind" fn ambulkdelete(
         remember_dead(index, &directory, &passes);
         failpoint!("vacuum_after_note");
         (*stats).num_index_tuples = live as f64;
-        (*stats).num_pages = block_count(index);
+        (*stats).num_pages = index.block_count();
         stats
     }
 }
@@ -80,14 +81,14 @@ struct Pass {
 
 /// Notes in the directory how many entries are dead. An open segment that is mostly dead is closed, so that its space
 /// can be reclaimed.
-fn remember_dead(index: pg_sys::Relation, seen: &Directory, passes: &[(Segment, Pass)]) {
+fn remember_dead(index: Index<'_>, seen: &Directory, passes: &[(Segment, Pass)]) {
     let open = seen.header.open_segment();
     let is_open = |segment: &Segment| open.is_some_and(|open| directory::same(open, segment));
     if passes
         .iter()
         .any(|(segment, pass)| is_open(segment) && u64::from(pass.dead + pass.dead_nulls) > pass.live)
     {
-        directory::close_open(index, Logging::EachChange);
+        open_segment::close_open(index, Logging::EachChange);
     }
     let dead_in = |listed: &Segment| {
         // A segment may have become one with its neighbours since.
@@ -115,7 +116,7 @@ fn remember_dead(index: pg_sys::Relation, seen: &Directory, passes: &[(Segment, 
 
 /// One pass over a segment. Pages without anything to mark are not changed.
 fn sweep_segment(
-    index: pg_sys::Relation,
+    index: Index<'_>,
     segment: &Segment,
     strategy: pg_sys::BufferAccessStrategy,
     is_dead: &mut impl FnMut(&log_page::Tid, u32) -> bool,
@@ -126,7 +127,7 @@ fn sweep_segment(
         // SAFETY: VACUUM's own delay point; checks for interrupts.
         unsafe { crate::compat::vacuum_delay_point() };
         to_kill.clear();
-        let mut buffer = LockedBuffer::read_with(index, block, Lock::Exclusive, strategy);
+        let mut buffer = Locked::<Exclusive>::read_with(index, block, strategy);
         let page = log::parse(segment, &buffer)?;
         for slot in 0..page.len() {
             let Some(tid) = page.tid(slot) else { continue };
@@ -164,7 +165,7 @@ unsafe fn new_stats() -> *mut pg_sys::IndexBulkDeleteResult {
 }
 
 /// The entries that VACUUM has not found dead, NULLs included.
-fn count_live(index: pg_sys::Relation) -> u64 {
+fn count_live(index: Index<'_>) -> u64 {
     let directory = directory::read(index);
     let noted = |segment: &Segment| u64::from(segment.entries.get()).saturating_sub(segment.all_dead());
     let complete: u64 = directory.complete().map(noted).sum();
@@ -193,7 +194,7 @@ pub unsafe extern "C-unwind" fn amvacuumcleanup(
         if (*info).analyze_only {
             return stats;
         }
-        let index = (*info).index;
+        let index = Index::from_raw((*info).index);
         maintenance::after_vacuum(index);
         sweep::sweep();
         let stats = if stats.is_null() {
@@ -204,7 +205,7 @@ pub unsafe extern "C-unwind" fn amvacuumcleanup(
         } else {
             stats
         };
-        (*stats).num_pages = block_count(index);
+        (*stats).num_pages = index.block_count();
         (*stats).pages_free = directory::read(index).free_blocks();
         stats
     }

@@ -10,6 +10,7 @@ use pgrx::pg_sys::{self, NodeTag, PlanState};
 
 use crate::am::scan;
 use crate::compat;
+use crate::relation::Index;
 use crate::search::demand::{Demand, MOST_ROWS};
 use crate::storage::definition::is_usearch_index;
 
@@ -202,7 +203,11 @@ impl Bounded {
         unsafe {
             let state = &mut *node;
             let index = state.iss_RelationDesc;
-            if index.is_null() || state.iss_NumOrderByKeys != 1 || !is_usearch_index(index) || asks_for_minimum(node) {
+            if index.is_null()
+                || state.iss_NumOrderByKeys != 1
+                || !is_usearch_index(Index::from_raw(index))
+                || asks_for_minimum(node)
+            {
                 return;
             }
             let tuples = f64::from((*(*index).rd_rel).reltuples);

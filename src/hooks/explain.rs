@@ -6,6 +6,7 @@ use pgrx::pg_sys;
 
 use crate::am::scan;
 use crate::compat;
+use crate::relation::Index;
 use crate::search::counters::Counters;
 use crate::storage::definition::is_usearch_index;
 
@@ -29,7 +30,7 @@ unsafe fn show(node: *mut pg_sys::PlanState, explain: *mut pg_sys::ExplainState)
             }
             _ => return,
         };
-        if (*explain).analyze && !index.is_null() && !scan.is_null() && is_usearch_index(index) {
+        if (*explain).analyze && !index.is_null() && !scan.is_null() && is_usearch_index(Index::from_raw(index)) {
             print(&scan::counters(scan), explain);
         }
     }

@@ -14,16 +14,14 @@ use pgrx::pg_sys;
 
 use super::context::{Done, Job, Stopped, What, milliseconds};
 use super::threads;
-use crate::compat::locator;
 use crate::error;
 use crate::failpoint::failpoint;
-use crate::storage::buffer::relation_name;
+use crate::relation::{Index, in_recovery};
 use crate::storage::definition::IndexOptions;
 use crate::storage::directory::{self, NO_SHARD};
 use crate::storage::log::{self, Mismatch};
-use crate::storage::relation::in_recovery;
 use crate::storage::shard_file::{self, Published, ShardId};
-use crate::storage::update::{Logging, needs_wal};
+use crate::storage::update::Logging;
 
 /// What was read of the log for a shard.
 struct Collected {
@@ -55,7 +53,7 @@ impl Job<'_> {
     ) -> Result<Done, Stopped> {
         let started = Instant::now();
         let sources = allocation::joined(sources);
-        let name = relation_name(self.index);
+        let name = self.index.name();
         self.watcher.begin(&format!("{} index \"{name}\"", what.doing));
         check_memory(&self.options, &sources)?;
         let Collected { builder, counts, lsn } = self.collect(&sources)?;
@@ -96,7 +94,7 @@ impl Job<'_> {
 
     fn publish(&mut self, built: &BuiltShard, identity: &ShardIdentity) -> Result<Published, Stopped> {
         let mut stopped = false;
-        let result = shard_file::publish(locator(self.index), &identity.id, |out| {
+        let result = shard_file::publish(self.index.locator(), &identity.id, |out| {
             let mut out = Watched {
                 out,
                 unwatched: 0,
@@ -150,7 +148,7 @@ impl Job<'_> {
 
     /// Makes WAL durable up to there, where the index's changes are logged one by one.
     fn flush_wal_to(&self, lsn: u64) {
-        if self.logging == Logging::EachChange && needs_wal(self.index) && !in_recovery() {
+        if self.logging == Logging::EachChange && self.index.needs_wal() && !in_recovery() {
             // SAFETY: the end of a record that was inserted.
             unsafe { pg_sys::XLogFlush(lsn) };
         }
@@ -214,7 +212,7 @@ impl Job<'_> {
         directory::flush(self.index);
         failpoint!("shard_before_unlink");
         for old in &old {
-            remove_if_there(&shard_file::path(locator(self.index), old));
+            remove_if_there(&shard_file::path(self.index.locator(), old));
             failpoint!("shard_after_unlink");
         }
     }
@@ -270,7 +268,7 @@ fn entry_range(segment: &Segment) -> EntryRange {
 }
 
 /// Counts the entries alive, NULLs included.
-pub fn count_alive(index: pg_sys::Relation, segments: &[Segment]) -> Result<u64, Mismatch> {
+pub fn count_alive(index: Index<'_>, segments: &[Segment]) -> Result<u64, Mismatch> {
     let mut alive = 0;
     for segment in segments {
         log::for_each_page(index, segment, |_, page| {

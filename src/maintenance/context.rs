@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use iscc_log::directory::Segment;
 use pgrx::pg_sys;
 
+use crate::relation::Index;
 use crate::storage::definition::IndexOptions;
 use crate::storage::directory;
 use crate::storage::log::Mismatch;
@@ -81,7 +82,7 @@ impl std::ops::AddAssign for Done {
 /// Maintenance of one index.
 pub struct Job<'a> {
     /// The index, open and locked in `RowExclusiveLock` mode at least.
-    pub index: pg_sys::Relation,
+    pub index: Index<'a>,
     /// What it is made with.
     pub options: IndexOptions,
     /// How its changes reach WAL.
@@ -118,7 +119,7 @@ pub struct Threads {
 impl<'a> Job<'a> {
     /// Maintenance in the session's own time, with as many threads as PostgreSQL would use for building an index in
     /// parallel.
-    pub fn foreground(index: pg_sys::Relation, logging: Logging, watcher: &'a mut dyn Watcher) -> Self {
+    pub fn foreground(index: Index<'a>, logging: Logging, watcher: &'a mut dyn Watcher) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         // SAFETY: the value of a server setting.
         let workers = unsafe { pg_sys::max_parallel_maintenance_workers }.max(0) as usize;
@@ -129,12 +130,7 @@ impl<'a> Job<'a> {
         Self::new(index, logging, threads, watcher)
     }
 
-    pub(super) fn new(
-        index: pg_sys::Relation,
-        logging: Logging,
-        threads: Threads,
-        watcher: &'a mut dyn Watcher,
-    ) -> Self {
+    pub(super) fn new(index: Index<'a>, logging: Logging, threads: Threads, watcher: &'a mut dyn Watcher) -> Self {
         Job {
             index,
             options: IndexOptions::of(index),

@@ -25,24 +25,23 @@ mod threads;
 pub mod worker;
 
 use iscc_log::policy;
-use pgrx::pg_sys;
 
 pub use context::{Done, Foreground, Inspect, Job, Stopped, Watcher};
 pub use report::{raise, warn};
 
 use crate::guc;
+use crate::relation::Index;
 use crate::storage::definition::IndexOptions;
 use crate::storage::directory;
-use crate::storage::relation::{is_temporary, oid};
 use crate::storage::update::Logging;
 use lock::Wait;
 
 /// Asks for a seal when an insert has made the open segment grow to so many blocks, and the tail is due.
-pub fn after_growth(index: pg_sys::Relation, open_blocks: u32) {
+pub fn after_growth(index: Index<'_>, open_blocks: u32) {
     /// Blocks between two looks at the tail.
     const STEP: u32 = 16;
     // A segment of one block is new: the one before may have been closed.
-    if !(open_blocks == 1 || open_blocks.is_multiple_of(STEP)) || !guc::background_worker() || is_temporary(index) {
+    if !(open_blocks == 1 || open_blocks.is_multiple_of(STEP)) || !guc::background_worker() || index.is_temporary() {
         return;
     }
     let tail = directory::read(index).tail_blocks();
@@ -53,14 +52,14 @@ pub fn after_growth(index: pg_sys::Relation, open_blocks: u32) {
 
 /// What VACUUM does at its end. Segments without anything alive become free at once, so that what is inserted next uses
 /// their blocks; the rest is left to the background worker, or done here where none takes it.
-pub fn after_vacuum(index: pg_sys::Relation) {
-    if is_temporary(index) {
+pub fn after_vacuum(index: Index<'_>) {
+    if index.is_temporary() {
         return;
     }
     let mut watcher = Foreground;
     let mut job = Job::foreground(index, Logging::EachChange, &mut watcher);
     // A worker that has the lock for a long build frees them itself.
-    let freed = match lock::maintenance(oid(index), Wait::No) {
+    let freed = match lock::maintenance(index.oid(), Wait::No) {
         Some(_lock) => job.free_dead(),
         None => Ok(Done::default()),
     };

@@ -12,12 +12,12 @@ use pgrx::pg_sys;
 
 use super::context::{Done, Job, Stopped, What, milliseconds, times_built};
 use super::{build_shard, lock};
-use crate::error::{self, corrupt_page};
+use crate::error::{self};
 use crate::failpoint::failpoint;
-use crate::storage::buffer::{LockedBuffer, block_count, grow_ahead, relation_name};
+use crate::relation::{Index, in_recovery};
+use crate::storage::buffer::{Locked, grow_ahead};
 use crate::storage::directory::{self, META_BLOCK, NO_SHARD};
 use crate::storage::log;
-use crate::storage::relation::{in_recovery, oid};
 use crate::storage::shard_file;
 use crate::storage::update::{Logging, Update};
 
@@ -80,9 +80,9 @@ impl Job<'_> {
     /// Moves the entries alive of these segments and builds a shard from them; the old blocks are free then.
     pub(super) fn move_entries(&mut self, segments: &[Segment], rest: Rest, to: To) -> Result<Done, Stopped> {
         let started = Instant::now();
-        let name = relation_name(self.index);
+        let name = self.index.name();
         self.watcher.begin(&format!("reclaiming space of index \"{name}\""));
-        let Some(places) = lock::move_entries(oid(self.index)) else {
+        let Some(places) = lock::move_entries(self.index.oid()) else {
             return Err(Stopped::Yielded);
         };
         let all: i64 = segments.iter().map(|s| i64::from(s.entries.get())).sum();
@@ -147,7 +147,7 @@ impl Job<'_> {
         let stride = stride_of(segments);
         let blocks = blocks_for(alive, stride);
         let mut pending = loop {
-            let existing = block_count(self.index);
+            let existing = self.index.block_count();
             let found = directory::change(self.index, self.logging, |directory| match to {
                 To::Anywhere => directory.add_pending(blocks, stride, existing),
                 To::Below(below) => directory.add_pending_below(blocks, stride, below),
@@ -227,8 +227,8 @@ pub(super) fn blocks_for(entries: u64, stride: u16) -> u32 {
 }
 
 /// Fills the pages of pending segments.
-struct Copy<Blocks> {
-    index: pg_sys::Relation,
+struct Copy<'a, Blocks> {
+    index: Index<'a>,
     logging: Logging,
     stride: u16,
     /// Blocks to fill, with their epochs.
@@ -236,7 +236,7 @@ struct Copy<Blocks> {
     page: Vec<(Tid, Vec<u8>)>,
 }
 
-impl<Blocks: Iterator<Item = (u32, u32)>> Copy<Blocks> {
+impl<Blocks: Iterator<Item = (u32, u32)>> Copy<'_, Blocks> {
     fn add(&mut self, entries: Vec<(Tid, Vec<u8>)>) {
         for entry in entries {
             self.page.push(entry);
@@ -252,22 +252,18 @@ impl<Blocks: Iterator<Item = (u32, u32)>> Copy<Blocks> {
         }
         let index = self.index;
         let Some((block, epoch)) = self.blocks.next() else {
-            corrupt_page(
-                &relation_name(index),
-                META_BLOCK,
-                "more entries are alive than were counted",
-            );
+            index.corrupt(META_BLOCK, "more entries are alive than were counted");
         };
-        let mut buffer = LockedBuffer::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);
+        let mut buffer = Locked::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);
         let mut update = Update::begin(index, self.logging);
         let page = update.new_page(&mut buffer);
         log_page::init(page, self.stride, epoch);
         for (tid, code) in self.page.drain(..) {
             if log_page::append(page, &code, &tid).is_none() {
-                corrupt_page(&relation_name(index), block, "an entry does not fit where it is moved");
+                index.corrupt(block, "an entry does not fit where it is moved");
             }
         }
-        log_page::close(page).unwrap_or_else(|why| corrupt_page(&relation_name(index), block, why));
+        log_page::close(page).unwrap_or_else(|why| index.corrupt(block, why));
         update.commit();
         drop(buffer);
         failpoint!("move_between_pages");

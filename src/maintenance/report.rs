@@ -2,31 +2,27 @@
 
 use std::io;
 
-use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::context::Stopped;
 use crate::error::report;
-use crate::storage::buffer::relation_name;
+use crate::relation::Index;
 use crate::storage::shard_file;
 
 /// Raises the error for work that had to stop.
-pub fn raise(index: pg_sys::Relation, why: Stopped) -> ! {
+pub fn raise(index: Index<'_>, why: Stopped) -> ! {
     match why {
         Stopped::Io(why) => io_report(index, &why).raise(),
         Stopped::Changed(mismatch) => mismatch.raise(index),
         Stopped::Yielded => report(
             PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
-            format!("VACUUM is reading index \"{}\"", relation_name(index)),
+            format!("VACUUM is reading index \"{}\"", index.name()),
         )
         .hint("Try again when it is done.")
         .raise(),
         Stopped::Overtaken => report(
             PgSqlErrorCode::ERRCODE_OBJECT_IN_USE,
-            format!(
-                "index \"{}\" was changed by another session meanwhile",
-                relation_name(index)
-            ),
+            format!("index \"{}\" was changed by another session meanwhile", index.name()),
         )
         .hint("Try again.")
         .raise(),
@@ -34,7 +30,7 @@ pub fn raise(index: pg_sys::Relation, why: Stopped) -> ! {
 }
 
 /// Warns that maintenance failed: the answers stay right without it.
-pub fn warn(index: pg_sys::Relation, why: Stopped) {
+pub fn warn(index: Index<'_>, why: Stopped) {
     match why {
         Stopped::Io(why) => io_report(index, &why).warn(),
         Stopped::Changed(mismatch) => mismatch.confirm(index),
@@ -42,17 +38,14 @@ pub fn warn(index: pg_sys::Relation, why: Stopped) {
     }
 }
 
-fn io_report(index: pg_sys::Relation, why: &io::Error) -> crate::error::Report {
+fn io_report(index: Index<'_>, why: &io::Error) -> crate::error::Report {
     let code = match why.kind() {
         io::ErrorKind::StorageFull => PgSqlErrorCode::ERRCODE_DISK_FULL,
         io::ErrorKind::PermissionDenied => PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
         io::ErrorKind::OutOfMemory => {
             return report(
                 PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY,
-                format!(
-                    "not enough memory to build a shard of index \"{}\"",
-                    relation_name(index)
-                ),
+                format!("not enough memory to build a shard of index \"{}\"", index.name()),
             )
             .hint("Building takes about twice the size of the shard file; make the index with a smaller shard_size.");
         }
@@ -60,7 +53,7 @@ fn io_report(index: pg_sys::Relation, why: &io::Error) -> crate::error::Report {
     };
     report(
         code,
-        format!("could not write a shard of index \"{}\": {why}", relation_name(index)),
+        format!("could not write a shard of index \"{}\": {why}", index.name()),
     )
     .detail(format!(
         "Shards are files in \"{}\" below the data directory.",

@@ -16,14 +16,14 @@ use super::reclaim::{Rest, To, blocks_for, stride_of};
 use super::{build_shard, lock};
 use crate::error;
 use crate::failpoint::failpoint;
-use crate::storage::buffer::{block_count, relation_name};
+use crate::relation::{Alone, in_recovery};
 use crate::storage::directory::{self, Directory};
-use crate::storage::relation::{Alone, in_recovery, is_temporary, oid};
+use crate::storage::open_segment;
 
 impl Job<'_> {
     /// True when the file is to become shorter.
     pub(super) fn is_to_shrink(&self) -> bool {
-        if in_recovery() || is_temporary(self.index) {
+        if in_recovery() || self.index.is_temporary() {
             return false;
         }
         let directory = directory::read(self.index);
@@ -36,7 +36,7 @@ impl Job<'_> {
         if !self.is_to_shrink() {
             return Ok(done);
         }
-        let Some(_lock) = lock::maintenance(oid(self.index), Wait::No) else {
+        let Some(_lock) = lock::maintenance(self.index.oid(), Wait::No) else {
             return Ok(done);
         };
         self.discard_pending();
@@ -51,13 +51,13 @@ impl Job<'_> {
     }
 
     fn is_mostly_free(&self, directory: &Directory) -> bool {
-        let existing = block_count(self.index);
+        let existing = self.index.block_count();
         let beyond = existing.saturating_sub(directory.header.used_blocks.get());
         policy::is_to_shrink(directory.spare_blocks() + beyond, existing)
     }
 
     fn is_free_at_end(&self, directory: &Directory) -> bool {
-        let existing = block_count(self.index);
+        let existing = self.index.block_count();
         policy::is_to_cut(existing.saturating_sub(directory.free_at_end().start), existing)
     }
 
@@ -67,7 +67,7 @@ impl Job<'_> {
         let directory = directory::read(self.index);
         let end = directory.header.used_blocks.get() - directory.spare_blocks();
         if directory.open_room().is_some_and(|room| room.end > end) {
-            directory::close_open(self.index, self.logging);
+            open_segment::close_open(self.index, self.logging);
         }
         let mut groups: Vec<Vec<Segment>> = directory::read(self.index)
             .shards()
@@ -102,7 +102,7 @@ impl Job<'_> {
         let Some(alone) = Alone::try_lock(self.index) else {
             return Err(Stopped::Yielded);
         };
-        let existing = block_count(self.index);
+        let existing = self.index.block_count();
         directory::change(self.index, self.logging, Directory::cut_end);
         let used = directory::read_header(self.index).used_blocks.get();
         // Were this change lost in a crash, the blocks would be missing.
@@ -113,7 +113,7 @@ impl Job<'_> {
             alone.truncate(used);
         }
         failpoint!("cut_after_truncate");
-        let name = relation_name(self.index);
+        let name = self.index.name();
         error::log(format!("cut {cut} free blocks off index \"{name}\", {used} are left"));
         Ok(cut)
     }

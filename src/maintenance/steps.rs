@@ -2,17 +2,16 @@
 
 use iscc_log::directory::{STATE_CLOSED, Segment};
 use iscc_log::policy::{self, Action, Kind, Unit};
-use pgrx::pg_sys;
 
 use super::build_shard;
 use super::context::{Done, Inspect, Job, Stopped, What, times_built};
 use super::lock::{self, Wait};
 use super::reclaim::{Rest, To};
-use crate::compat::locator;
 use crate::error::check_for_interrupts;
 use crate::failpoint::failpoint;
+use crate::relation::{Index, in_recovery};
 use crate::storage::directory::{self, Directory, NO_SHARD};
-use crate::storage::relation::{in_recovery, is_temporary, oid};
+use crate::storage::open_segment;
 use crate::storage::shard_cache;
 use crate::storage::shard_file::{self, ShardId};
 
@@ -25,7 +24,7 @@ impl Job<'_> {
     pub fn run_due(&mut self) -> Result<Done, Stopped> {
         let mut done = Done::default();
         let mut may_seal = true;
-        while let Some(_lock) = lock::maintenance(oid(self.index), Wait::No) {
+        while let Some(_lock) = lock::maintenance(self.index.oid(), Wait::No) {
             done += self.free_dead()?;
             let Some((action, groups)) = self.due(may_seal) else {
                 break;
@@ -51,7 +50,7 @@ impl Job<'_> {
             open_blocks: directory.open_blocks(),
             max_blocks: self.options.limits().max_blocks,
             may_seal,
-            may_move: lock::move_entries(oid(self.index)).is_some(),
+            may_move: lock::move_entries(self.index.oid()).is_some(),
             may_change: !in_recovery(),
         };
         Some((policy::next(&units, &state)?, groups))
@@ -90,7 +89,7 @@ impl Job<'_> {
     /// Seals the tail and whatever else lacks a usable shard, however small. The caller holds the maintenance lock, or is
     /// the only one that knows the index.
     pub fn seal_all(&mut self, inspect: Inspect) -> Result<Done, Stopped> {
-        if is_temporary(self.index) {
+        if self.index.is_temporary() {
             return Ok(Done::default());
         }
         self.discard_pending();
@@ -115,7 +114,7 @@ impl Job<'_> {
     /// maintenance lock.
     pub fn compact(&mut self) -> Result<Done, Stopped> {
         let mut done = self.seal_all(Inspect::Everything)?;
-        if is_temporary(self.index) {
+        if self.index.is_temporary() {
             return Ok(done);
         }
         let groups = directory::read(self.index).shards();
@@ -160,7 +159,7 @@ impl Job<'_> {
     }
 
     fn seal_tail(&mut self) -> Result<Done, Stopped> {
-        directory::close_open(self.index, self.logging);
+        open_segment::close_open(self.index, self.logging);
         failpoint!("seal_after_close");
         let mut done = Done::default();
         let max_blocks = self.options.limits().max_blocks;
@@ -198,11 +197,11 @@ fn members(groups: &[Group], chosen: &[usize]) -> Vec<Segment> {
     chosen.iter().flat_map(|&at| groups[at].1.iter().copied()).collect()
 }
 
-fn has_usable_shard(index: pg_sys::Relation, id: &ShardId, segments: &[Segment], inspect: Inspect) -> bool {
+fn has_usable_shard(index: Index<'_>, id: &ShardId, segments: &[Segment], inspect: Inspect) -> bool {
     if *id == NO_SHARD {
         return true;
     }
-    match shard_cache::open(&shard_file::path(locator(index), id), id, segments) {
+    match shard_cache::open(&shard_file::path(index.locator(), id), id, segments) {
         Ok(shard) => inspect == Inspect::Header || shard.verify(&check_for_interrupts).is_empty(),
         Err(_) => false,
     }

@@ -22,8 +22,8 @@ use crate::compat;
 use crate::error;
 use crate::failpoint::{failpoint, failpoint_is_on};
 use crate::guc;
+use crate::relation::{Index, OpenRelation, in_recovery};
 use crate::storage::definition::is_usearch_index;
-use crate::storage::relation::{OpenRelation, in_recovery};
 use crate::storage::shard_file::ShardId;
 use crate::storage::sweep;
 use crate::storage::update::Logging;
@@ -307,12 +307,12 @@ fn all_indexes() -> Vec<pg_sys::Oid> {
 }
 
 /// Calls `work` with the index open, unless it is gone or locked.
-fn with_index<T>(oid: pg_sys::Oid, work: impl FnOnce(pg_sys::Relation) -> T) -> Option<T> {
+fn with_index<T>(oid: pg_sys::Oid, work: impl FnOnce(Index<'_>) -> T) -> Option<T> {
     let index = OpenRelation::try_open(oid, pg_sys::RowExclusiveLock)?;
-    is_usearch_index(index.raw()).then(|| work(index.raw()))
+    is_usearch_index(index.handle()).then(|| work(index.handle()))
 }
 
-fn job(index: pg_sys::Relation, watcher: &mut dyn Watcher) -> Job<'_> {
+fn job<'a>(index: Index<'a>, watcher: &'a mut dyn Watcher) -> Job<'a> {
     let threads = Threads {
         count: guc::worker_threads(),
         nice: true,

@@ -5,7 +5,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use crate::error::report;
-use crate::storage::buffer::relation_name;
+use crate::relation::Index;
 use crate::types::distance::{jaccard_distance, nphd_distance, prefix_hamming_distance};
 
 /// The support function of an operator class: the distance that its operator returns.
@@ -18,16 +18,15 @@ pub const BALL_STRATEGY: u16 = 2;
 pub const NEAR_STRATEGY: u16 = 3;
 
 /// The distance that an index is ordered by.
-pub fn metric_of(index: pg_sys::Relation) -> Metric {
-    // SAFETY: the caller holds the index open; PostgreSQL has looked up its support functions.
-    let (function, opcintype) = unsafe {
-        let function = pg_sys::index_getprocid(index, 1, DISTANCE_PROC);
-        (function, *(*index).rd_opcintype)
-    };
+pub fn metric_of(index: Index<'_>) -> Metric {
+    // SAFETY: the index is open, and has at least one column; PostgreSQL has looked up its support functions.
+    let function = unsafe { pg_sys::index_getprocid(index.raw(), 1, DISTANCE_PROC) };
+    // SAFETY: as above.
+    let opcintype = unsafe { *index.data().rd_opcintype };
     metric_of_function(function, opcintype).unwrap_or_else(|| {
         report(
             PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
-            format!("operator class of index \"{}\" is not supported", relation_name(index)),
+            format!("operator class of index \"{}\" is not supported", index.name()),
         )
         .detail("Its support function 1 is not a distance of bitvec that usearch knows.")
         .hint("Use bitvec_nphd_ops, bitvec_jaccard_ops or bitvec_hamming_ops.")

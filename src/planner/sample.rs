@@ -3,9 +3,9 @@
 use iscc_log::directory::Segment;
 use iscc_log::log_page::{LogPage, is_alive};
 use iscc_metrics::ball::Ball;
-use pgrx::pg_sys;
 
-use crate::storage::buffer::{Lock, LockedBuffer, Page, block_count};
+use crate::relation::Index;
+use crate::storage::buffer::{Locked, Page, Shared};
 use crate::storage::{directory, log};
 
 /// Pages that are read: with 256-bit codes some 3,200 entries.
@@ -27,7 +27,7 @@ pub struct Sample {
 impl Sample {
     /// Reads a sample. Pages that are damaged, or used again meanwhile, are left out; None when none is left with an
     /// entry alive.
-    pub fn take(index: pg_sys::Relation) -> Option<Self> {
+    pub fn take(index: Index<'_>) -> Option<Self> {
         let directory = directory::try_read(index)?;
         let segments: Vec<&Segment> = directory.segments().collect();
         let blocks = segments.iter().map(|s| u64::from(s.block_count.get())).sum();
@@ -36,14 +36,14 @@ impl Sample {
             blocks,
             rows: 0,
         };
-        let existing = block_count(index);
+        let existing = index.block_count();
         let count = PAGES.min(blocks);
         for part in 0..count {
             let (segment, block) = block_at(&segments, (2 * part + 1) * blocks / (2 * count))?;
             if block >= existing {
                 continue;
             }
-            let buffer = LockedBuffer::read(index, block, Lock::Share);
+            let buffer = Locked::<Shared>::read(index, block);
             if let Ok(page) = log::parse(segment, &buffer) {
                 sample.rows += (0..page.len()).filter(|&slot| is_alive_at(&page, slot)).count() as u64;
                 sample.pages.push(Box::new(*buffer.page()));

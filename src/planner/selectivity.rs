@@ -10,8 +10,8 @@ use super::ball_expr::{BallExpr, Code};
 use super::is_usearch_info;
 use super::sample::Sample;
 use super::visibility::sees_all;
+use crate::relation::OpenRelation;
 use crate::storage::definition::is_usearch_index;
-use crate::storage::relation::{OpenRelation, is_readable};
 
 /// The share of rows where nothing is known.
 const DEFAULT: f64 = 0.001;
@@ -68,11 +68,12 @@ unsafe fn share_in_index(
         if !sees_all && !pg_sys::get_func_leakproof(function) {
             return None;
         }
-        let index = OpenRelation::open_locked(info.indexoid);
-        if !is_usearch_index(index.raw()) || !is_readable(index.raw()) {
+        let opened = OpenRelation::open_locked(info.indexoid);
+        let index = opened.handle();
+        if !is_usearch_index(index) || !index.is_readable() {
             return None;
         }
-        let sample = Sample::take(index.raw())?;
+        let sample = Sample::take(index)?;
         Some(match query {
             Code::Known(code) if sees_all => sample.share_within(&Ball::new(code, radius), info.tuples),
             _ => sample.share_of_neighbours(radius, info.tuples),

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use iscc_log::directory::Segment;
 use iscc_log::log_page::{LogPage, Tid, is_alive};
 use iscc_metrics::Query;
-use pgrx::pg_sys;
 
 use super::conditions::Restriction;
 use super::counters::Counters;
 use super::returned::Returned;
+use crate::relation::Index;
 use crate::storage::buffer::{Page, Recent};
 use crate::storage::log::{self, Mismatch};
 
@@ -90,7 +90,7 @@ impl ExactStream {
     }
 
     /// Key of the next entry, after running a pass if need be. Entries in `skip` are left out.
-    pub fn head(&mut self, index: pg_sys::Relation, query: &Query, skip: &Returned) -> Result<Option<u32>, Mismatch> {
+    pub fn head(&mut self, index: Index<'_>, query: &Query, skip: &Returned) -> Result<Option<u32>, Mismatch> {
         if self.found.is_empty() && !self.complete {
             self.pass(index, query, skip)?;
         }
@@ -115,7 +115,7 @@ impl ExactStream {
         sealed.map(|segment| segment.shard_id).collect::<HashSet<_>>().len() as u64
     }
 
-    fn pass(&mut self, index: pg_sys::Relation, query: &Query, skip: &Returned) -> Result<(), Mismatch> {
+    fn pass(&mut self, index: Index<'_>, query: &Query, skip: &Returned) -> Result<(), Mismatch> {
         let mut pass = Pass {
             query,
             skip,
@@ -245,7 +245,7 @@ impl LogWalk {
     }
 
     /// The next entry's heap TID, and the block that it is in.
-    pub fn next(&mut self, index: pg_sys::Relation) -> Result<Option<(Tid, u32)>, Mismatch> {
+    pub fn next(&mut self, index: Index<'_>) -> Result<Option<(Tid, u32)>, Mismatch> {
         while self.tids.is_empty() {
             let Some(segment) = self.segments.get(self.at).copied() else {
                 return Ok(None);

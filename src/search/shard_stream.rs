@@ -10,12 +10,12 @@ use iscc_hnsw::shard::{EFFORTS, NEIGHBOURS};
 use iscc_log::directory::Segment;
 use iscc_log::log_page::is_alive;
 use iscc_metrics::Query;
-use pgrx::pg_sys;
 
 use super::conditions::Restriction;
 use super::counters::Counters;
 use super::log_stream::{Found, position};
 use crate::guc::{SearchMode, SearchSettings};
+use crate::relation::Index;
 use crate::storage::log::{self, Mismatch};
 use crate::storage::shard_cache::MappedShard;
 use crate::storage::shard_file::ShardId;
@@ -263,7 +263,7 @@ impl ShardStream {
 
     /// Takes the entry whose key [`ShardStream::head`] gave and looks it up in the log: its own distance counts, not
     /// the shard's.
-    pub fn take(&mut self, index: pg_sys::Relation, query: &Query) -> Result<Taken, Mismatch> {
+    pub fn take(&mut self, index: Index<'_>, query: &Query) -> Result<Taken, Mismatch> {
         let Some((block, slot)) = self.ordinals.pop().and_then(|ordinal| locate(&self.ranges, ordinal)) else {
             return Ok(Taken::Damaged(None));
         };

@@ -13,7 +13,6 @@ use std::collections::BinaryHeap;
 use iscc_log::directory::Segment;
 use iscc_log::log_page::Tid;
 use iscc_metrics::{Metric, Query};
-use pgrx::pg_sys;
 
 use super::conditions::{Conditions, Restriction};
 use super::counters::Counters;
@@ -21,9 +20,9 @@ use super::demand::{Demand, MOST_ROWS};
 use super::log_stream::{ExactStream, Found, LogWalk, Want, block_of};
 use super::returned::Returned;
 use super::shard_stream::{Buffers, ShardStream, Taken};
-use crate::compat::locator;
 use crate::guc::{SearchMode, SearchSettings};
 use crate::maintenance::worker;
+use crate::relation::Index;
 use crate::storage::definition::IndexOptions;
 use crate::storage::directory::{self, Directory, NO_SHARD};
 use crate::storage::log::Mismatch;
@@ -89,7 +88,7 @@ enum Nearest {
 
 impl Scan {
     /// How the index compares codes.
-    pub fn metric(&mut self, index: pg_sys::Relation) -> Metric {
+    pub fn metric(&mut self, index: Index<'_>) -> Metric {
         *self.metric.get_or_insert_with(|| IndexOptions::of(index).metric)
     }
 
@@ -151,7 +150,7 @@ impl Scan {
     }
 
     /// Does what comes before the first row of a query.
-    pub fn begin(&mut self, index: pg_sys::Relation) {
+    pub fn begin(&mut self, index: Index<'_>) {
         self.settings = SearchSettings::of_session();
         if let Some(mode) = self.fixed_mode {
             self.settings.mode = mode;
@@ -164,7 +163,7 @@ impl Scan {
 
     /// Copies the directory and opens the streams: at the start, and again when blocks of the copy have been used
     /// again. What was returned before is left out then.
-    fn open(&mut self, index: pg_sys::Relation) {
+    fn open(&mut self, index: Index<'_>) {
         self.close_streams();
         let mut directory = directory::read(index);
         if self.query.is_some() {
@@ -182,8 +181,8 @@ impl Scan {
     }
 
     /// False when the directory has changed meanwhile.
-    fn open_streams(&mut self, index: pg_sys::Relation, directory: &Directory) -> bool {
-        shard_cache::retain(locator(index), |id| directory.complete().any(|s| s.shard_id == *id));
+    fn open_streams(&mut self, index: Index<'_>, directory: &Directory) -> bool {
+        shard_cache::retain(index.locator(), |id| directory.complete().any(|s| s.shard_id == *id));
         let wanted = match self.demand {
             _ if self.restriction.as_ref().is_some_and(Restriction::is_complete) => None,
             Demand::Exact => None,
@@ -224,7 +223,7 @@ impl Scan {
     }
 
     /// The next row's TID, one that the table can have.
-    pub fn next(&mut self, index: pg_sys::Relation) -> Option<Tid> {
+    pub fn next(&mut self, index: Index<'_>) -> Option<Tid> {
         if self.is_empty {
             return None;
         }
@@ -234,11 +233,7 @@ impl Scan {
     }
 
     /// Takes a step, again with a fresh directory when blocks have been used again meanwhile.
-    fn with_fresh_directory<T>(
-        &mut self,
-        index: pg_sys::Relation,
-        step: impl Fn(&mut Self) -> Result<T, Mismatch>,
-    ) -> T {
+    fn with_fresh_directory<T>(&mut self, index: Index<'_>, step: impl Fn(&mut Self) -> Result<T, Mismatch>) -> T {
         loop {
             match step(self) {
                 Ok(result) => return result,
@@ -251,7 +246,7 @@ impl Scan {
     }
 
     /// The next row's TID, and the block of the log that has it.
-    fn advance(&mut self, index: pg_sys::Relation) -> Result<Option<(Tid, u32)>, Mismatch> {
+    fn advance(&mut self, index: Index<'_>) -> Result<Option<(Tid, u32)>, Mismatch> {
         if let Some(found) = self.advance_nearest(index)? {
             self.last_key = found.key;
             if !matches!(self.demand, Demand::Filtered(_)) {
@@ -271,7 +266,7 @@ impl Scan {
     }
 
     /// The next entry that has a distance.
-    fn advance_nearest(&mut self, index: pg_sys::Relation) -> Result<Option<Found>, Mismatch> {
+    fn advance_nearest(&mut self, index: Index<'_>) -> Result<Option<Found>, Mismatch> {
         let Some(query) = self.query.take() else {
             return Ok(None);
         };
@@ -281,7 +276,7 @@ impl Scan {
     }
 
     /// The next entry that is not nearer than a row that has left; those last.
-    fn next_in_order(&mut self, index: pg_sys::Relation, query: &Query) -> Result<Option<Found>, Mismatch> {
+    fn next_in_order(&mut self, index: Index<'_>, query: &Query) -> Result<Option<Found>, Mismatch> {
         while let Some(found) = self.next_nearest(index, query)? {
             if found.key >= self.left_key {
                 return Ok(Some(found));
@@ -292,7 +287,7 @@ impl Scan {
         Ok(nearest.map(|at| self.late.swap_remove(at)))
     }
 
-    fn next_nearest(&mut self, index: pg_sys::Relation, query: &Query) -> Result<Option<Found>, Mismatch> {
+    fn next_nearest(&mut self, index: Index<'_>, query: &Query) -> Result<Option<Found>, Mismatch> {
         while let Some((nearest, key)) = self.nearest(index, query)? {
             let taken = match nearest {
                 Nearest::Early => return Ok(self.early.pop().map(|Reverse(found)| found)),
@@ -302,7 +297,7 @@ impl Scan {
                         Taken::Alive(found) => Some(found),
                         Taken::Unwanted => None,
                         Taken::Damaged(found) => {
-                            shard_cache::condemn(locator(index), &shard.shard_id(), "it contradicts the log");
+                            shard_cache::condemn(index.locator(), &shard.shard_id(), "it contradicts the log");
                             self.end_shard(at, false);
                             found
                         }
@@ -327,7 +322,7 @@ impl Scan {
     }
 
     /// The source with the smallest key. A shard that has given all it can becomes an exact scan of what it left.
-    fn nearest(&mut self, index: pg_sys::Relation, query: &Query) -> Result<Option<(Nearest, u32)>, Mismatch> {
+    fn nearest(&mut self, index: Index<'_>, query: &Query) -> Result<Option<(Nearest, u32)>, Mismatch> {
         let early = self.early.peek().map(|Reverse(found)| (Nearest::Early, found.key));
         let mut best = early;
         for at in 0..self.streams.len() {
@@ -348,7 +343,7 @@ impl Scan {
         Ok(best)
     }
 
-    fn exact_head(&mut self, index: pg_sys::Relation, query: &Query, at: usize) -> Result<Option<u32>, Mismatch> {
+    fn exact_head(&mut self, index: Index<'_>, query: &Query, at: usize) -> Result<Option<u32>, Mismatch> {
         if let Stream::Shard(shard) = &self.streams[at] {
             let is_complete = shard.is_complete();
             self.end_shard(at, is_complete);
@@ -397,7 +392,7 @@ impl Search {
 
     /// Fills `keys` with the keys ([`Query::key`]) of the first `count` entries that a scan would return: fewer when the
     /// index has not so many codes.
-    pub fn nearest(&mut self, index: pg_sys::Relation, query: &Query, count: usize, keys: &mut Vec<u32>) {
+    pub fn nearest(&mut self, index: Index<'_>, query: &Query, count: usize, keys: &mut Vec<u32>) {
         keys.clear();
         let rows = count.min(MOST_ROWS.into()) as u16;
         self.0.reset(Some(query.clone()), Demand::Nearest(rows));

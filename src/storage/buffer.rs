@@ -1,26 +1,37 @@
 //! Pinned and locked buffers that release themselves.
 
 use std::cell::RefCell;
+use std::marker::PhantomData;
 
 use iscc_log::page::PAGE_BYTES;
 use pgrx::pg_sys;
 
-use crate::compat::{Locator, locator, read_recent_buffer};
-use crate::error::corrupt_page;
+use crate::compat::{Locator, read_recent_buffer};
 use crate::failpoint::failpoint;
+use crate::relation::Index;
 
 /// A whole page.
 pub type Page = [u8; PAGE_BYTES];
 
 const _: () = assert!(pg_sys::BLCKSZ as usize == PAGE_BYTES);
 
-/// How a buffer is locked.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Lock {
-    /// Others may read.
-    Share,
-    /// Nobody else may read or write.
-    Exclusive,
+/// How a buffer is locked: [`Shared`] or [`Exclusive`].
+pub trait Mode {
+    /// PostgreSQL's number for it.
+    const LOCK: i32;
+}
+
+/// Others may read.
+pub struct Shared;
+/// Nobody else may read or write.
+pub struct Exclusive;
+
+impl Mode for Shared {
+    const LOCK: i32 = pg_sys::BUFFER_LOCK_SHARE as i32;
+}
+
+impl Mode for Exclusive {
+    const LOCK: i32 = pg_sys::BUFFER_LOCK_EXCLUSIVE as i32;
 }
 
 /// Which buffers the blocks of one relation were in when this backend read them last: where they are still, most of the
@@ -47,8 +58,8 @@ thread_local! {
 impl Recent {
     /// What this backend remembers of a relation that it is about to read from this block on. Nothing if it has read
     /// another one meanwhile.
-    pub fn of(relation: pg_sys::Relation, first_block: u32) -> Self {
-        let of = Some((locator(relation), first_block));
+    pub fn of(index: Index<'_>, first_block: u32) -> Self {
+        let of = Some((index.locator(), first_block));
         let mut recent = RECENT.take();
         if recent.of != of {
             recent.buffers.clear();
@@ -64,17 +75,17 @@ impl Recent {
     }
 
     /// Pins a block of the relation's main fork.
-    pub fn pin(&mut self, relation: pg_sys::Relation, block: u32) -> PinnedBuffer {
+    pub fn pin(&mut self, index: Index<'_>, block: u32) -> PinnedBuffer {
         let first = self.of.map_or(0, |(_, first)| first);
         let at = block.wrapping_sub(first) as usize;
         if let Some(&buffer) = self.buffers.get(at)
             && buffer != 0
             && !block.wrapping_add(self.pass).is_multiple_of(LOOK_UP_EVERY)
-            && read_recent_buffer(relation, block, buffer)
+            && read_recent_buffer(index.data(), block, buffer)
         {
             return PinnedBuffer { buffer };
         }
-        let pinned = PinnedBuffer::read(relation, block);
+        let pinned = PinnedBuffer::read(index, block);
         if at < MOST_REMEMBERED_BLOCKS {
             if at >= self.buffers.len() {
                 self.buffers.resize(at + 1, 0);
@@ -92,29 +103,25 @@ pub struct PinnedBuffer {
 
 impl PinnedBuffer {
     /// Pins a block of the main fork.
-    pub fn read(relation: pg_sys::Relation, block: u32) -> Self {
-        Self::read_with(relation, block, std::ptr::null_mut())
+    pub fn read(index: Index<'_>, block: u32) -> Self {
+        Self::read_with(index, block, std::ptr::null_mut())
     }
 
-    fn read_with(relation: pg_sys::Relation, block: u32, strategy: pg_sys::BufferAccessStrategy) -> Self {
+    fn read_with(index: Index<'_>, block: u32, strategy: pg_sys::BufferAccessStrategy) -> Self {
         let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
         let normal = pg_sys::ReadBufferMode::RBM_NORMAL;
-        // SAFETY: the caller holds the relation open; reading a bad block raises an error.
-        let buffer = unsafe { pg_sys::ReadBufferExtended(relation, fork, block, normal, strategy) };
+        // SAFETY: the relation is open; reading a bad block raises an error.
+        let buffer = unsafe { pg_sys::ReadBufferExtended(index.raw(), fork, block, normal, strategy) };
         PinnedBuffer { buffer }
     }
 
-    /// Locks it.
-    pub fn lock(self, lock: Lock) -> LockedBuffer {
-        let mode = match lock {
-            Lock::Share => pg_sys::BUFFER_LOCK_SHARE,
-            Lock::Exclusive => pg_sys::BUFFER_LOCK_EXCLUSIVE,
-        };
+    /// Waits for the lock.
+    pub fn lock<M: Mode>(self) -> Locked<M> {
         let buffer = self.buffer;
         std::mem::forget(self);
         // SAFETY: pinned. An error's abort drops the pin.
-        unsafe { pg_sys::LockBuffer(buffer, mode as i32) };
-        LockedBuffer { buffer }
+        unsafe { pg_sys::LockBuffer(buffer, M::LOCK) };
+        Locked::of(buffer)
     }
 
     /// Where the page is: for the processor to load it soon, not to be read without a lock.
@@ -135,36 +142,27 @@ impl Drop for PinnedBuffer {
 }
 
 /// A pinned, locked buffer. Unlocked and unpinned when dropped.
-pub struct LockedBuffer {
+pub struct Locked<M: Mode> {
     buffer: pg_sys::Buffer,
+    mode: PhantomData<M>,
 }
 
-impl LockedBuffer {
+impl<M: Mode> Locked<M> {
+    fn of(buffer: pg_sys::Buffer) -> Self {
+        Locked {
+            buffer,
+            mode: PhantomData,
+        }
+    }
+
     /// Pins and locks a block of the main fork.
-    pub fn read(relation: pg_sys::Relation, block: u32, lock: Lock) -> Self {
-        Self::read_with(relation, block, lock, std::ptr::null_mut())
+    pub fn read(index: Index<'_>, block: u32) -> Self {
+        PinnedBuffer::read(index, block).lock()
     }
 
     /// Pins and locks a block of the main fork that comes through a buffer ring.
-    pub fn read_with(
-        relation: pg_sys::Relation,
-        block: u32,
-        lock: Lock,
-        strategy: pg_sys::BufferAccessStrategy,
-    ) -> Self {
-        PinnedBuffer::read_with(relation, block, strategy).lock(lock)
-    }
-
-    /// A block that nobody uses, zeroed, pinned and locked. The relation grows until it has this block; it may have it
-    /// already, free to use again or left by a crash.
-    pub fn new_block(relation: pg_sys::Relation, fork: pg_sys::ForkNumber::Type, block: u32) -> Self {
-        grow(relation, fork, block + 1);
-        // SAFETY: the caller holds the relation open.
-        unsafe {
-            let mode = pg_sys::ReadBufferMode::RBM_ZERO_AND_LOCK;
-            let buffer = pg_sys::ReadBufferExtended(relation, fork, block, mode, std::ptr::null_mut());
-            LockedBuffer { buffer }
-        }
+    pub fn read_with(index: Index<'_>, block: u32, strategy: pg_sys::BufferAccessStrategy) -> Self {
+        PinnedBuffer::read_with(index, block, strategy).lock()
     }
 
     /// PostgreSQL's handle.
@@ -178,20 +176,34 @@ impl LockedBuffer {
         unsafe { pg_sys::BufferGetBlockNumber(self.buffer) }
     }
 
-    /// The page, valid while the lock is held.
+    /// The page.
     pub fn page(&self) -> &Page {
-        // SAFETY: a pinned buffer holds a whole page, and we hold its lock.
+        // SAFETY: a pinned buffer holds a whole page. Nobody writes to it while we hold the lock, but for us, who need
+        // `&mut self` for that.
         unsafe { &*pg_sys::BufferGetPage(self.buffer).cast::<Page>() }
     }
+}
 
-    /// The page for writing in place. The caller holds the lock exclusively and logs the change.
-    pub fn page_mut(&mut self) -> &mut Page {
-        // SAFETY: as above; the exclusive lock makes the reference unique.
+impl Locked<Exclusive> {
+    /// A block that nobody uses, zeroed, pinned and locked. The relation grows until it has this block; it may have it
+    /// already, free to use again or left by a crash.
+    pub fn new_block(index: Index<'_>, fork: pg_sys::ForkNumber::Type, block: u32) -> Self {
+        grow(index, fork, block + 1);
+        let mode = pg_sys::ReadBufferMode::RBM_ZERO_AND_LOCK;
+        // SAFETY: the relation is open and has the block.
+        let buffer = unsafe { pg_sys::ReadBufferExtended(index.raw(), fork, block, mode, std::ptr::null_mut()) };
+        Locked::of(buffer)
+    }
+
+    /// The page for writing in place; the caller logs the change. All but [`update`](super::update) and the log's append
+    /// write through an [`Update`](super::update::Update).
+    pub(super) fn page_mut(&mut self) -> &mut Page {
+        // SAFETY: a pinned buffer holds a whole page; the exclusive lock and `&mut self` make the reference unique.
         unsafe { &mut *pg_sys::BufferGetPage(self.buffer).cast::<Page>() }
     }
 }
 
-impl Drop for LockedBuffer {
+impl<M: Mode> Drop for Locked<M> {
     fn drop(&mut self) {
         // While an error unwinds, PostgreSQL's abort releases locks and pins; doing it here as well
         // would upset its interrupt hold-off count, which the error has already reset.
@@ -202,55 +214,44 @@ impl Drop for LockedBuffer {
     }
 }
 
-/// More blocks than this are never missing where one is to be used: growth goes step by step.
+/// The relation is never more than this many blocks short of a block about to be used: growth goes step by step.
 const MOST_MISSING_BLOCKS: u32 = 1024;
 
-/// Makes the relation have so many blocks at least.
-fn grow(relation: pg_sys::Relation, fork: pg_sys::ForkNumber::Type, blocks: u32) {
-    // SAFETY: the caller holds the relation open; an error releases the lock.
-    unsafe {
-        let existing = pg_sys::RelationGetNumberOfBlocksInFork(relation, fork);
-        if existing >= blocks {
-            return;
-        }
-        if blocks - existing > MOST_MISSING_BLOCKS {
-            let why = format!("it counts {} blocks, the relation has {existing}", blocks - 1);
-            corrupt_page(&relation_name(relation), 0, why);
-        }
-        let lock = pg_sys::ExclusiveLock as i32;
-        pg_sys::LockRelationForExtension(relation, lock);
-        while pg_sys::RelationGetNumberOfBlocksInFork(relation, fork) < blocks {
-            // InvalidBlockNumber is P_NEW: grow by one block.
-            let (new, normal) = (pg_sys::InvalidBlockNumber, pg_sys::ReadBufferMode::RBM_NORMAL);
-            let buffer = pg_sys::ReadBufferExtended(relation, fork, new, normal, std::ptr::null_mut());
+/// Makes the relation have at least this many blocks.
+fn grow(index: Index<'_>, fork: pg_sys::ForkNumber::Type, blocks: u32) {
+    let existing = index.block_count_of(fork);
+    if existing >= blocks {
+        return;
+    }
+    if blocks - existing > MOST_MISSING_BLOCKS {
+        index.corrupt(
+            0,
+            format!("it counts {} blocks, the relation has {existing}", blocks - 1),
+        );
+    }
+    let lock = pg_sys::ExclusiveLock as i32;
+    // SAFETY: the relation is open; an error releases the lock.
+    unsafe { pg_sys::LockRelationForExtension(index.raw(), lock) };
+    while index.block_count_of(fork) < blocks {
+        // InvalidBlockNumber is P_NEW: grow by one block.
+        let (new, normal) = (pg_sys::InvalidBlockNumber, pg_sys::ReadBufferMode::RBM_NORMAL);
+        // SAFETY: the relation is open and locked for extension; the pin is given back at once.
+        unsafe {
+            let buffer = pg_sys::ReadBufferExtended(index.raw(), fork, new, normal, std::ptr::null_mut());
             pg_sys::ReleaseBuffer(buffer);
         }
-        pg_sys::UnlockRelationForExtension(relation, lock);
-        failpoint!("relation_grown");
     }
+    // SAFETY: locked above.
+    unsafe { pg_sys::UnlockRelationForExtension(index.raw(), lock) };
+    failpoint!("relation_grown");
 }
 
 /// Makes the relation have `more` blocks beyond `used`, for a large allocation that is about to come.
-pub fn grow_ahead(relation: pg_sys::Relation, used: u32, more: u32) {
+pub fn grow_ahead(index: Index<'_>, used: u32, more: u32) {
     let end = used.saturating_add(more);
-    while block_count(relation) < end {
+    while index.block_count() < end {
         pgrx::check_for_interrupts!();
-        let step = end.min(block_count(relation) + MOST_MISSING_BLOCKS / 8);
-        grow(relation, pg_sys::ForkNumber::MAIN_FORKNUM, step);
-    }
-}
-
-/// The main fork's length in blocks.
-pub fn block_count(relation: pg_sys::Relation) -> u32 {
-    // SAFETY: the caller holds the relation open.
-    unsafe { pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM) }
-}
-
-/// The relation's name, for messages.
-pub fn relation_name(relation: pg_sys::Relation) -> String {
-    // SAFETY: the caller holds the relation open.
-    unsafe {
-        let name = &raw const (*(*relation).rd_rel).relname.data;
-        std::ffi::CStr::from_ptr(name.cast()).to_string_lossy().into_owned()
+        let step = end.min(index.block_count() + MOST_MISSING_BLOCKS / 8);
+        grow(index, pg_sys::ForkNumber::MAIN_FORKNUM, step);
     }
 }

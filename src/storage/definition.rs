@@ -12,9 +12,10 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::directory::Limits;
+use super::open_segment::Limits;
 use crate::error::report;
 use crate::metrics::opclass::metric_of;
+use crate::relation::Index;
 
 const DEFAULT_M: i32 = 16;
 const DEFAULT_EF_CONSTRUCTION: i32 = 128;
@@ -28,6 +29,18 @@ struct RelOptions {
     m: i32,
     ef_construction: i32,
     shard_size_offset: i32,
+}
+
+impl RelOptions {
+    /// The text of `shard_size`, which stands behind the fields.
+    fn shard_size(&self) -> Option<&CStr> {
+        let offset = usize::try_from(self.shard_size_offset)
+            .ok()
+            .filter(|&offset| offset > 0)?;
+        let text = std::ptr::from_ref(self).cast::<c_char>().wrapping_add(offset);
+        // SAFETY: PostgreSQL has put a C string there, into the same allocation.
+        Some(unsafe { CStr::from_ptr(text) })
+    }
 }
 
 /// The reloption kind, allocated once in each backend.
@@ -156,20 +169,18 @@ pub struct IndexOptions {
 
 impl IndexOptions {
     /// Reads them from an open index.
-    pub fn of(index: pg_sys::Relation) -> Self {
-        // SAFETY: the caller holds the index open; rd_options was made by amoptions.
-        let (m, ef_construction, kilobytes) = unsafe {
-            match (*index).rd_options.cast::<RelOptions>().as_ref() {
-                None => (DEFAULT_M, DEFAULT_EF_CONSTRUCTION, DEFAULT_SHARD_KB),
-                Some(options) => {
-                    let offset = options.shard_size_offset;
-                    let size = (offset > 0).then(|| {
-                        let base = std::ptr::from_ref(options).cast::<c_char>();
-                        CStr::from_ptr(base.add(offset as usize))
-                    });
-                    let kilobytes = size.and_then(parse_kilobytes).unwrap_or(DEFAULT_SHARD_KB);
-                    (options.m, options.ef_construction, kilobytes)
-                }
+    pub fn of(index: Index<'_>) -> Self {
+        // SAFETY: amoptions made what is there.
+        let options = unsafe { index.data().rd_options.cast::<RelOptions>().as_ref() };
+        let (m, ef_construction, kilobytes) = match options {
+            None => (DEFAULT_M, DEFAULT_EF_CONSTRUCTION, DEFAULT_SHARD_KB),
+            Some(options) => {
+                let kilobytes = options.shard_size().and_then(parse_kilobytes);
+                (
+                    options.m,
+                    options.ef_construction,
+                    kilobytes.unwrap_or(DEFAULT_SHARD_KB),
+                )
             }
         };
         IndexOptions {
@@ -233,13 +244,10 @@ impl IndexOptions {
 }
 
 /// The longest code that the indexed column's type modifier allows, in bytes; 0 without one.
-fn declared_bytes(index: pg_sys::Relation) -> u16 {
+fn declared_bytes(index: Index<'_>) -> u16 {
     let (mut typid, mut typmod, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
-    // SAFETY: the caller holds the index open; it has one column, as amcanmulticol is false.
-    unsafe {
-        let oid = (*index).rd_id;
-        pg_sys::get_atttypetypmodcoll(oid, 1, &mut typid, &mut typmod, &mut collation);
-    }
+    // SAFETY: the index has one column, as amcanmulticol is false.
+    unsafe { pg_sys::get_atttypetypmodcoll(index.oid(), 1, &mut typid, &mut typmod, &mut collation) };
     if typmod <= 0 {
         0
     } else {
@@ -248,15 +256,10 @@ fn declared_bytes(index: pg_sys::Relation) -> u16 {
 }
 
 /// True for an index of this access method.
-pub fn is_usearch_index(relation: pg_sys::Relation) -> bool {
-    // SAFETY: the caller holds the relation open; rd_indam is set for indexes only.
-    unsafe {
-        let kind = (*(*relation).rd_rel).relkind;
-        let routine = (*relation).rd_indam;
-        kind == pg_sys::RELKIND_INDEX as c_char
-            && !routine.is_null()
-            && (*routine)
-                .amoptions
-                .is_some_and(|f| std::ptr::fn_addr_eq(f, amoptions as unsafe extern "C-unwind" fn(_, _) -> _))
-    }
+pub fn is_usearch_index(relation: Index<'_>) -> bool {
+    // SAFETY: set for open indexes, null for all other relations.
+    let routine = unsafe { relation.data().rd_indam.as_ref() };
+    let options = routine.and_then(|routine| routine.amoptions);
+    relation.class().relkind as u8 == pg_sys::RELKIND_INDEX
+        && options.is_some_and(|f| std::ptr::fn_addr_eq(f, amoptions as unsafe extern "C-unwind" fn(_, _) -> _))
 }

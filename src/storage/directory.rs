@@ -7,16 +7,15 @@
 use std::ops::Range;
 
 use iscc_log::allocation;
-use iscc_log::directory::{self as format, MetaHeader, STATE_CLOSED, STATE_NONE, STATE_OPEN, STATE_PENDING, Segment};
-use iscc_log::log_page::{self, LogPage};
+use iscc_log::directory::{self as format, MetaHeader, STATE_CLOSED, STATE_PENDING, Segment};
 use iscc_log::page::{NO_BLOCK, PageError, PageKind};
 use pgrx::pg_sys;
 
-use super::buffer::{Lock, LockedBuffer, Page, block_count, relation_name};
+use super::buffer::{Exclusive, Locked, Mode, Page, Shared};
 use super::shard_file::ShardId;
 use super::update::{Logging, Update};
-use crate::error::corrupt_page;
 use crate::failpoint::failpoint;
+use crate::relation::Index;
 
 /// Block number of the metapage.
 pub const META_BLOCK: u32 = 0;
@@ -26,9 +25,6 @@ pub const NO_SHARD: ShardId = [0; 16];
 
 /// A segment that reuses blocks gets so many at least: fewer would make many small segments.
 pub const LEAST_REUSED_BLOCKS: u32 = 8;
-
-/// An open segment is content with so many blocks that are used again; of more it takes the first.
-const ENOUGH_REUSED_BLOCKS: u32 = 64;
 
 /// A consistent copy of the directory.
 #[derive(Clone)]
@@ -113,7 +109,7 @@ impl Directory {
     }
 
     /// The number of a new generation.
-    fn new_epoch(&mut self) -> u32 {
+    pub(super) fn new_epoch(&mut self) -> u32 {
         let epoch = self.header.next_epoch.get();
         self.header.next_epoch = epoch.wrapping_add(1).into();
         epoch
@@ -188,43 +184,43 @@ impl Directory {
 }
 
 /// Unwraps a page operation, raising the corruption error that names index and block.
-fn checked<T>(index: pg_sys::Relation, block: u32, result: Result<T, PageError>) -> T {
-    result.unwrap_or_else(|why| corrupt_page(&relation_name(index), block, why))
+pub(super) fn checked<T>(index: Index<'_>, block: u32, result: Result<T, PageError>) -> T {
+    result.unwrap_or_else(|why| index.corrupt(block, why))
 }
 
 /// Creates the metapage of an empty index in an empty fork.
-pub fn create(index: pg_sys::Relation, fork: pg_sys::ForkNumber::Type, metric: u8, logging: Logging) {
-    let mut buffer = LockedBuffer::new_block(index, fork, META_BLOCK);
+pub fn create(index: Index<'_>, fork: pg_sys::ForkNumber::Type, metric: u8, logging: Logging) {
+    let mut buffer = Locked::new_block(index, fork, META_BLOCK);
     let mut update = Update::begin(index, logging);
     format::init_meta(update.new_page(&mut buffer), metric);
     update.commit();
 }
 
 /// The header of the metapage, as of now.
-pub fn read_header(index: pg_sys::Relation) -> MetaHeader {
-    let meta = LockedBuffer::read(index, META_BLOCK, Lock::Share);
+pub fn read_header(index: Index<'_>) -> MetaHeader {
+    let meta = Locked::<Shared>::read(index, META_BLOCK);
     header_of(index, meta.page())
 }
 
-fn header_of(index: pg_sys::Relation, page: &Page) -> MetaHeader {
+pub(super) fn header_of(index: Index<'_>, page: &Page) -> MetaHeader {
     checked(index, META_BLOCK, format::meta(page))
 }
 
 /// A copy of the whole directory, as of now.
-pub fn read(index: pg_sys::Relation) -> Directory {
-    let meta = LockedBuffer::read(index, META_BLOCK, Lock::Share);
+pub fn read(index: Index<'_>) -> Directory {
+    let meta = Locked::<Shared>::read(index, META_BLOCK);
     read_under(index, &meta)
 }
 
 /// A copy of the whole directory, as of now; None when its pages are damaged.
-pub fn try_read(index: pg_sys::Relation) -> Option<Directory> {
-    let meta = LockedBuffer::read(index, META_BLOCK, Lock::Share);
+pub fn try_read(index: Index<'_>) -> Option<Directory> {
+    let meta = Locked::<Shared>::read(index, META_BLOCK);
     walk(index, &meta).ok()
 }
 
 /// Makes durable what the directory says now.
-pub fn flush(index: pg_sys::Relation) {
-    let meta = LockedBuffer::read(index, META_BLOCK, Lock::Share);
+pub fn flush(index: Index<'_>) {
+    let meta = Locked::<Shared>::read(index, META_BLOCK);
     // SAFETY: the buffer is pinned and locked.
     let lsn = unsafe { pg_sys::BufferGetLSNAtomic(meta.raw()) };
     drop(meta);
@@ -233,13 +229,13 @@ pub fn flush(index: pg_sys::Relation) {
 }
 
 /// A copy of the whole directory while the caller holds the metapage.
-fn read_under(index: pg_sys::Relation, meta: &LockedBuffer) -> Directory {
-    walk(index, meta).unwrap_or_else(|(block, why)| corrupt_page(&relation_name(index), block, why))
+fn read_under<M: Mode>(index: Index<'_>, meta: &Locked<M>) -> Directory {
+    walk(index, meta).unwrap_or_else(|(block, why)| index.corrupt(block, why))
 }
 
 /// The same for a caller that is going to change it: then no block of a directory page may be for others to take, which
 /// would wait for our own lock on it.
-fn read_to_change(index: pg_sys::Relation, meta: &LockedBuffer) -> Directory {
+pub(super) fn read_to_change(index: Index<'_>, meta: &Locked<Exclusive>) -> Directory {
     let directory = read_under(index, meta);
     let others = directory
         .listed
@@ -248,17 +244,17 @@ fn read_to_change(index: pg_sys::Relation, meta: &LockedBuffer) -> Directory {
         .chain(directory.open_room());
     let twice = others.flat_map(|blocks| directory.pages().filter(move |page| blocks.contains(page)));
     if let Some(block) = twice.min() {
-        corrupt_page(&relation_name(index), block, "the directory claims it twice");
+        index.corrupt(block, "the directory claims it twice");
     }
     directory
 }
 
 /// Reads the metapage and the directory pages; an error names the block that is damaged.
-fn walk(index: pg_sys::Relation, meta: &LockedBuffer) -> Result<Directory, (u32, PageError)> {
+fn walk<M: Mode>(index: Index<'_>, meta: &Locked<M>) -> Result<Directory, (u32, PageError)> {
     let at = |block| move |why| (block, why);
     let header = format::meta(meta.page()).map_err(at(META_BLOCK))?;
     // Read under the metapage's lock: what it lists exists by now, except what is still being filled, or free.
-    let existing = block_count(index);
+    let existing = index.block_count();
     let exists = |segment: &Segment| !segment.is_searchable() || segment.blocks().end <= existing;
     let inside = |segments: Vec<Segment>| match segments.iter().all(|s| header.has_blocks(s) && exists(s)) {
         true => Ok(segments),
@@ -277,7 +273,7 @@ fn walk(index: pg_sys::Relation, meta: &LockedBuffer) -> Result<Directory, (u32,
             return Err((block, PageError::Layout));
         }
         chain.push(block);
-        let buffer = LockedBuffer::read(index, block, Lock::Share);
+        let buffer = Locked::<Shared>::read(index, block);
         let more = format::segments(buffer.page(), PageKind::Directory).and_then(inside);
         listed.extend(more.map_err(at(block))?);
         next = format::next(buffer.page(), PageKind::Directory).map_err(at(block))?;
@@ -286,29 +282,49 @@ fn walk(index: pg_sys::Relation, meta: &LockedBuffer) -> Result<Directory, (u32,
 }
 
 /// Changes the directory in one atomic step.
-pub fn change<T>(index: pg_sys::Relation, logging: Logging, change: impl FnOnce(&mut Directory) -> T) -> T {
-    let mut meta = LockedBuffer::read(index, META_BLOCK, Lock::Exclusive);
+pub fn change<T>(index: Index<'_>, logging: Logging, change: impl FnOnce(&mut Directory) -> T) -> T {
+    let mut meta = Locked::<Exclusive>::read(index, META_BLOCK);
     let before = read_to_change(index, &meta);
     let mut after = before.clone();
     let result = change(&mut after);
     if after.header == before.header && after.listed == before.listed {
         return result;
     }
-    write(index, &mut meta, &before, after, logging, |_| ());
+    write(index, &mut meta, &before, after, logging, None);
     result
+}
+
+/// A page outside of the directory that changes in the same WAL record.
+pub(super) struct OtherPage<'a> {
+    /// Where it is.
+    pub buffer: &'a mut Locked<Exclusive>,
+    /// It is filled anew.
+    pub is_new: bool,
+    /// The change.
+    pub change: &'a dyn Fn(&mut Page),
+}
+
+impl<'a> OtherPage<'a> {
+    fn change_in(self, update: &mut Update<'a>) {
+        let page = match self.is_new {
+            true => update.new_page(self.buffer),
+            false => update.page(self.buffer),
+        };
+        (self.change)(page);
+    }
 }
 
 /// Pages that one generic WAL record can change.
 const PAGES_IN_RECORD: usize = 4;
 
-/// Writes what has changed. `also` changes one more page in the same WAL record.
-fn write(
-    index: pg_sys::Relation,
-    meta: &mut LockedBuffer,
+/// Writes what has changed. `also` changes in the same WAL record.
+pub(super) fn write(
+    index: Index<'_>,
+    meta: &mut Locked<Exclusive>,
     before: &Directory,
     after: Directory,
     logging: Logging,
-    also: impl FnOnce(&mut Update),
+    also: Option<OtherPage<'_>>,
 ) {
     let pages = Pages::of(&after.listed);
     let old = Pages::of(&before.listed);
@@ -320,9 +336,9 @@ fn write(
     if changed.len() + 2 > PAGES_IN_RECORD || pages.chained.len() > existing {
         return write_new_chain(index, meta, before, after, logging, also);
     }
-    let mut buffers: Vec<(usize, LockedBuffer)> = changed
+    let mut buffers: Vec<(usize, Locked<Exclusive>)> = changed
         .into_iter()
-        .map(|at| (at, LockedBuffer::read(index, before.chain[at], Lock::Exclusive)))
+        .map(|at| (at, Locked::<Exclusive>::read(index, before.chain[at])))
         .collect();
     failpoint!("directory_before_change");
     // Replay locks the pages in this order, and must not have one that a reader who holds the metapage waits for.
@@ -343,7 +359,9 @@ fn write(
             format::set_segments(page, PageKind::Directory, pages.chained(*at)),
         );
     }
-    also(&mut update);
+    if let Some(other) = also {
+        other.change_in(&mut update);
+    }
     update.commit();
     failpoint!("directory_after_change");
 }
@@ -370,12 +388,12 @@ impl<'a> Pages<'a> {
 /// Writes all directory pages anew to other blocks, then the metapage, which points to them. A crash in
 /// between leaves the old chain.
 fn write_new_chain(
-    index: pg_sys::Relation,
-    meta: &mut LockedBuffer,
+    index: Index<'_>,
+    meta: &mut Locked<Exclusive>,
     before: &Directory,
     mut after: Directory,
     logging: Logging,
-    also: impl FnOnce(&mut Update),
+    also: Option<OtherPage<'_>>,
 ) {
     // Half as many pages again, so that what is added next finds room; the blocks of the old chain are an entry each
     // at most.
@@ -387,7 +405,7 @@ fn write_new_chain(
     }
     let pages = Pages::of(&after.listed);
     for (at, block) in blocks.clone().enumerate() {
-        let mut buffer = LockedBuffer::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);
+        let mut buffer = Locked::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);
         let mut update = Update::begin(index, logging);
         let page = update.new_page(&mut buffer);
         format::init_directory(page);
@@ -406,164 +424,18 @@ fn write_new_chain(
     let kind = PageKind::Meta;
     checked(index, META_BLOCK, format::set_segments(page, kind, pages.meta));
     checked(index, META_BLOCK, format::set_next(page, kind, blocks.start));
-    also(&mut update);
+    if let Some(other) = also {
+        other.change_in(&mut update);
+    }
     update.commit();
     failpoint!("directory_after_switch");
 }
 
 /// Writes all directory pages anew, to the first free blocks that have room.
-pub fn move_chain(index: pg_sys::Relation, logging: Logging) {
-    let mut meta = LockedBuffer::read(index, META_BLOCK, Lock::Exclusive);
+pub fn move_chain(index: Index<'_>, logging: Logging) {
+    let mut meta = Locked::<Exclusive>::read(index, META_BLOCK);
     let before = read_under(index, &meta);
-    write_new_chain(index, &mut meta, &before, before.clone(), logging, |_| ());
-}
-
-/// What bounds new segments. From the index's definition as it is now: ALTER TABLE can lift the limit of
-/// a column's type without rewriting the index.
-#[derive(Clone, Copy)]
-pub struct Limits {
-    /// Blocks of one segment at most.
-    pub max_blocks: u32,
-    /// Bytes that the column's type allows; 0 without a limit.
-    pub declared_bytes: u16,
-}
-
-/// What an insert needs of the open segment.
-#[derive(Clone, Copy)]
-pub struct Room {
-    /// The block found full (or closed), if any.
-    pub full_block: Option<u32>,
-    /// Bytes of the code to insert.
-    pub code_bytes: usize,
-    /// What bounds the open segment.
-    pub limits: Limits,
-}
-
-/// Makes sure that there is an open page other than `room.full_block` whose cells hold the code. Returns the number of
-/// blocks of the open segment when this added one.
-pub fn make_room(index: pg_sys::Relation, room: Room, logging: Logging) -> Option<u32> {
-    let mut meta = LockedBuffer::read(index, META_BLOCK, Lock::Exclusive);
-    let mut header = header_of(index, meta.page());
-    if let Some(open) = header.open_segment().copied() {
-        let fits = room.code_bytes <= usize::from(open.stride.get());
-        if fits && open.last_block() != room.full_block {
-            return None;
-        }
-        if fits && open.block_count < room.limits.max_blocks && grow_open(&mut header) {
-            let mut log = new_log_block(index, &header);
-            let mut update = Update::begin(index, logging);
-            format::set_meta(update.page(&mut meta), &header);
-            init_log_page(update.new_page(&mut log), &header);
-            update.commit();
-            return Some(header.open.block_count.get());
-        }
-        close_under(index, &mut meta, logging);
-    }
-    open_segment(index, &mut meta, room, logging);
-    Some(1)
-}
-
-/// Opens a segment of one page, in free blocks if there are enough.
-fn open_segment(index: pg_sys::Relation, meta: &mut LockedBuffer, room: Room, logging: Logging) {
-    let before = read_to_change(index, meta);
-    let mut after = before.clone();
-    let stride = stride_for(&after.header, room);
-    let reused = allocation::take_room(
-        &mut after.listed,
-        LEAST_REUSED_BLOCKS,
-        ENOUGH_REUSED_BLOCKS,
-        room.limits.max_blocks,
-    );
-    let start = reused
-        .as_ref()
-        .map_or(after.header.used_blocks.get(), |free| free.start);
-    after.header.open = Segment::new(STATE_OPEN, start..start, stride, after.new_epoch());
-    after.header.open_limit = reused.map_or(0, |free| free.end).into();
-    if !grow_open(&mut after.header) {
-        corrupt_page(&relation_name(index), META_BLOCK, "a new segment has no room");
-    }
-    let header = after.header;
-    let mut log = new_log_block(index, &header);
-    write(index, meta, &before, after, logging, |update| {
-        init_log_page(update.new_page(&mut log), &header);
-    });
-}
-
-/// Adds a block to the open segment of `header`; false when what comes behind it belongs to others.
-fn grow_open(header: &mut MetaHeader) -> bool {
-    let end = header.open.blocks().end;
-    match header.open_limit.get() {
-        0 if header.used_blocks == end => header.used_blocks += 1,
-        limit if end < limit => {}
-        _ => return false,
-    }
-    header.open.block_count += 1;
-    true
-}
-
-/// The last block of the open segment, which has just been added.
-fn new_log_block(index: pg_sys::Relation, header: &MetaHeader) -> LockedBuffer {
-    let block = header.open.blocks().end - 1;
-    let buffer = LockedBuffer::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);
-    failpoint!("log_page_new");
-    buffer
-}
-
-fn init_log_page(page: &mut Page, header: &MetaHeader) {
-    log_page::init(page, header.open.stride.get(), header.open.epoch.get());
-}
-
-/// The stride of a new segment: what the column's type declares, else what the last segment had,
-/// doubled until the code fits. (So the stride only grows and alternating lengths do not open a
-/// segment each.)
-fn stride_for(header: &MetaHeader, room: Room) -> u16 {
-    const SMALLEST: usize = 32;
-    match room.limits.declared_bytes {
-        0 => usize::from(header.open.stride.get())
-            .max(room.code_bytes)
-            .max(SMALLEST)
-            .next_power_of_two()
-            .min(iscc_metrics::MAX_CODE_BYTES) as u16,
-        declared => declared,
-    }
-}
-
-/// Closes the open segment, if it has entries: it goes to the list and takes no more.
-pub fn close_open(index: pg_sys::Relation, logging: Logging) {
-    let mut meta = LockedBuffer::read(index, META_BLOCK, Lock::Exclusive);
-    close_under(index, &mut meta, logging);
-}
-
-fn close_under(index: pg_sys::Relation, meta: &mut LockedBuffer, logging: Logging) {
-    let before = read_to_change(index, meta);
-    let Some(open) = before.header.open_segment().copied() else {
-        return;
-    };
-    let Some(last_block) = open.last_block() else { return };
-    let mut last = LockedBuffer::read(index, last_block, Lock::Exclusive);
-    let last_len = checked(index, last_block, LogPage::parse(last.page())).len() as u32;
-    // All pages before the last one are full: a page is left only then.
-    let entries = (open.block_count.get() - 1) * u32::from(open.slots_per_block()) + last_len;
-    if entries == 0 {
-        return;
-    }
-    let mut after = before.clone();
-    let rest = open.blocks().end..before.header.open_limit.get().max(open.blocks().end);
-    allocation::release(&mut after.listed, rest);
-    after.listed.push(Segment {
-        state: STATE_CLOSED,
-        entries: entries.into(),
-        ..open
-    });
-    after.header.open_limit = 0.into();
-    after.header.open = Segment {
-        state: STATE_NONE,
-        stride: open.stride,
-        ..Segment::default()
-    };
-    write(index, meta, &before, after, logging, |update| {
-        checked(index, last_block, log_page::close(update.page(&mut last)));
-    });
+    write_new_chain(index, &mut meta, &before, before.clone(), logging, None);
 }
 
 /// Identity of a segment over time: its blocks and the generation of their contents. One that has become part of a larger

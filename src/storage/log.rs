@@ -7,10 +7,12 @@ use iscc_metrics::MAX_CODE_BYTES;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::buffer::{Lock, LockedBuffer, Page, PinnedBuffer, Recent, relation_name};
-use super::directory::{self, Limits, Room};
-use super::update::{Logging, critical, log_in_place, needs_wal};
+use super::buffer::{Exclusive, Locked, Mode, Page, PinnedBuffer, Recent, Shared};
+use super::directory;
+use super::open_segment::{Limits, Room, make_room};
+use super::update::{Logging, critical, log_in_place};
 use crate::error::{corrupt_page, report};
+use crate::relation::Index;
 
 /// Appends entries to the open segment; keeps in mind where the last one went.
 pub struct Appender {
@@ -23,10 +25,10 @@ pub struct Appender {
 
 impl Appender {
     /// An appender for one statement, or one build.
-    pub fn new(index: pg_sys::Relation, logging: Logging) -> Self {
+    pub fn new(index: Index<'_>, logging: Logging) -> Self {
         Appender {
             logging,
-            wal: logging == Logging::EachChange && needs_wal(index),
+            wal: logging == Logging::EachChange && index.needs_wal(),
             open_block: None,
             open_blocks: 0,
         }
@@ -38,7 +40,7 @@ impl Appender {
     }
 
     /// Appends an entry; `code` is empty for a NULL. `limits` is asked only when the open page does not take it.
-    pub fn append(&mut self, index: pg_sys::Relation, code: &[u8], tid: &Tid, limits: impl Fn() -> Limits) {
+    pub fn append(&mut self, index: Index<'_>, code: &[u8], tid: &Tid, limits: impl Fn() -> Limits) {
         // The block remembered may have any use by now; then the metapage tells.
         if let Some(block) = self.open_block
             && self.append_to(index, block, code, tid) == Ok(true)
@@ -54,9 +56,7 @@ impl Appender {
                         self.open_block = full_block;
                         return;
                     }
-                    Err(why) if self.last_open_block(index) == full_block => {
-                        corrupt_page(&relation_name(index), block, why)
-                    }
+                    Err(why) if self.last_open_block(index) == full_block => index.corrupt(block, why),
                     Err(_) => continue,
                 }
             }
@@ -67,22 +67,22 @@ impl Appender {
                 code_bytes: code.len(),
                 limits,
             };
-            if let Some(blocks) = directory::make_room(index, room, self.logging) {
+            if let Some(blocks) = make_room(index, room, self.logging) {
                 self.open_blocks = blocks;
             }
             pgrx::check_for_interrupts!();
         }
     }
 
-    fn last_open_block(&self, index: pg_sys::Relation) -> Option<u32> {
+    fn last_open_block(&self, index: Index<'_>) -> Option<u32> {
         directory::read_header(index)
             .open_segment()
             .and_then(Segment::last_block)
     }
 
     /// Appends to this block if it is the open one and has room.
-    fn append_to(&self, index: pg_sys::Relation, block: u32, code: &[u8], tid: &Tid) -> Result<bool, PageError> {
-        let mut buffer = LockedBuffer::read(index, block, Lock::Exclusive);
+    fn append_to(&self, index: Index<'_>, block: u32, code: &[u8], tid: &Tid) -> Result<bool, PageError> {
+        let mut buffer = Locked::<Exclusive>::read(index, block);
         let page = LogPage::parse(buffer.page())?;
         if !page.is_open() || !page.has_room() || code.len() > page.stride() {
             return Ok(false);
@@ -102,16 +102,12 @@ impl Appender {
 
 /// Raises an error for a code that no page of this index can hold. The column's type allows none;
 /// this is for values that came past the type's checks.
-fn check_len(index: pg_sys::Relation, bytes: usize, declared: usize) {
+fn check_len(index: Index<'_>, bytes: usize, declared: usize) {
     let max = if declared == 0 { MAX_CODE_BYTES } else { declared };
     if bytes > max {
         report(
             PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-            format!(
-                "code of {} bits is too long for index \"{}\"",
-                bytes * 8,
-                relation_name(index)
-            ),
+            format!("code of {} bits is too long for index \"{}\"", bytes * 8, index.name()),
         )
         .detail(format!("The index holds codes of {} bits at most.", max * 8))
         .raise();
@@ -129,7 +125,7 @@ pub struct Mismatch {
 impl Mismatch {
     /// Returns if the page is what the directory says now, so that a fresh copy helps; otherwise the page is damaged,
     /// which is an error.
-    pub fn confirm(self, index: pg_sys::Relation) {
+    pub fn confirm(self, index: Index<'_>) {
         // More than one look, as the blocks may be used again between the two reads.
         for _ in 0..3 {
             let directory = directory::read(index);
@@ -144,8 +140,8 @@ impl Mismatch {
     }
 
     /// Raises the error for a damaged page: nobody can have used the blocks again.
-    pub fn raise(self, index: pg_sys::Relation) -> ! {
-        let name = relation_name(index);
+    pub fn raise(self, index: Index<'_>) -> ! {
+        let name = index.name();
         match self.why {
             Some(why) => corrupt_page(&name, self.block, why),
             None => corrupt_page(&name, self.block, "it belongs to another segment"),
@@ -156,7 +152,7 @@ impl Mismatch {
 /// Calls `visit` with each page of a segment, locked for reading. Checks for interrupts between
 /// pages.
 pub fn for_each_page(
-    index: pg_sys::Relation,
+    index: Index<'_>,
     segment: &Segment,
     mut visit: impl FnMut(u32, &LogPage<'_>),
 ) -> Result<(), Mismatch> {
@@ -174,7 +170,7 @@ const LEAST_REMEMBERED_BLOCKS: usize = 32;
 /// As [`for_each_page`], for a visitor that waits for memory mostly: it is given the address of the page that comes next,
 /// null at the end, for the processor to load it meanwhile.
 pub fn for_each_page_ahead(
-    index: pg_sys::Relation,
+    index: Index<'_>,
     segment: &Segment,
     recent: &mut Recent,
     mut visit: impl FnMut(u32, &LogPage<'_>, *const Page),
@@ -193,7 +189,7 @@ pub fn for_each_page_ahead(
         next = pin_next();
         let ahead = next.as_ref().map_or(std::ptr::null(), |(_, pinned)| pinned.address());
         log_page::prefetch(ahead);
-        let buffer = pinned.lock(Lock::Share);
+        let buffer = pinned.lock::<Shared>();
         parse(segment, &buffer).map(|page| visit(block, &page, ahead))?;
     }
     Ok(())
@@ -201,17 +197,17 @@ pub fn for_each_page_ahead(
 
 /// Calls `read` with one page of a segment, locked for reading.
 pub fn with_page<T>(
-    index: pg_sys::Relation,
+    index: Index<'_>,
     segment: &Segment,
     block: u32,
     read: impl FnOnce(&LogPage<'_>) -> T,
 ) -> Result<T, Mismatch> {
-    let buffer = LockedBuffer::read(index, block, Lock::Share);
+    let buffer = Locked::<Shared>::read(index, block);
     parse(segment, &buffer).map(|page| read(&page))
 }
 
 /// A checked view of a log page that belongs to `segment`.
-pub fn parse<'a>(segment: &Segment, buffer: &'a LockedBuffer) -> Result<LogPage<'a>, Mismatch> {
+pub fn parse<'a, M: Mode>(segment: &Segment, buffer: &'a Locked<M>) -> Result<LogPage<'a>, Mismatch> {
     let mismatch = |why| Mismatch {
         block: buffer.block(),
         why,

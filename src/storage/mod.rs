@@ -4,7 +4,9 @@ pub mod buffer;
 pub mod definition;
 pub mod directory;
 pub mod log;
-pub mod relation;
+#[cfg(misuse)]
+mod misuse;
+pub mod open_segment;
 pub mod removal;
 pub mod shard_cache;
 pub mod shard_file;

@@ -18,10 +18,10 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::directory;
-use super::relation::{in_recovery, oid};
 use super::shard_file::{self, ShardId};
-use crate::compat::{Locator, locator};
+use crate::compat::Locator;
 use crate::error::{check_for_interrupts, report};
+use crate::relation::{Index, in_recovery};
 
 /// A shard in mapped memory.
 pub type MappedShard = Shard<Mmap>;
@@ -80,8 +80,8 @@ pub enum Lookup {
 
 /// Looks for the shard with this id. Reports an unusable one by a WARNING the first time that this backend sees it so.
 /// `segments` are those that the directory gives to the shard.
-pub fn get(index: pgrx::pg_sys::Relation, id: &ShardId, segments: &[Segment]) -> Lookup {
-    let at = locator(index);
+pub fn get(index: Index<'_>, id: &ShardId, segments: &[Segment]) -> Lookup {
+    let at = index.locator();
     let path = shard_file::path(at, id);
     let stamp = std::fs::metadata(&path).ok().as_ref().map(Stamp::of);
     let known = CACHE.with_borrow(|cache| {
@@ -116,8 +116,8 @@ fn replayed() -> u64 {
 
 /// Whether the codes and posting lists of a shard are as they were written. Reads them all, once for a connection and
 /// version of the file: a search that looks at nothing else of a code relies on that.
-pub fn has_sound_codes(index: pgrx::pg_sys::Relation, shard: &MappedShard) -> bool {
-    let key = (locator(index), shard.id());
+pub fn has_sound_codes(index: Index<'_>, shard: &MappedShard) -> bool {
+    let key = (index.locator(), shard.id());
     if CACHE.with_borrow(|cache| cache.get(&key).is_some_and(|cached| cached.is_sound)) {
         return true;
     }
@@ -135,14 +135,14 @@ pub fn has_sound_codes(index: pgrx::pg_sys::Relation, shard: &MappedShard) -> bo
 }
 
 fn remember(
-    index: pg_sys::Relation,
+    index: Index<'_>,
     id: &ShardId,
     stamp: Option<Stamp>,
     shard: Option<Rc<MappedShard>>,
 ) -> Option<Rc<MappedShard>> {
-    let at = locator(index);
+    let at = index.locator();
     let cached = Cached {
-        relation: oid(index),
+        relation: index.oid(),
         stamp,
         shard: shard.clone(),
         is_sound: false,

@@ -7,10 +7,10 @@ use std::path::Path;
 use pgrx::pg_sys;
 
 use super::directory;
-use super::relation::{OpenRelation, is_definition_only};
 use super::shard_file::{self, FileName, ShardId};
 use crate::compat::{self, Locator};
 use crate::failpoint::failpoint;
+use crate::relation::OpenRelation;
 
 /// Removes orphans of this database; of other databases those whose relation's own file is gone; and what writers left
 /// that died.
@@ -109,8 +109,8 @@ fn lists(relation: pg_sys::Oid, at: Locator, id: &ShardId) -> bool {
     let Some(relation) = OpenRelation::try_open(relation, pg_sys::AccessShareLock) else {
         return true;
     };
-    let index = relation.raw();
-    if compat::locator(index) != at {
+    let index = relation.handle();
+    if index.locator() != at {
         return true;
     }
     // The number was given to another relation since: an index, a table.
@@ -118,7 +118,7 @@ fn lists(relation: pg_sys::Oid, at: Locator, id: &ShardId) -> bool {
         return false;
     }
     // A standby has the files of an unlogged index from its base backup, and no use for them.
-    if is_definition_only(index) {
+    if index.is_definition_only() {
         return false;
     }
     // If the directory is damaged, nobody knows.

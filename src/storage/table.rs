@@ -4,9 +4,8 @@
 use iscc_log::log_page::Tid;
 use pgrx::pg_sys;
 
-use super::buffer::{block_count, relation_name};
 use super::log::block_and_offset;
-use crate::error::corrupt_page;
+use crate::relation::{Index, OpenRelation};
 
 /// The largest offset number on a page of a heap: what PostgreSQL calls `MaxHeapTuplesPerPage`.
 const MOST_HEAP_ROWS: u16 = {
@@ -28,29 +27,26 @@ pub struct TableExtent {
 
 impl TableExtent {
     /// The extent of the table as of now.
-    pub fn of(index: pg_sys::Relation) -> Self {
-        // SAFETY: the caller holds the index open and a lock on its table.
-        unsafe {
-            let table = pg_sys::relation_open((*(*index).rd_index).indrelid, pg_sys::NoLock as i32);
-            let extent = match (*(*table).rd_rel).relam {
-                pg_sys::HEAP_TABLE_AM_OID => TableExtent {
-                    blocks: block_count(table),
-                    offsets: MOST_HEAP_ROWS,
-                },
-                // What another access method means by a TID is its own business.
-                _ => TableExtent {
-                    blocks: pg_sys::InvalidBlockNumber,
-                    offsets: pg_sys::MaxOffsetNumber,
-                },
-            };
-            pg_sys::relation_close(table, pg_sys::NoLock as i32);
-            extent
+    pub fn of(index: Index<'_>) -> Self {
+        // SAFETY: whoever uses an index has a lock on its table.
+        let opened = unsafe { OpenRelation::open_locked((*index.data().rd_index).indrelid) };
+        let table = opened.handle();
+        match table.class().relam {
+            pg_sys::HEAP_TABLE_AM_OID => TableExtent {
+                blocks: table.block_count(),
+                offsets: MOST_HEAP_ROWS,
+            },
+            // What another access method means by a TID is its own business.
+            _ => TableExtent {
+                blocks: pg_sys::InvalidBlockNumber,
+                offsets: pg_sys::MaxOffsetNumber,
+            },
         }
     }
 
     /// Whether the table can have this row. The caller has a lock on the table, so it does not shrink; it may have grown
     /// since the last call.
-    pub fn has_room_for(&mut self, index: pg_sys::Relation, tid: &Tid) -> bool {
+    pub fn has_room_for(&mut self, index: Index<'_>, tid: &Tid) -> bool {
         if !self.covers(tid) {
             *self = Self::of(index);
         }
@@ -63,11 +59,11 @@ impl TableExtent {
     }
 
     /// Raises an error unless the table can have this row, which an entry in `log_block` of the index points to.
-    pub fn require(&mut self, index: pg_sys::Relation, tid: &Tid, log_block: u32) {
+    pub fn require(&mut self, index: Index<'_>, tid: &Tid, log_block: u32) {
         if !self.has_room_for(index, tid) {
             let (block, offset) = block_and_offset(tid);
             let why = format!("it points to row ({block},{offset}), which is beyond the table");
-            corrupt_page(&relation_name(index), log_block, why);
+            index.corrupt(log_block, why);
         }
     }
 }

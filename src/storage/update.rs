@@ -1,8 +1,11 @@
 //! Page changes and their WAL.
 
+use crate::relation::Index;
+use std::marker::PhantomData;
+
 use pgrx::pg_sys;
 
-use super::buffer::{LockedBuffer, Page};
+use super::buffer::{Exclusive, Locked, Page};
 
 /// How changes of an index reach WAL.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -14,48 +17,52 @@ pub enum Logging {
 }
 
 /// An atomic change of up to four pages, as one generic WAL record.
-pub struct Update {
+///
+/// It borrows the buffers until it ends, so they stay locked, and lends out their pages: a page cannot be written after
+/// the record is finished, nor under a share lock. `scripts/check-misuse` verifies that such code does not compile.
+pub struct Update<'b> {
     state: *mut pg_sys::GenericXLogState,
+    /// The buffers that are changed in place, without a record.
     direct: Vec<pg_sys::Buffer>,
+    buffers: PhantomData<&'b mut ()>,
 }
 
-impl Update {
-    /// Starts a change. The buffers registered must stay locked until [`Update::commit`].
-    pub fn begin(relation: pg_sys::Relation, logging: Logging) -> Self {
+impl<'b> Update<'b> {
+    /// Starts a change.
+    pub fn begin(index: Index<'_>, logging: Logging) -> Self {
         let state = match logging {
-            // SAFETY: the caller holds the relation open.
-            Logging::EachChange => unsafe { pg_sys::GenericXLogStart(relation) },
+            // SAFETY: the relation is open.
+            Logging::EachChange => unsafe { pg_sys::GenericXLogStart(index.raw()) },
             Logging::AtEndOfBuild => std::ptr::null_mut(),
         };
         Update {
             state,
             direct: Vec::new(),
+            buffers: PhantomData,
         }
     }
 
     /// A page to change. What is written to it counts only after [`Update::commit`].
-    pub fn page<'a>(&mut self, buffer: &'a mut LockedBuffer) -> &'a mut Page {
+    pub fn page(&mut self, buffer: &'b mut Locked<Exclusive>) -> &mut Page {
         self.register(buffer, 0)
     }
 
     /// A page to fill anew: starts with a fresh PostgreSQL header and zeroes.
-    pub fn new_page<'a>(&mut self, buffer: &'a mut LockedBuffer) -> &'a mut Page {
+    pub fn new_page(&mut self, buffer: &'b mut Locked<Exclusive>) -> &mut Page {
         let page = self.register(buffer, pg_sys::GENERIC_XLOG_FULL_IMAGE as i32);
         init_page(page);
         page
     }
 
-    fn register<'a>(&mut self, buffer: &'a mut LockedBuffer, flags: i32) -> &'a mut Page {
+    fn register(&mut self, buffer: &'b mut Locked<Exclusive>, flags: i32) -> &mut Page {
         if self.state.is_null() {
             self.direct.push(buffer.raw());
             return buffer.page_mut();
         }
-        // SAFETY: the state is live, the buffer locked exclusively; the copy that is returned lives
-        // until the record is finished, and commit() ends our use of it.
-        unsafe {
-            let page = pg_sys::GenericXLogRegisterBuffer(self.state, buffer.raw(), flags);
-            &mut *page.cast::<Page>()
-        }
+        // SAFETY: the state is live, and the buffer is locked exclusively until this update ends.
+        let page = unsafe { pg_sys::GenericXLogRegisterBuffer(self.state, buffer.raw(), flags) };
+        // SAFETY: a copy of the page that lives until the record is finished, for which `self` is consumed.
+        unsafe { &mut *page.cast::<Page>() }
     }
 
     /// Makes the change: applies it to the buffers and logs it.
@@ -63,7 +70,7 @@ impl Update {
         let state = std::mem::replace(&mut self.state, std::ptr::null_mut());
         if state.is_null() {
             for buffer in self.direct.drain(..) {
-                // SAFETY: the caller still holds the buffers locked.
+                // SAFETY: borrowed, and so locked, until this update ends.
                 unsafe { pg_sys::MarkBufferDirty(buffer) };
             }
         } else {
@@ -73,7 +80,7 @@ impl Update {
     }
 }
 
-impl Drop for Update {
+impl Drop for Update<'_> {
     fn drop(&mut self) {
         // An update that was not committed leaves no trace. While an error unwinds, PostgreSQL
         // frees the state with its memory context.
@@ -104,7 +111,7 @@ pub fn init_page(page: &mut Page) {
 ///
 /// The record is the one that `GenericXLogFinish` writes: for each range its offset, its length
 /// (both `OffsetNumber`) and its bytes; redo copies them and zeroes the hole of the page.
-pub fn log_in_place(buffer: &LockedBuffer, ranges: &[std::ops::Range<usize>]) {
+pub fn log_in_place(buffer: &Locked<Exclusive>, ranges: &[std::ops::Range<usize>]) {
     let mut delta: Vec<u8> = Vec::with_capacity(64);
     for range in ranges {
         delta.extend_from_slice(&(range.start as pg_sys::OffsetNumber).to_ne_bytes());
@@ -123,25 +130,6 @@ pub fn log_in_place(buffer: &LockedBuffer, ranges: &[std::ops::Range<usize>]) {
             xlogid: (lsn >> 32) as u32,
             xrecoff: lsn as u32,
         };
-    }
-}
-
-/// PostgreSQL's `InvalidSubTransactionId`.
-const INVALID_SUBXACT: pg_sys::SubTransactionId = 0;
-
-/// Whether changes of the relation go to WAL (`RelationNeedsWAL`).
-pub fn needs_wal(relation: pg_sys::Relation) -> bool {
-    // SAFETY: the caller holds the relation open.
-    unsafe {
-        let rel = &*relation;
-        let permanent = (*rel.rd_rel).relpersistence == pg_sys::RELPERSISTENCE_PERMANENT as std::ffi::c_char;
-        let archiving = pg_sys::wal_level >= pg_sys::WalLevel::WAL_LEVEL_REPLICA as i32;
-        #[cfg(feature = "pg15")]
-        let created_here = rel.rd_firstRelfilenodeSubid != INVALID_SUBXACT;
-        #[cfg(not(feature = "pg15"))]
-        let created_here = rel.rd_firstRelfilelocatorSubid != INVALID_SUBXACT;
-        let created_here = created_here || rel.rd_createSubid != INVALID_SUBXACT;
-        permanent && (archiving || !created_here)
     }
 }
 

@@ -1,0 +1,170 @@
+//! The open segment, which takes new entries: making room in it, opening the next one, closing it.
+
+use iscc_log::allocation;
+use iscc_log::directory::{self as format, MetaHeader, STATE_CLOSED, STATE_NONE, STATE_OPEN, Segment};
+use iscc_log::log_page::{self, LogPage};
+use iscc_metrics::MAX_CODE_BYTES;
+use pgrx::pg_sys;
+
+use super::buffer::{Exclusive, Locked, Page};
+use super::directory::{LEAST_REUSED_BLOCKS, META_BLOCK, OtherPage, checked, header_of, read_to_change, write};
+use super::update::{Logging, Update};
+use crate::failpoint::failpoint;
+use crate::relation::Index;
+
+/// An open segment is content with so many blocks that are used again; of more it takes the first.
+const ENOUGH_REUSED_BLOCKS: u32 = 64;
+
+/// What bounds new segments. From the index's definition as it is now: ALTER TABLE can lift the limit of
+/// a column's type without rewriting the index.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    /// Blocks of one segment at most.
+    pub max_blocks: u32,
+    /// Bytes that the column's type allows; 0 without a limit.
+    pub declared_bytes: u16,
+}
+
+/// What an insert needs of the open segment.
+#[derive(Clone, Copy)]
+pub struct Room {
+    /// The block found full (or closed), if any.
+    pub full_block: Option<u32>,
+    /// Bytes of the code to insert.
+    pub code_bytes: usize,
+    /// What bounds the open segment.
+    pub limits: Limits,
+}
+
+/// Makes sure that there is an open page other than `room.full_block` whose cells hold the code. Returns the number of
+/// blocks of the open segment when this added one.
+pub fn make_room(index: Index<'_>, room: Room, logging: Logging) -> Option<u32> {
+    let mut meta = Locked::<Exclusive>::read(index, META_BLOCK);
+    let mut header = header_of(index, meta.page());
+    if let Some(open) = header.open_segment().copied() {
+        let fits = room.code_bytes <= usize::from(open.stride.get());
+        if fits && open.last_block() != room.full_block {
+            return None;
+        }
+        if fits && open.block_count < room.limits.max_blocks && grow_open(&mut header) {
+            let mut log = new_log_block(index, &header);
+            let mut update = Update::begin(index, logging);
+            format::set_meta(update.page(&mut meta), &header);
+            init_log_page(update.new_page(&mut log), &header);
+            update.commit();
+            return Some(header.open.block_count.get());
+        }
+        close_under(index, &mut meta, logging);
+    }
+    open_segment(index, &mut meta, room, logging);
+    Some(1)
+}
+
+/// Opens a segment of one page, in free blocks if there are enough.
+fn open_segment(index: Index<'_>, meta: &mut Locked<Exclusive>, room: Room, logging: Logging) {
+    let before = read_to_change(index, meta);
+    let mut after = before.clone();
+    let stride = stride_for(&after.header, room);
+    let reused = allocation::take_room(
+        &mut after.listed,
+        LEAST_REUSED_BLOCKS,
+        ENOUGH_REUSED_BLOCKS,
+        room.limits.max_blocks,
+    );
+    let start = reused
+        .as_ref()
+        .map_or(after.header.used_blocks.get(), |free| free.start);
+    after.header.open = Segment::new(STATE_OPEN, start..start, stride, after.new_epoch());
+    after.header.open_limit = reused.map_or(0, |free| free.end).into();
+    if !grow_open(&mut after.header) {
+        index.corrupt(META_BLOCK, "a new segment has no room");
+    }
+    let header = after.header;
+    let mut log = new_log_block(index, &header);
+    let new_page = OtherPage {
+        buffer: &mut log,
+        is_new: true,
+        change: &|page| init_log_page(page, &header),
+    };
+    write(index, meta, &before, after, logging, Some(new_page));
+}
+
+/// Adds a block to the open segment of `header`; false when what comes behind it belongs to others.
+fn grow_open(header: &mut MetaHeader) -> bool {
+    let end = header.open.blocks().end;
+    match header.open_limit.get() {
+        0 if header.used_blocks == end => header.used_blocks += 1,
+        limit if end < limit => {}
+        _ => return false,
+    }
+    header.open.block_count += 1;
+    true
+}
+
+/// The last block of the open segment, which has just been added.
+fn new_log_block(index: Index<'_>, header: &MetaHeader) -> Locked<Exclusive> {
+    let block = header.open.blocks().end - 1;
+    let buffer = Locked::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);
+    failpoint!("log_page_new");
+    buffer
+}
+
+fn init_log_page(page: &mut Page, header: &MetaHeader) {
+    log_page::init(page, header.open.stride.get(), header.open.epoch.get());
+}
+
+/// The stride of a new segment: what the column's type declares, else what the last segment had,
+/// doubled until the code fits. (So the stride only grows and alternating lengths do not open a
+/// segment each.)
+fn stride_for(header: &MetaHeader, room: Room) -> u16 {
+    const SMALLEST: usize = 32;
+    match room.limits.declared_bytes {
+        0 => usize::from(header.open.stride.get())
+            .max(room.code_bytes)
+            .max(SMALLEST)
+            .next_power_of_two()
+            .min(MAX_CODE_BYTES) as u16,
+        declared => declared,
+    }
+}
+
+/// Closes the open segment, if it has entries: it goes to the list and takes no more.
+pub fn close_open(index: Index<'_>, logging: Logging) {
+    let mut meta = Locked::<Exclusive>::read(index, META_BLOCK);
+    close_under(index, &mut meta, logging);
+}
+
+fn close_under(index: Index<'_>, meta: &mut Locked<Exclusive>, logging: Logging) {
+    let before = read_to_change(index, meta);
+    let Some(open) = before.header.open_segment().copied() else {
+        return;
+    };
+    let Some(last_block) = open.last_block() else { return };
+    let mut last = Locked::<Exclusive>::read(index, last_block);
+    let last_len = checked(index, last_block, LogPage::parse(last.page())).len() as u32;
+    // All pages before the last one are full: a page is left only then.
+    let entries = (open.block_count.get() - 1) * u32::from(open.slots_per_block()) + last_len;
+    if entries == 0 {
+        return;
+    }
+    let mut after = before.clone();
+    let rest = open.blocks().end..before.header.open_limit.get().max(open.blocks().end);
+    allocation::release(&mut after.listed, rest);
+    after.listed.push(Segment {
+        state: STATE_CLOSED,
+        entries: entries.into(),
+        ..open
+    });
+    after.header.open_limit = 0.into();
+    after.header.open = Segment {
+        state: STATE_NONE,
+        stride: open.stride,
+        ..Segment::default()
+    };
+    let last_page = OtherPage {
+        buffer: &mut last,
+        is_new: false,
+        change: &|page| checked(index, last_block, log_page::close(page)),
+    };
+    write(index, meta, &before, after, logging, Some(last_page));
+}
