@@ -9,6 +9,7 @@ mod cluster;
 pub mod codes;
 pub mod exact;
 mod log;
+pub mod plans;
 pub mod search;
 pub mod sets;
 
