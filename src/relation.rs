@@ -130,7 +130,7 @@ impl<'a> Alone<'a> {
         }
         // SAFETY: the relation is open.
         let locked = unsafe { pg_sys::ConditionalLockRelation(index.raw(), pg_sys::AccessExclusiveLock as i32) };
-        locked.then_some(Alone(index))
+        locked.then(|| Alone(index))
     }
 
     /// Cuts the relation's file after this many blocks, and tells WAL.
@@ -165,7 +165,7 @@ impl OpenRelation {
         }
         // SAFETY: inside a transaction.
         let relation = unsafe { pg_sys::try_relation_open(oid, lock) };
-        (!relation.is_null()).then_some(OpenRelation { relation, lock })
+        (!relation.is_null()).then(|| OpenRelation { relation, lock })
     }
 
     /// Opens a relation unless it is gone or somebody holds a conflicting lock.

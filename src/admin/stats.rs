@@ -1,6 +1,6 @@
 //! What an index holds.
 
-use iscc_hnsw::shard::{CLASSES, Calibration, EFFORTS, LengthCurves, class_end};
+use iscc_hnsw::shard::{CLASSES, Calibration, EFFORTS, LengthCurves};
 use iscc_log::directory::Segment;
 use iscc_metrics::Metric;
 use pgrx::prelude::*;
@@ -63,7 +63,7 @@ fn usearch_index_stats(
         sealed.map(|s| i64::from(s.nodes.get())).sum(),
         index_bytes,
         shard_bytes,
-        metric_name(options.metric).to_string(),
+        options.metric.name().to_string(),
         i32::from(options.m),
         i32::from(options.ef_construction),
         options.shard_bytes as i64,
@@ -74,14 +74,6 @@ fn usearch_index_stats(
         index_bytes + shard_bytes,
         free * i64::from(pg_sys::BLCKSZ),
     ))
-}
-
-fn metric_name(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Nphd => "nphd",
-        Metric::Jaccard => "jaccard",
-        Metric::Hamming => "hamming",
-    }
 }
 
 /// One row for each shard.
@@ -154,7 +146,7 @@ fn curves(metric: Metric, calibration: &Calibration) -> JsonB {
             .collect();
         serde_json::json!({
             "bits": 8 * u32::from(curves.query_bytes.get()),
-            "distance_to": class_end(metric, class),
+            "distance_to": metric.class_end(class),
             "queries": curve.queries.get(),
             "recall": recalls,
         })

@@ -80,7 +80,7 @@ pub fn run(
             if yielded {
                 return Err(Stopped::Yielded);
             }
-            report(PgSqlErrorCode::ERRCODE_QUERY_CANCELED, "canceled building a shard").raise()
+            report(PgSqlErrorCode::ERRCODE_QUERY_CANCELED, "building a shard was canceled").raise()
         }
         Err(_panic) => report(
             PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,

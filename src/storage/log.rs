@@ -109,7 +109,7 @@ fn check_len(index: Index<'_>, bytes: usize, declared: usize) {
             PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             format!("code of {} bits is too long for index \"{}\"", bytes * 8, index.name()),
         )
-        .detail(format!("The index holds codes of {} bits at most.", max * 8))
+        .detail(format!("The index holds codes of at most {} bits.", max * 8))
         .raise();
     }
 }

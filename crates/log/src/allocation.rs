@@ -19,28 +19,28 @@ pub fn release(list: &mut Vec<Segment>, blocks: Range<u32>) {
     }
 }
 
-/// Free entries with so many blocks at least.
+/// Free entries of at least `at_least` blocks.
 fn free_entries(list: &[Segment], at_least: u32) -> impl Iterator<Item = &Segment> {
     list.iter()
         .filter(move |entry| entry.is_free() && entry.block_count >= at_least)
 }
 
-/// Takes so many blocks from the first free entry that has them: what is free gathers at the end, where it can be cut off.
+/// Takes `count` blocks from the first free entry that has them: so free blocks gather at the end, where they can be cut off.
 pub fn take(list: &mut Vec<Segment>, count: u32) -> Option<Range<u32>> {
     let from = *free_entries(list, count).min_by_key(|entry| entry.start_block.get())?;
     Some(take_from(list, &from, count))
 }
 
-/// Takes the first free entry that has `enough` blocks, else the largest, but no more than `at_most` blocks of it; None
-/// when all have less than `at_least`.
+/// Takes the first free entry that has `enough` blocks, else the largest, but no more than `at_most` blocks of it; None if
+/// all have fewer than `at_least`.
 pub fn take_room(list: &mut Vec<Segment>, at_least: u32, enough: u32, at_most: u32) -> Option<Range<u32>> {
     let first = free_entries(list, enough.max(at_least)).min_by_key(|entry| entry.start_block.get());
     let from = *first.or_else(|| free_entries(list, at_least).max_by_key(|entry| entry.block_count.get()))?;
     Some(take_from(list, &from, from.block_count.get().min(at_most)))
 }
 
-/// Takes so many blocks before block `below`, from the first free entries on. Pieces of less than `least_piece` blocks are
-/// left out, but for the last one. None, and nothing is taken, when there are too few.
+/// Takes `count` blocks before block `below`, from the first free entries on. Pieces of fewer than `least_piece` blocks are
+/// skipped, except for the last one. None, with nothing taken, if there are too few.
 pub fn take_below(list: &mut Vec<Segment>, count: u32, below: u32, least_piece: u32) -> Option<Vec<Range<u32>>> {
     let mut free: Vec<Range<u32>> = free_entries(list, 1).map(Segment::blocks).collect();
     free.sort_unstable_by_key(|blocks| blocks.start);

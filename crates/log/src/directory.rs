@@ -44,7 +44,7 @@ pub struct Segment {
     pub stride: U16,
     /// One of the `STATE_` constants.
     pub state: u8,
-    /// How often its entries were built into a shard before, at most; 0 as sealed.
+    /// The most times that any of its entries was built into a shard before; 0 when first sealed.
     pub level: u8,
     /// Newest generation of the blocks' contents, as in their page tails.
     pub epoch: U32,
