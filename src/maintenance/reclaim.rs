@@ -15,11 +15,11 @@ use super::{build_shard, lock};
 use crate::error::{self};
 use crate::failpoint::failpoint;
 use crate::relation::{Index, in_recovery};
-use crate::storage::buffer::{Locked, grow_ahead};
+use crate::storage::buffer::Locked;
 use crate::storage::directory::{self, META_BLOCK, NO_SHARD};
 use crate::storage::log;
 use crate::storage::shard_file;
-use crate::storage::update::{Logging, Update};
+use crate::storage::update::{Logging, Update, grow_ahead};
 
 /// Pages copied between two looks whether VACUUM waits.
 const PAGES_PER_LOOK: usize = 64;
@@ -158,7 +158,12 @@ impl Job<'_> {
                 (None, To::Below(_)) => return Err(Stopped::Overtaken),
                 // Before they are listed: more blocks than there are can only be few.
                 (None, To::Anywhere) => {
-                    grow_ahead(self.index, directory::read_header(self.index).used_blocks, blocks);
+                    grow_ahead(
+                        self.index,
+                        self.logging,
+                        directory::read_header(self.index).used_blocks,
+                        blocks,
+                    );
                 }
             }
         };
