@@ -1,11 +1,11 @@
 -- complain if script is sourced in psql, rather than via ALTER EXTENSION
 \echo Use "ALTER EXTENSION iscc_usearch UPDATE TO '0.2.0'" to load this file. \quit
 
--- Names of the system's are qualified: nobody else's function is bound to.
+-- System functions are qualified, so that nobody else's function is bound.
 
 CREATE OR REPLACE FUNCTION prefixes(code bitvec, bits integer[]) RETURNS bitvec[]
     LANGUAGE SQL IMMUTABLE STRICT PARALLEL SAFE
-    -- DISTINCT of numbers, not of codes: pg_upgrade makes this function before the operator classes of bitvec.
+    -- DISTINCT of numbers, not of codes: pg_upgrade creates this function before the operator classes of bitvec.
     RETURN ARRAY(SELECT prefix(code, b)
                    FROM (SELECT DISTINCT b FROM pg_catalog.unnest(bits) AS b
                           WHERE b OPERATOR(pg_catalog.<=) length(code)) AS s
@@ -42,24 +42,24 @@ COMMENT ON CAST (uuid AS bitvec) IS 'the 128 bits of a uuid as a code';
 COMMENT ON CAST (bitvec AS uuid) IS 'a code of 128 bits as a uuid';
 COMMENT ON CAST (bigint AS bitvec) IS 'the 64 bits of a number as a code';
 COMMENT ON CAST (bitvec AS bigint) IS 'a code of 64 bits as a number';
-COMMENT ON OPERATOR CLASS bitvec_ops USING btree IS 'bytewise order of codes, a prefix first';
+COMMENT ON OPERATOR CLASS bitvec_ops USING btree IS 'bytewise order of codes; a prefix sorts first';
 COMMENT ON OPERATOR CLASS bitvec_ops USING hash IS 'equality of codes';
 
--- A radius is 0 to 1: an error may tell of it, so that these are not leakproof.
+-- A radius outside 0 to 1 is an error, which reveals it: these functions are not leakproof.
 
 ALTER FUNCTION nphd_ball(bitvec, double precision) NOT LEAKPROOF;
 COMMENT ON FUNCTION nphd_ball(bitvec, double precision) IS
-    'the ball of this radius, 0 to 1, around a code; error 22023 for another radius';
+    'the ball of this radius around a code; error 22023 unless the radius is 0 to 1';
 ALTER FUNCTION nphd_within(bitvec, bitvec, double precision) NOT LEAKPROOF;
 COMMENT ON FUNCTION nphd_within(bitvec, bitvec, double precision) IS
-    'true when the Normalized Prefix Hamming Distance of two codes is at most this, 0 to 1; an index of bitvec_nphd_ops finds all such codes; error 22023 for another radius';
+    'true if the Normalized Prefix Hamming Distance of two codes is at most the radius; error 22023 unless the radius is 0 to 1; an index of bitvec_nphd_ops finds all such codes';
 COMMENT ON FUNCTION nphd_within_support(internal) IS 'planner support for nphd_within and nphd_within_unchecked';
 
 -- Bits
 
 CREATE FUNCTION get_bit(code bitvec, n integer) RETURNS integer
     AS 'MODULE_PATHNAME', 'bitvec_get_bit' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION get_bit(bitvec, integer) IS 'a bit of a code, 0 or 1; the first, number 0, is the most significant';
+COMMENT ON FUNCTION get_bit(bitvec, integer) IS 'a bit of a code, 0 or 1; bit 0, the first, is the most significant';
 CREATE FUNCTION bitvec_and(bitvec, bitvec) RETURNS bitvec
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION bitvec_or(bitvec, bitvec) RETURNS bitvec
@@ -108,7 +108,7 @@ CREATE AGGREGATE majority(bitvec) (
     SFUNC = bitvec_majority_count, STYPE = internal, FINALFUNC = bitvec_majority_code, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE majority(bitvec) IS
-    'the code whose bits are set that more than half of the codes set which have them: the middle of a cluster';
+    'the code in which each bit is set if more than half of the codes that have this bit set it: the middle of a cluster';
 
 -- Equality and order of balls
 
@@ -178,13 +178,13 @@ CREATE OPERATOR CLASS bitvec_ball_ops DEFAULT FOR TYPE bitvec_ball USING hash AS
     OPERATOR 1 =,
     FUNCTION 1 bitvec_ball_hash(bitvec_ball),
     FUNCTION 2 bitvec_ball_hash_extended(bitvec_ball, bigint);
--- Where equality has no name, as in IS DISTINCT FROM, it is found in a dump, which has no search path, too.
+-- So that equality without an operator's name, as in IS DISTINCT FROM, works in a dump, which has no search path.
 CREATE CAST (bitvec_ball AS bytea) WITHOUT FUNCTION AS IMPLICIT;
 COMMENT ON CAST (bitvec_ball AS bytea) IS 'the bytes of radius and code, as they are in memory';
 COMMENT ON OPERATOR CLASS bitvec_ball_ops USING btree IS 'order of balls, by code, then radius';
 COMMENT ON OPERATOR CLASS bitvec_ball_ops USING hash IS 'equality of balls';
 
--- What the planner puts into statements: no error depends on a row.
+-- What the planner puts into statements: no error depends on a row's value.
 
 CREATE FUNCTION nphd_radius(radius double precision) RETURNS double precision
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -193,12 +193,12 @@ COMMENT ON FUNCTION nphd_radius(double precision) IS
 CREATE FUNCTION nphd_ball_unchecked(query bitvec, radius double precision) RETURNS bitvec_ball
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
 COMMENT ON FUNCTION nphd_ball_unchecked(bitvec, double precision) IS
-    'internal: as nphd_ball, of any radius; nothing is within a negative one, everything within one above 1, or NaN';
+    'internal: like nphd_ball, for any radius; a negative radius contains nothing, one above 1 or NaN everything';
 CREATE FUNCTION nphd_within_unchecked(code bitvec, query bitvec, radius double precision) RETURNS boolean
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
     SUPPORT nphd_within_support;
 COMMENT ON FUNCTION nphd_within_unchecked(bitvec, bitvec, double precision) IS
-    'internal: what nphd_within becomes where row-level security hides rows; any radius';
+    'internal: what nphd_within becomes where row-level security hides rows; for any radius';
 CREATE FUNCTION nphd_near_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION nphd_near_support(internal) IS 'planner support for nphd_near';
@@ -206,20 +206,20 @@ CREATE FUNCTION nphd_near(code bitvec, query bitvec, radius double precision) RE
     AS 'MODULE_PATHNAME', 'nphd_within_unchecked' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
     SUPPORT nphd_near_support;
 COMMENT ON FUNCTION nphd_near(bitvec, bitvec, double precision) IS
-    'internal: what the planner puts beside a comparison of a distance, so that an index serves it; any radius';
+    'internal: what the planner puts beside a comparison of a distance so that an index serves it; for any radius';
 CREATE OPERATOR <@~ (
     LEFTARG = bitvec, RIGHTARG = bitvec_ball, FUNCTION = bitvec_in_ball,
     RESTRICT = bitvec_ball_sel, JOIN = bitvec_ball_joinsel
 );
 COMMENT ON OPERATOR <@~ (bitvec, bitvec_ball) IS
-    'as <@; where a LIMIT bounds an ordered search of an index, it may be approximate';
+    'like <@, but where a LIMIT bounds an ordered index search, that search may be approximate';
 
 -- Within a number of bits
 
 CREATE FUNCTION hamming_ball(query bitvec, bits integer) RETURNS bitvec_ball
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
 COMMENT ON FUNCTION hamming_ball(bitvec, integer) IS
-    'internal: the ball around a code that has all codes of its length with at most so many different bits';
+    'internal: the ball around a code that contains all codes of its length that differ in at most this number of bits';
 CREATE FUNCTION hamming_within_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION hamming_within_support(internal) IS 'planner support for hamming_within';
@@ -227,18 +227,18 @@ CREATE FUNCTION hamming_within(code bitvec, query bitvec, bits integer) RETURNS 
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
     SUPPORT hamming_within_support;
 COMMENT ON FUNCTION hamming_within(bitvec, bitvec, integer) IS
-    'true when two codes have the same length and at most so many different bits; an index of bitvec_nphd_ops finds all such codes';
+    'true if two codes have the same length and differ in at most this number of bits; an index of bitvec_nphd_ops finds all such codes';
 
 -- Number of different bits
 
 CREATE FUNCTION prefix_hamming_distance(bitvec, bitvec) RETURNS double precision
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION prefix_hamming_distance(bitvec, bitvec) IS
-    'number of different bits in the common prefix, as a double precision';
+    'number of bits of the common prefix that differ, as double precision';
 CREATE OPERATOR <#~> (
     LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = prefix_hamming_distance, COMMUTATOR = <#~>
 );
-COMMENT ON OPERATOR <#~> (bitvec, bitvec) IS 'number of different bits in the common prefix';
+COMMENT ON OPERATOR <#~> (bitvec, bitvec) IS 'number of bits of the common prefix that differ';
 
 -- The access method
 
@@ -246,20 +246,57 @@ CREATE OPERATOR CLASS bitvec_hamming_ops FOR TYPE bitvec USING usearch AS
     OPERATOR 1 <#~> (bitvec, bitvec) FOR ORDER BY float_ops,
     FUNCTION 1 prefix_hamming_distance(bitvec, bitvec);
 ALTER OPERATOR FAMILY bitvec_nphd_ops USING usearch ADD OPERATOR 3 <@~ (bitvec, bitvec_ball) FOR SEARCH;
+CREATE FUNCTION bitvec_nphd_info(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec_nphd_info(internal) IS 'support function of usearch: bitvec, by the Normalized Prefix Hamming Distance';
+ALTER OPERATOR FAMILY bitvec_nphd_ops USING usearch ADD FUNCTION 2 (bitvec, bitvec) bitvec_nphd_info(internal);
+CREATE FUNCTION bitvec_jaccard_info(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec_jaccard_info(internal) IS 'support function of usearch: bitvec, by the Jaccard distance';
+ALTER OPERATOR FAMILY bitvec_jaccard_ops USING usearch ADD FUNCTION 2 (bitvec, bitvec) bitvec_jaccard_info(internal);
+CREATE FUNCTION bitvec_hamming_info(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec_hamming_info(internal) IS 'support function of usearch: bitvec, by the number of bits that differ';
+ALTER OPERATOR FAMILY bitvec_hamming_ops USING usearch ADD FUNCTION 2 (bitvec, bitvec) bitvec_hamming_info(internal);
 COMMENT ON OPERATOR CLASS bitvec_nphd_ops USING usearch IS 'order by <~>, the Normalized Prefix Hamming Distance; search by <@';
 COMMENT ON OPERATOR CLASS bitvec_jaccard_ops USING usearch IS 'order by <%>, the Jaccard distance';
-COMMENT ON OPERATOR CLASS bitvec_hamming_ops USING usearch IS 'order by <#~>, the number of different bits';
+COMMENT ON OPERATOR CLASS bitvec_hamming_ops USING usearch IS 'order by <#~>, the number of bits that differ';
 
 COMMENT ON FUNCTION usearch_prewarm(regclass) IS
-    'loads the log of a usearch index into shared buffers and its shard files into the cache of the operating system; on a standby builds those that are missing first; returns the bytes read; for the owner and those who may SELECT from the table';
+    'loads the log of a usearch index into shared buffers and its shard files into the operating system''s cache; on a standby, builds missing shards first; returns the bytes read; for the owner and whoever may SELECT from the table';
 
--- Functions for operators: who may
+-- Functions for operators: who may call them
 
 COMMENT ON FUNCTION usearch_index_stats(regclass) IS
-    'one row about a usearch index, whose log it reads; dead entries are those that VACUUM has marked, dead_share is of the entries with a code, code_bits the number of entries alive by length in bits, free_bytes those that the log will use again, distinct codes as of the seals; for the owner, members of pg_read_all_stats, and those who may SELECT from the table without row-level security';
+    'one row about a usearch index, whose log it reads; dead entries are those that VACUUM has marked, dead_share is their fraction of the entries with a code, code_bits the number of live entries by length in bits, free_bytes the space that the log will reuse; distinct codes are as of when shards were built; for the owner, members of pg_read_all_stats, and whoever may SELECT from the table and is not subject to row-level security';
 COMMENT ON FUNCTION usearch_shards(regclass) IS
-    'one row for each shard of a usearch index; state is ok, missing or damaged; entries are those with a code, dead and dead_share as of the last VACUUM; level is how often its entries were built into a shard before, at most; calibration has the recall of the ten nearest by effort, measured when the shard was built, by length of the query and distance of the tenth code; for the owner, members of pg_read_all_stats, and those who may SELECT from the table without row-level security';
+    'one row per shard of a usearch index; state is ok, missing or damaged; entries are those with a code; dead and dead_share are as of the last VACUUM; level is the maximum number of times that its entries were built into a shard before; calibration is the recall of the ten nearest by effort, measured when the shard was built, by length of the query and distance of the tenth code; for the owner, members of pg_read_all_stats, and whoever may SELECT from the table and is not subject to row-level security';
 COMMENT ON FUNCTION usearch_total_size(regclass) IS
-    'bytes of a usearch index: all forks of the relation and its shard files; for the owner, members of pg_read_all_stats, and those who may SELECT from the table';
+    'bytes of a usearch index: all forks of the relation and its shard files; for the owner, members of pg_read_all_stats, and whoever may SELECT from the table';
 COMMENT ON FUNCTION usearch_recall(regclass, integer, integer, bitvec[]) IS
-    'share of the exact k nearest that a usearch index finds at the present settings, and milliseconds for a query, for these queries or for a sample of the codes in the index; for the owner and those who may SELECT from the table without row-level security';
+    'fraction of the exact k nearest that a usearch index finds at the current settings, and milliseconds per query, for these queries or for a sample of the codes in the index; for the owner and whoever may SELECT from the table and is not subject to row-level security';
+
+-- Comments, reworded
+
+COMMENT ON TYPE bitvec IS 'binary code of 8 to 32768 bits in whole bytes; bitvec(n) allows at most n bits';
+COMMENT ON FUNCTION prefix(bitvec, integer) IS
+    'the first bits of a code, a positive multiple of 8; the whole code if it is not longer';
+COMMENT ON FUNCTION prefixes(bitvec, integer[]) IS 'the prefixes of a code with these lengths in bits';
+COMMENT ON FUNCTION bitvec(bitvec, integer, boolean) IS
+    'checks the length of a code against a type modifier; error 22001 if it is too long';
+COMMENT ON FUNCTION starts_with(bitvec, bitvec) IS 'true if the second code is a prefix of the first';
+COMMENT ON FUNCTION nphd_distance(bitvec, bitvec) IS
+    'Normalized Prefix Hamming Distance: fraction of the bits of the common prefix that differ, 0 to 1';
+COMMENT ON FUNCTION hamming_distance(bitvec, bitvec) IS
+    'number of bits that differ between two codes of equal length; error 22000 for different lengths';
+COMMENT ON TYPE bitvec_ball IS
+    'a code and a radius: contains all codes whose Normalized Prefix Hamming Distance from the code is at most the radius';
+COMMENT ON OPERATOR <@ (bitvec, bitvec_ball) IS 'is within the ball';
+COMMENT ON OPERATOR @> (bitvec_ball, bitvec) IS 'contains the code';
+COMMENT ON FUNCTION usearch_seal(regclass) IS
+    'builds shards from the tail of a usearch index and rebuilds those whose files are lost or damaged; returns the number of entries in them; for the owner';
+COMMENT ON FUNCTION usearch_compact(regclass) IS
+    'merges all shards of a usearch index into as few as shard_size allows, without dead entries, whose space in the log is reused; for the owner';
+COMMENT ON FUNCTION usearch_sweep() IS 'removes shard files that no index lists; returns the number of files removed';
+COMMENT ON FUNCTION usearch_check(regclass, boolean) IS
+    'problems of a usearch index, no rows if there are none; with heap, also checks against the table, which locks out writers; for the owner';

@@ -30,11 +30,10 @@ CREATE TYPE bitvec (
     TYPMOD_IN = bitvec_typmod_in,
     INTERNALLENGTH = VARIABLE,
     STORAGE = external,
-    -- Beside bytea, whose values become codes and the other way round, operators are those of codes.
+    -- Beside bytea, with implicit casts both ways, the operators of bitvec are preferred.
     PREFERRED = true
 );
-COMMENT ON TYPE bitvec IS
-    'binary code of 8 to 32768 bits in whole bytes; bitvec(n) allows n bits at most';
+COMMENT ON TYPE bitvec IS 'binary code of 8 to 32768 bits in whole bytes; bitvec(n) allows at most n bits';
 
 -- Lengths and prefixes
 
@@ -53,7 +52,7 @@ COMMENT ON FUNCTION octet_length(bitvec) IS 'length in bytes';
 CREATE FUNCTION prefix(code bitvec, bits integer) RETURNS bitvec
     AS 'MODULE_PATHNAME', 'bitvec_prefix' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION prefix(bitvec, integer) IS
-    'the first bits of a code, a positive multiple of 8; the whole code when it is not longer';
+    'the first bits of a code, a positive multiple of 8; the whole code if it is not longer';
 
 CREATE FUNCTION bitvec_concat(bitvec, bitvec) RETURNS bitvec
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -66,7 +65,7 @@ COMMENT ON OPERATOR || (bitvec, bitvec) IS 'concatenate';
 CREATE FUNCTION bitvec(bitvec, integer, boolean) RETURNS bitvec
     AS 'MODULE_PATHNAME', 'bitvec_enforce_typmod' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION bitvec(bitvec, integer, boolean) IS
-    'checks the length of a code against a type modifier; error 22001 when it is too long';
+    'checks the length of a code against a type modifier; error 22001 if it is too long';
 CREATE FUNCTION bitvec(bytea) RETURNS bitvec
     AS 'MODULE_PATHNAME', 'bitvec_from_bytea' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION bitvec(bytea) IS 'the bytes as a code';
@@ -181,12 +180,12 @@ CREATE OPERATOR CLASS bitvec_ops DEFAULT FOR TYPE bitvec USING hash AS
     OPERATOR 1 =,
     FUNCTION 1 bitvec_hash(bitvec),
     FUNCTION 2 bitvec_hash_extended(bitvec, bigint);
-COMMENT ON OPERATOR CLASS bitvec_ops USING btree IS 'bytewise order of codes, a prefix first';
+COMMENT ON OPERATOR CLASS bitvec_ops USING btree IS 'bytewise order of codes; a prefix sorts first';
 COMMENT ON OPERATOR CLASS bitvec_ops USING hash IS 'equality of codes';
 
 CREATE FUNCTION starts_with(code bitvec, start bitvec) RETURNS boolean
     AS 'MODULE_PATHNAME', 'bitvec_starts_with' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION starts_with(bitvec, bitvec) IS 'true when the second code is a prefix of the first';
+COMMENT ON FUNCTION starts_with(bitvec, bitvec) IS 'true if the second code is a prefix of the first';
 CREATE OPERATOR ^@ (
     LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = starts_with,
     RESTRICT = contsel, JOIN = contjoinsel
@@ -195,19 +194,18 @@ COMMENT ON OPERATOR ^@ (bitvec, bitvec) IS 'starts with';
 
 CREATE FUNCTION prefixes(code bitvec, bits integer[]) RETURNS bitvec[]
     LANGUAGE SQL IMMUTABLE STRICT PARALLEL SAFE
-    -- DISTINCT of numbers, not of codes: pg_upgrade makes this function before the operator classes of bitvec.
+    -- DISTINCT of numbers, not of codes: pg_upgrade creates this function before the operator classes of bitvec.
     RETURN ARRAY(SELECT prefix(code, b)
                    FROM (SELECT DISTINCT b FROM pg_catalog.unnest(bits) AS b
                           WHERE b OPERATOR(pg_catalog.<=) length(code)) AS s
                   ORDER BY b);
-COMMENT ON FUNCTION prefixes(bitvec, integer[]) IS
-    'the prefixes of a code that have one of these lengths in bits';
+COMMENT ON FUNCTION prefixes(bitvec, integer[]) IS 'the prefixes of a code with these lengths in bits';
 
 -- Bits
 
 CREATE FUNCTION get_bit(code bitvec, n integer) RETURNS integer
     AS 'MODULE_PATHNAME', 'bitvec_get_bit' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION get_bit(bitvec, integer) IS 'a bit of a code, 0 or 1; the first, number 0, is the most significant';
+COMMENT ON FUNCTION get_bit(bitvec, integer) IS 'a bit of a code, 0 or 1; bit 0, the first, is the most significant';
 CREATE FUNCTION bitvec_and(bitvec, bitvec) RETURNS bitvec
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 CREATE FUNCTION bitvec_or(bitvec, bitvec) RETURNS bitvec
@@ -256,14 +254,14 @@ CREATE AGGREGATE majority(bitvec) (
     SFUNC = bitvec_majority_count, STYPE = internal, FINALFUNC = bitvec_majority_code, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE majority(bitvec) IS
-    'the code whose bits are set that more than half of the codes set which have them: the middle of a cluster';
+    'the code in which each bit is set if more than half of the codes that have this bit set it: the middle of a cluster';
 
 -- Distances
 
 CREATE FUNCTION nphd_distance(bitvec, bitvec) RETURNS double precision
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION nphd_distance(bitvec, bitvec) IS
-    'Normalized Prefix Hamming Distance: share of different bits in the common prefix, 0 to 1';
+    'Normalized Prefix Hamming Distance: fraction of the bits of the common prefix that differ, 0 to 1';
 CREATE FUNCTION jaccard_distance(bitvec, bitvec) RETURNS double precision
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION jaccard_distance(bitvec, bitvec) IS
@@ -271,11 +269,11 @@ COMMENT ON FUNCTION jaccard_distance(bitvec, bitvec) IS
 CREATE FUNCTION prefix_hamming_distance(bitvec, bitvec) RETURNS double precision
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION prefix_hamming_distance(bitvec, bitvec) IS
-    'number of different bits in the common prefix, as a double precision';
+    'number of bits of the common prefix that differ, as double precision';
 CREATE FUNCTION hamming_distance(bitvec, bitvec) RETURNS integer
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION hamming_distance(bitvec, bitvec) IS
-    'number of different bits of two codes of equal length; error 22000 for different lengths';
+    'number of bits that differ between two codes of equal length; error 22000 for different lengths';
 
 CREATE OPERATOR <~> (
     LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = nphd_distance, COMMUTATOR = <~>
@@ -288,7 +286,7 @@ COMMENT ON OPERATOR <%> (bitvec, bitvec) IS 'Jaccard distance';
 CREATE OPERATOR <#~> (
     LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = prefix_hamming_distance, COMMUTATOR = <#~>
 );
-COMMENT ON OPERATOR <#~> (bitvec, bitvec) IS 'number of different bits in the common prefix';
+COMMENT ON OPERATOR <#~> (bitvec, bitvec) IS 'number of bits of the common prefix that differ';
 
 -- Within a radius
 
@@ -317,12 +315,12 @@ CREATE TYPE bitvec_ball (
     STORAGE = external
 );
 COMMENT ON TYPE bitvec_ball IS
-    'a code and a radius: all codes whose Normalized Prefix Hamming Distance from it is at most that';
+    'a code and a radius: contains all codes whose Normalized Prefix Hamming Distance from the code is at most the radius';
 
 CREATE FUNCTION nphd_ball(query bitvec, radius double precision) RETURNS bitvec_ball
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION nphd_ball(bitvec, double precision) IS
-    'the ball of this radius, 0 to 1, around a code; error 22023 for another radius';
+    'the ball of this radius around a code; error 22023 unless the radius is 0 to 1';
 
 CREATE FUNCTION nphd_within_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -332,7 +330,7 @@ CREATE FUNCTION nphd_within(code bitvec, query bitvec, radius double precision) 
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
     SUPPORT nphd_within_support;
 COMMENT ON FUNCTION nphd_within(bitvec, bitvec, double precision) IS
-    'true when the Normalized Prefix Hamming Distance of two codes is at most this, 0 to 1; an index of bitvec_nphd_ops finds all such codes; error 22023 for another radius';
+    'true if the Normalized Prefix Hamming Distance of two codes is at most the radius; error 22023 unless the radius is 0 to 1; an index of bitvec_nphd_ops finds all such codes';
 
 CREATE FUNCTION bitvec_in_ball(bitvec, bitvec_ball) RETURNS boolean
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
@@ -356,8 +354,8 @@ CREATE OPERATOR @> (
     LEFTARG = bitvec_ball, RIGHTARG = bitvec, FUNCTION = bitvec_ball_contains,
     COMMUTATOR = <@, RESTRICT = bitvec_ball_sel, JOIN = bitvec_ball_joinsel
 );
-COMMENT ON OPERATOR <@ (bitvec, bitvec_ball) IS 'is within the radius';
-COMMENT ON OPERATOR @> (bitvec_ball, bitvec) IS 'has within the radius';
+COMMENT ON OPERATOR <@ (bitvec, bitvec_ball) IS 'is within the ball';
+COMMENT ON OPERATOR @> (bitvec_ball, bitvec) IS 'contains the code';
 
 -- Equality and order of balls
 
@@ -427,13 +425,13 @@ CREATE OPERATOR CLASS bitvec_ball_ops DEFAULT FOR TYPE bitvec_ball USING hash AS
     OPERATOR 1 =,
     FUNCTION 1 bitvec_ball_hash(bitvec_ball),
     FUNCTION 2 bitvec_ball_hash_extended(bitvec_ball, bigint);
--- Where equality has no name, as in IS DISTINCT FROM, it is found in a dump, which has no search path, too.
+-- So that equality without an operator's name, as in IS DISTINCT FROM, works in a dump, which has no search path.
 CREATE CAST (bitvec_ball AS bytea) WITHOUT FUNCTION AS IMPLICIT;
 COMMENT ON CAST (bitvec_ball AS bytea) IS 'the bytes of radius and code, as they are in memory';
 COMMENT ON OPERATOR CLASS bitvec_ball_ops USING btree IS 'order of balls, by code, then radius';
 COMMENT ON OPERATOR CLASS bitvec_ball_ops USING hash IS 'equality of balls';
 
--- What the planner puts into statements: no error depends on a row.
+-- What the planner puts into statements: no error depends on a row's value.
 
 CREATE FUNCTION nphd_radius(radius double precision) RETURNS double precision
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -442,12 +440,12 @@ COMMENT ON FUNCTION nphd_radius(double precision) IS
 CREATE FUNCTION nphd_ball_unchecked(query bitvec, radius double precision) RETURNS bitvec_ball
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
 COMMENT ON FUNCTION nphd_ball_unchecked(bitvec, double precision) IS
-    'internal: as nphd_ball, of any radius; nothing is within a negative one, everything within one above 1, or NaN';
+    'internal: like nphd_ball, for any radius; a negative radius contains nothing, one above 1 or NaN everything';
 CREATE FUNCTION nphd_within_unchecked(code bitvec, query bitvec, radius double precision) RETURNS boolean
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
     SUPPORT nphd_within_support;
 COMMENT ON FUNCTION nphd_within_unchecked(bitvec, bitvec, double precision) IS
-    'internal: what nphd_within becomes where row-level security hides rows; any radius';
+    'internal: what nphd_within becomes where row-level security hides rows; for any radius';
 CREATE FUNCTION nphd_near_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION nphd_near_support(internal) IS 'planner support for nphd_near';
@@ -455,20 +453,20 @@ CREATE FUNCTION nphd_near(code bitvec, query bitvec, radius double precision) RE
     AS 'MODULE_PATHNAME', 'nphd_within_unchecked' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
     SUPPORT nphd_near_support;
 COMMENT ON FUNCTION nphd_near(bitvec, bitvec, double precision) IS
-    'internal: what the planner puts beside a comparison of a distance, so that an index serves it; any radius';
+    'internal: what the planner puts beside a comparison of a distance so that an index serves it; for any radius';
 CREATE OPERATOR <@~ (
     LEFTARG = bitvec, RIGHTARG = bitvec_ball, FUNCTION = bitvec_in_ball,
     RESTRICT = bitvec_ball_sel, JOIN = bitvec_ball_joinsel
 );
 COMMENT ON OPERATOR <@~ (bitvec, bitvec_ball) IS
-    'as <@; where a LIMIT bounds an ordered search of an index, it may be approximate';
+    'like <@, but where a LIMIT bounds an ordered index search, that search may be approximate';
 
 -- Within a number of bits
 
 CREATE FUNCTION hamming_ball(query bitvec, bits integer) RETURNS bitvec_ball
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
 COMMENT ON FUNCTION hamming_ball(bitvec, integer) IS
-    'internal: the ball around a code that has all codes of its length with at most so many different bits';
+    'internal: the ball around a code that contains all codes of its length that differ in at most this number of bits';
 CREATE FUNCTION hamming_within_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION hamming_within_support(internal) IS 'planner support for hamming_within';
@@ -476,7 +474,7 @@ CREATE FUNCTION hamming_within(code bitvec, query bitvec, bits integer) RETURNS 
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE
     SUPPORT hamming_within_support;
 COMMENT ON FUNCTION hamming_within(bitvec, bitvec, integer) IS
-    'true when two codes have the same length and at most so many different bits; an index of bitvec_nphd_ops finds all such codes';
+    'true if two codes have the same length and differ in at most this number of bits; an index of bitvec_nphd_ops finds all such codes';
 
 -- The access method
 
@@ -497,16 +495,28 @@ CREATE OPERATOR CLASS bitvec_hamming_ops FOR TYPE bitvec USING usearch AS
     OPERATOR 1 <#~> (bitvec, bitvec) FOR ORDER BY float_ops,
     FUNCTION 1 prefix_hamming_distance(bitvec, bitvec);
 ALTER OPERATOR FAMILY bitvec_nphd_ops USING usearch ADD OPERATOR 3 <@~ (bitvec, bitvec_ball) FOR SEARCH;
+CREATE FUNCTION bitvec_nphd_info(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec_nphd_info(internal) IS 'support function of usearch: bitvec, by the Normalized Prefix Hamming Distance';
+ALTER OPERATOR FAMILY bitvec_nphd_ops USING usearch ADD FUNCTION 2 (bitvec, bitvec) bitvec_nphd_info(internal);
+CREATE FUNCTION bitvec_jaccard_info(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec_jaccard_info(internal) IS 'support function of usearch: bitvec, by the Jaccard distance';
+ALTER OPERATOR FAMILY bitvec_jaccard_ops USING usearch ADD FUNCTION 2 (bitvec, bitvec) bitvec_jaccard_info(internal);
+CREATE FUNCTION bitvec_hamming_info(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec_hamming_info(internal) IS 'support function of usearch: bitvec, by the number of bits that differ';
+ALTER OPERATOR FAMILY bitvec_hamming_ops USING usearch ADD FUNCTION 2 (bitvec, bitvec) bitvec_hamming_info(internal);
 COMMENT ON OPERATOR CLASS bitvec_nphd_ops USING usearch IS 'order by <~>, the Normalized Prefix Hamming Distance; search by <@';
 COMMENT ON OPERATOR CLASS bitvec_jaccard_ops USING usearch IS 'order by <%>, the Jaccard distance';
-COMMENT ON OPERATOR CLASS bitvec_hamming_ops USING usearch IS 'order by <#~>, the number of different bits';
+COMMENT ON OPERATOR CLASS bitvec_hamming_ops USING usearch IS 'order by <#~>, the number of bits that differ';
 
 -- Functions for operators
 
 CREATE FUNCTION usearch_seal(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'usearch_seal_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION usearch_seal(regclass) IS
-    'builds shards from the tail of a usearch index, and again those whose file is lost or damaged; returns the number of entries in them; for the owner';
+    'builds shards from the tail of a usearch index and rebuilds those whose files are lost or damaged; returns the number of entries in them; for the owner';
 
 CREATE FUNCTION usearch_compact(
     index regclass,
@@ -515,12 +525,11 @@ CREATE FUNCTION usearch_compact(
     AS 'MODULE_PATHNAME', 'usearch_compact_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     ROWS 1;
 COMMENT ON FUNCTION usearch_compact(regclass) IS
-    'merges all shards of a usearch index into as few as shard_size allows and leaves out dead entries, whose space in the log is used again; for the owner';
+    'merges all shards of a usearch index into as few as shard_size allows, without dead entries, whose space in the log is reused; for the owner';
 
 CREATE FUNCTION usearch_sweep() RETURNS integer
     AS 'MODULE_PATHNAME', 'usearch_sweep_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION usearch_sweep() IS
-    'removes shard files that no index lists; returns their number';
+COMMENT ON FUNCTION usearch_sweep() IS 'removes shard files that no index lists; returns the number of files removed';
 REVOKE EXECUTE ON FUNCTION usearch_sweep() FROM PUBLIC;
 
 CREATE FUNCTION usearch_index_stats(
@@ -535,7 +544,7 @@ CREATE FUNCTION usearch_index_stats(
     AS 'MODULE_PATHNAME', 'usearch_index_stats_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     ROWS 1;
 COMMENT ON FUNCTION usearch_index_stats(regclass) IS
-    'one row about a usearch index, whose log it reads; dead entries are those that VACUUM has marked, dead_share is of the entries with a code, code_bits the number of entries alive by length in bits, free_bytes those that the log will use again, distinct codes as of the seals; for the owner, members of pg_read_all_stats, and those who may SELECT from the table without row-level security';
+    'one row about a usearch index, whose log it reads; dead entries are those that VACUUM has marked, dead_share is their fraction of the entries with a code, code_bits the number of live entries by length in bits, free_bytes the space that the log will reuse; distinct codes are as of when shards were built; for the owner, members of pg_read_all_stats, and whoever may SELECT from the table and is not subject to row-level security';
 
 CREATE FUNCTION usearch_shards(
     index regclass,
@@ -546,19 +555,19 @@ CREATE FUNCTION usearch_shards(
     AS 'MODULE_PATHNAME', 'usearch_shards_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     ROWS 10;
 COMMENT ON FUNCTION usearch_shards(regclass) IS
-    'one row for each shard of a usearch index; state is ok, missing or damaged; entries are those with a code, dead and dead_share as of the last VACUUM; level is how often its entries were built into a shard before, at most; calibration has the recall of the ten nearest by effort, measured when the shard was built, by length of the query and distance of the tenth code; for the owner, members of pg_read_all_stats, and those who may SELECT from the table without row-level security';
+    'one row per shard of a usearch index; state is ok, missing or damaged; entries are those with a code; dead and dead_share are as of the last VACUUM; level is the maximum number of times that its entries were built into a shard before; calibration is the recall of the ten nearest by effort, measured when the shard was built, by length of the query and distance of the tenth code; for the owner, members of pg_read_all_stats, and whoever may SELECT from the table and is not subject to row-level security';
 
 CREATE FUNCTION usearch_total_size(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'usearch_total_size_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION usearch_total_size(regclass) IS
-    'bytes of a usearch index: all forks of the relation and its shard files; for the owner, members of pg_read_all_stats, and those who may SELECT from the table';
+    'bytes of a usearch index: all forks of the relation and its shard files; for the owner, members of pg_read_all_stats, and whoever may SELECT from the table';
 
 CREATE FUNCTION usearch_prewarm(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'usearch_prewarm_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION usearch_prewarm(regclass) IS
-    'loads the log of a usearch index into shared buffers and its shard files into the cache of the operating system; on a standby builds those that are missing first; returns the bytes read; for the owner and those who may SELECT from the table';
+    'loads the log of a usearch index into shared buffers and its shard files into the operating system''s cache; on a standby, builds missing shards first; returns the bytes read; for the owner and whoever may SELECT from the table';
 
--- No row when the index, k or sample is NULL; not STRICT, as queries may be.
+-- No row if the index, k or sample is NULL; not STRICT, because queries may be NULL.
 CREATE FUNCTION usearch_recall(
     index regclass, k integer DEFAULT 10, sample integer DEFAULT 100, queries bitvec[] DEFAULT NULL,
     OUT queries_run integer, OUT recall double precision, OUT min_recall double precision,
@@ -567,7 +576,7 @@ CREATE FUNCTION usearch_recall(
     AS 'MODULE_PATHNAME', 'usearch_recall_wrapper' LANGUAGE C VOLATILE PARALLEL UNSAFE
     ROWS 1;
 COMMENT ON FUNCTION usearch_recall(regclass, integer, integer, bitvec[]) IS
-    'share of the exact k nearest that a usearch index finds at the present settings, and milliseconds for a query, for these queries or for a sample of the codes in the index; for the owner and those who may SELECT from the table without row-level security';
+    'fraction of the exact k nearest that a usearch index finds at the current settings, and milliseconds per query, for these queries or for a sample of the codes in the index; for the owner and whoever may SELECT from the table and is not subject to row-level security';
 
 CREATE FUNCTION usearch_check(
     index regclass, heap boolean DEFAULT false, OUT part text, OUT problem text
@@ -575,4 +584,4 @@ CREATE FUNCTION usearch_check(
     AS 'MODULE_PATHNAME', 'usearch_check_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     ROWS 1;
 COMMENT ON FUNCTION usearch_check(regclass, boolean) IS
-    'problems of a usearch index, no rows if there are none; with heap also against the table, which locks out writers; for the owner';
+    'problems of a usearch index, no rows if there are none; with heap, also checks against the table, which locks out writers; for the owner';

@@ -80,6 +80,6 @@ pub fn corrupt_page(index: &str, block: u32, why: impl std::fmt::Display) -> ! {
         PgSqlErrorCode::ERRCODE_INDEX_CORRUPTED,
         format!("block {block} of index \"{index}\" cannot be used: {why}"),
     )
-    .hint(format!("Rebuild the index: REINDEX INDEX {index};"))
+    .hint(format!("Rebuild the index with REINDEX INDEX {index}."))
     .raise()
 }

@@ -47,8 +47,8 @@ mod enabled {
     pub fn register() {
         GucRegistry::define_string_guc(
             c"iscc_usearch.failpoint",
-            c"For tests: what happens at a named place.",
-            c"name:kill, name:pause or name:error",
+            c"What happens at a named place, for tests.",
+            c"One of name:kill, name:pause and name:error.",
             &FAILPOINT,
             GucContext::Suset,
             GucFlags::default(),

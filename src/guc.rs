@@ -93,7 +93,7 @@ pub fn register() {
     GucRegistry::define_enum_guc(
         c"iscc_usearch.search_mode",
         c"How an ordered index scan searches sealed shards.",
-        c"auto: the graph or all codes of each shard, by its calibration; graph: always the graph; exact: every code, from the log.",
+        c"auto: for each shard its graph or all its codes, as its calibration says; graph: always the graph; exact: every code, from the log.",
         &SEARCH_MODE,
         GucContext::Userset,
         GucFlags::default(),
@@ -101,7 +101,7 @@ pub fn register() {
     GucRegistry::define_int_guc(
         c"iscc_usearch.ef_search",
         c"Number of candidates that a graph search keeps.",
-        c"More find more of the true neighbours and take longer. 0 takes what target_recall needs.",
+        c"Larger values find more true neighbours but take longer. 0 means whatever target_recall needs.",
         &EF_SEARCH,
         0,
         MAX_EF_SEARCH,
@@ -110,8 +110,8 @@ pub fn register() {
     );
     GucRegistry::define_float_guc(
         c"iscc_usearch.target_recall",
-        c"Share of the true ten nearest neighbours that a search is to find on average.",
-        c"Each shard was measured when it was built: a search takes the least effort that reached this, or compares all codes.",
+        c"Fraction of the true ten nearest neighbours that a search should find on average.",
+        c"Each shard is measured when it is built. A search uses the least effort that reached this recall, or compares all codes.",
         &TARGET_RECALL,
         0.0,
         1.0,
@@ -121,15 +121,15 @@ pub fn register() {
     GucRegistry::define_bool_guc(
         c"iscc_usearch.background_worker",
         c"Whether inserts, VACUUM and standbys start a background worker that builds shards.",
-        c"Without it VACUUM does its work.",
+        c"If this is off, VACUUM does the work.",
         &BACKGROUND_WORKER,
         GucContext::Suset,
         GucFlags::default(),
     );
     GucRegistry::define_int_guc(
         c"iscc_usearch.worker_threads",
-        c"Number of threads with which the background worker builds a shard.",
-        c"0 takes half of the processors.",
+        c"Number of threads that the background worker builds a shard with.",
+        c"0 means half of the processors.",
         &WORKER_THREADS,
         0,
         MAX_WORKER_THREADS,
@@ -138,8 +138,8 @@ pub fn register() {
     );
     GucRegistry::define_int_guc(
         c"iscc_usearch.launcher_interval",
-        c"Time between two looks of the launcher at all databases.",
-        c"There is a launcher where shared_preload_libraries has iscc_usearch. It starts each database's background worker.",
+        c"Interval at which the launcher starts the background worker of each database.",
+        c"The launcher runs if iscc_usearch is in shared_preload_libraries.",
         &LAUNCHER_INTERVAL,
         1,
         SECONDS_A_DAY,

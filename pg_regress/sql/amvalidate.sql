@@ -114,11 +114,44 @@ DROP INDEX t_code;
 CREATE OPERATOR CLASS third_ops FOR TYPE bitvec USING usearch AS
     OPERATOR 4 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 1 nphd_distance(bitvec, bitvec);
 CREATE OPERATOR CLASS second_ops FOR TYPE bitvec USING usearch AS
-    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 2 nphd_distance(bitvec, bitvec);
+    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 3 nphd_distance(bitvec, bitvec);
+
+-- described by support function 2, whatever computes the distance
+CREATE FUNCTION far(bitvec, bitvec) RETURNS float8 LANGUAGE plpgsql IMMUTABLE STRICT AS 'BEGIN RETURN nphd_distance($1, $2); END';
+CREATE OPERATOR <~~> (LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = far);
+CREATE OPERATOR CLASS described_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <~~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 1 far(bitvec, bitvec), FUNCTION 2 bitvec_nphd_info(internal);
+SELECT valid('described_ops');
+CREATE INDEX t_code ON t USING usearch (code described_ops);
+SET enable_seqscan = off;
+EXPLAIN (COSTS OFF) SELECT code FROM t ORDER BY code <~~> 'fe' LIMIT 2;
+SELECT code FROM t ORDER BY code <~~> 'fe' LIMIT 2;
+RESET enable_seqscan;
+SELECT metric FROM usearch_index_stats('t_code');
+DROP INDEX t_code;
+
+-- what is no description, or one of another type
+CREATE OPERATOR CLASS undescribed_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <~> (bitvec, bitvec) FOR ORDER BY float_ops, FUNCTION 1 nphd_distance(bitvec, bitvec), FUNCTION 2 hashtext(text);
+SELECT valid('undescribed_ops');
+CREATE INDEX ON t USING usearch (code undescribed_ops);
+CREATE FUNCTION int4_distance(int4, int4) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT RETURN abs($1 - $2);
+CREATE OPERATOR <~~> (LEFTARG = int4, RIGHTARG = int4, FUNCTION = int4_distance);
+CREATE OPERATOR CLASS numbers_ops FOR TYPE int4 USING usearch AS
+    OPERATOR 1 <~~> (int4, int4) FOR ORDER BY float_ops, FUNCTION 1 int4_distance(int4, int4), FUNCTION 2 bitvec_nphd_info(internal);
+SELECT valid('numbers_ops');
+CREATE TABLE numbers (n int4);
+CREATE INDEX ON numbers USING usearch (n numbers_ops);
+DROP TABLE numbers;
 
 \set SHOW_CONTEXT errors
 DROP TABLE t;
 DROP FUNCTION valid, my_distance CASCADE;
+DROP OPERATOR FAMILY described_ops USING usearch CASCADE;
+DROP OPERATOR FAMILY undescribed_ops USING usearch CASCADE;
+DROP OPERATOR FAMILY numbers_ops USING usearch CASCADE;
+DROP OPERATOR <~~> (bitvec, bitvec), <~~> (int4, int4);
+DROP FUNCTION far, int4_distance;
 DROP OPERATOR FAMILY copied_ops USING usearch CASCADE;
 DROP OPERATOR FAMILY no_operator_ops USING usearch CASCADE;
 DROP OPERATOR FAMILY no_function_ops USING usearch CASCADE;

@@ -48,8 +48,8 @@ fn usearch_check(
             PgSqlErrorCode::ERRCODE_READ_ONLY_SQL_TRANSACTION,
             "cannot check an index against its table during recovery",
         )
-        .detail("That needs a lock on the table which a standby cannot give.")
-        .hint("Leave out the second argument, or check on the primary.")
+        .detail("The check needs a lock on the table that cannot be taken on a standby.")
+        .hint("Omit the second argument, or run the check on the primary.")
         .raise();
     }
     let lock = if heap {
@@ -79,7 +79,7 @@ fn check(index: Index<'_>, table: Option<pg_sys::Relation>) -> Result<Problems, 
     if directory.header.metric != IndexOptions::of(index).metric_code() {
         problems.add(
             "metapage",
-            "the index was built for another distance than its operator class has",
+            "the index was built for a different distance than that of its operator class",
         );
     }
     check_directory(index, &directory, &mut problems);
@@ -105,11 +105,11 @@ fn lock_table(index: pg_sys::Oid, lock: u32) -> pg_sys::Relation {
 }
 
 fn check_directory(index: Index<'_>, directory: &Directory, problems: &mut Problems) {
-    let used = directory.header.used_blocks.get();
+    let used = directory.header.used_blocks;
     if used > index.block_count() {
         problems.add(
             "directory",
-            format!("{used} blocks are in use, but {} exist", index.block_count()),
+            format!("{used} blocks are in use, but only {} exist", index.block_count()),
         );
     }
     // Each block but the metapage belongs to one segment, to the free ones, or to the directory.
@@ -162,10 +162,10 @@ fn check_log(index: Index<'_>, directory: &Directory, problems: &mut Problems) -
                 problems.add(format!("block {block}"), problem);
             }
         }
-        if segment.is_sealed() && entries != segment.entries.get() {
+        if segment.is_sealed() && entries != segment.entries {
             problems.add(
                 format!("segment at block {}", segment.start_block),
-                format!("has {entries} entries, the directory says {}", segment.entries),
+                format!("has {entries} entries, but the directory says {}", segment.entries),
             );
         }
     }
@@ -225,7 +225,7 @@ fn check_postings(
                     Some(node) if shard.code(node) != Some(code) => {
                         problems.add(
                             part,
-                            format!("node {node} has another code than block {block} slot {slot}"),
+                            format!("node {node} and block {block} slot {slot} have different codes"),
                         );
                     }
                     None if alive => {
@@ -329,7 +329,7 @@ unsafe extern "C-unwind" fn check_row(
         let tid = tid_bytes(&*tid);
         let problem = match check.log.get(&tid) {
             None => "is not in the log",
-            Some(logged) if logged != code => "has another code in the log",
+            Some(logged) if logged != code => "has a different code in the log",
             Some(_) => return,
         };
         check.problems.add("log", format!("row {} {problem}", show(&tid)));

@@ -52,7 +52,7 @@ fn open_definition(oid: pg_sys::Oid, lock: u32) -> OpenRelation {
             PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
             format!("\"{}\" is not a usearch index", index.handle().name()),
         )
-        .hint("Name an index that was made with USING usearch; of a partitioned index, one of its partitions' indexes.")
+        .hint("Name an index created with USING usearch. For a partitioned index, name the index of one partition.")
         .raise();
     }
     index

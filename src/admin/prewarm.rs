@@ -106,6 +106,6 @@ fn warn(path: &Path, why: &io::Error) {
         format!("could not read shard file \"{}\": {why}", path.display()),
     )
     .detail("The rest of the index is loaded.")
-    .hint("Rebuild it with usearch_seal(index).")
+    .hint("Call usearch_seal(index) to rebuild the shard.")
     .warn();
 }

@@ -26,7 +26,9 @@ pub fn require_select(index: Index<'_>, what: &str) {
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             format!("permission denied for index {}", index.name()),
         )
-        .detail(format!("{what} needs the SELECT privilege on its table, or ownership."))
+        .detail(format!(
+            "{what} requires ownership or the SELECT privilege on its table."
+        ))
         .hint("The table's owner can GRANT SELECT on it.")
         .raise();
     }
@@ -41,9 +43,9 @@ pub fn require_all_rows(index: Index<'_>, what: &str) {
             format!("permission denied for index {}", index.name()),
         )
         .detail(format!(
-            "{what} tells of all rows of its table, and row-level security lets the current user see only some."
+            "{what} reveals something about all rows of its table, but row-level security hides some from the current user."
         ))
-        .hint("It is for the owner, and for roles that bypass row-level security.")
+        .hint("Call the function as the owner or as a role that bypasses row-level security.")
         .raise();
     }
 }
@@ -71,10 +73,10 @@ fn refuse_statistics(index: Index<'_>, condition: &str) -> ! {
         format!("permission denied for index {}", index.name()),
     )
     .detail(format!(
-        "Statistics of an index need ownership, the privileges of pg_read_all_stats, or the SELECT privilege on its \
+        "Statistics of an index require ownership, the privileges of pg_read_all_stats, or the SELECT privilege on its \
          table{condition}."
     ))
-    .hint("Roles for monitoring are members of pg_monitor.")
+    .hint("Grant pg_monitor to roles that monitor the server.")
     .raise()
 }
 

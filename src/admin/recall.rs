@@ -76,7 +76,7 @@ fn require_range(name: &str, value: i32, max: i32) {
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             format!("{name} cannot be {value}"),
         )
-        .detail(format!("It is a number from 1 to {max}."))
+        .detail(format!("It must be between 1 and {max}."))
         .raise();
     }
 }
@@ -87,7 +87,7 @@ fn queries_of(metric: Metric, codes: &Array<'_, &[u8]>) -> Vec<Query> {
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             "queries cannot be empty",
         )
-        .hint("Leave queries out to search for codes of the index.")
+        .hint("Omit queries to search for codes of the index.")
         .raise();
     }
     let queries: Option<Vec<Query>> = codes.iter().map(|code| Some(Query::new(metric, code?))).collect();

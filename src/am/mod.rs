@@ -9,7 +9,7 @@ pub mod scan;
 mod vacuum;
 mod validate;
 
-use crate::metrics::opclass::{DISTANCE_PROC, NEAR_STRATEGY};
+use crate::metrics::opclass::{NEAR_STRATEGY, TYPE_INFO_PROC};
 use crate::planner::cost;
 use crate::storage::definition;
 use crate::types::sql_function;
@@ -30,7 +30,7 @@ sql_function!(
 
 fn describe(routine: &mut pg_sys::IndexAmRoutine) {
     routine.amstrategies = NEAR_STRATEGY;
-    routine.amsupport = DISTANCE_PROC;
+    routine.amsupport = TYPE_INFO_PROC;
     routine.amcanorderbyop = true;
     // ORDER BY needs no WHERE clause on the column.
     routine.amoptionalkey = true;

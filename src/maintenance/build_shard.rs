@@ -7,7 +7,7 @@ use std::time::Instant;
 use iscc_hnsw::build::{BuiltShard, ShardBuilder, estimated_file_bytes};
 use iscc_hnsw::shard::ShardIdentity;
 use iscc_hnsw::shard::ranges::EntryRange;
-use iscc_log::directory::{STATE_SEALED, Segment};
+use iscc_log::directory::{Segment, State};
 use iscc_log::log_page::is_alive;
 use pgrx::pg_sys;
 
@@ -149,7 +149,7 @@ impl Job<'_> {
 
     /// Reads the entries alive of these segments, in the order of the shard's ordinals.
     fn collect(&self, segments: Vec<Segment>) -> Result<(ShardBuilder, LogPart), Mismatch> {
-        let stride = segments.iter().map(|s| s.stride.get()).max().unwrap_or(1);
+        let stride = segments.iter().map(|s| s.stride).max().unwrap_or(1);
         let mut builder = ShardBuilder::new(self.options.build_params(stride, self.threads.count));
         let mut all_counts = Vec::with_capacity(segments.len());
         let mut base = 0;
@@ -158,7 +158,7 @@ impl Job<'_> {
             let mut counts = EntryCounts::default();
             log::for_each_page(self.index, segment, |block, page| {
                 lsn = lsn.max(page.lsn());
-                let first = base + (block - segment.start_block.get()) * u32::from(segment.slots_per_block());
+                let first = base + (block - segment.start_block) * u32::from(segment.slots_per_block());
                 for slot in 0..page.len() {
                     let alive = page.tid(slot).is_some_and(|tid| is_alive(&tid));
                     match page.code(slot) {
@@ -171,7 +171,7 @@ impl Job<'_> {
                     }
                 }
             })?;
-            base += segment.block_count.get() * u32::from(segment.slots_per_block());
+            base += segment.block_count * u32::from(segment.slots_per_block());
             all_counts.push(counts);
         }
         let part = LogPart {
@@ -200,11 +200,11 @@ impl Job<'_> {
         let sealed: Vec<Segment> = with_counts
             .map(|(at, (segment, counts))| Segment {
                 // The nodes of a shard are counted once, in its first segment.
-                nodes: if at == 0 { nodes } else { 0 }.into(),
-                nulls: counts.nulls.into(),
-                dead: counts.dead.into(),
-                dead_nulls: counts.dead_nulls.into(),
-                state: STATE_SEALED,
+                nodes: if at == 0 { nodes } else { 0 },
+                nulls: counts.nulls,
+                dead: counts.dead,
+                dead_nulls: counts.dead_nulls,
+                state: State::Sealed,
                 shard_id: id,
                 level: plan.level,
                 ..*segment
@@ -243,8 +243,8 @@ impl<W: Write, F: FnMut() -> bool> Write for StoppableWriter<W, F> {
 
 fn entry_range(segment: &Segment) -> EntryRange {
     EntryRange {
-        start_block: segment.start_block.get(),
-        block_count: segment.block_count.get(),
+        start_block: segment.start_block,
+        block_count: segment.block_count,
         slots_per_block: segment.slots_per_block(),
     }
 }
@@ -252,8 +252,8 @@ fn entry_range(segment: &Segment) -> EntryRange {
 /// Fails unless the system would give the memory that a build takes, about twice the size of its file. An allocation
 /// that fails later, inside the build, would end the process, and with it the server's other sessions.
 fn check_memory(options: &IndexOptions, segments: &[Segment]) -> io::Result<()> {
-    let entries: u64 = segments.iter().map(|s| u64::from(s.entries.get())).sum();
-    let stride = segments.iter().map(|s| s.stride.get()).max().unwrap_or(1);
+    let entries: u64 = segments.iter().map(|s| u64::from(s.entries)).sum();
+    let stride = segments.iter().map(|s| s.stride).max().unwrap_or(1);
     let bytes = 2 * estimated_file_bytes(entries, &options.build_params(stride, 1));
     let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
     // It is not touched, so it costs no memory, and is given back at once.

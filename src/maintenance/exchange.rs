@@ -57,7 +57,7 @@ impl Job<'_> {
         if in_recovery() {
             return Ok(done);
         }
-        let is_dead = |segment: &Segment| segment.all_dead() >= u64::from(segment.entries.get());
+        let is_dead = |segment: &Segment| segment.all_dead() >= u64::from(segment.entries);
         let is_busy = |segment: &Segment| running.is_some_and(|plan| plan.needs(segment));
         for (_, segments) in directory::read(self.index).shards() {
             // What VACUUM noted may be about what was in these blocks before.
@@ -65,7 +65,7 @@ impl Job<'_> {
                 && count_alive(self.index, &segments)? == 0
             {
                 self.free(&segments)?;
-                done.freed_blocks += segments.iter().map(|s| i64::from(s.block_count.get())).sum::<i64>();
+                done.freed_blocks += segments.iter().map(|s| i64::from(s.block_count)).sum::<i64>();
             }
         }
         Ok(done)
@@ -88,7 +88,7 @@ impl Job<'_> {
     pub(super) fn discard(&self, pending: &[Segment]) {
         directory::change(self.index, self.logging, |directory| {
             for segment in pending {
-                let is_pending = directory.pending().any(|listed| directory::same(listed, segment));
+                let is_pending = directory.pending().any(|listed| listed.is_same(segment));
                 // False only if it is not listed, which has just been excluded.
                 let _freed = is_pending && directory.free(&[*segment]);
             }

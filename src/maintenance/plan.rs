@@ -3,7 +3,6 @@
 use iscc_log::allocation;
 use iscc_log::directory::Segment;
 
-use crate::storage::directory;
 use crate::storage::shard_file::{self, ShardId};
 
 /// Why a shard is built.
@@ -100,7 +99,7 @@ impl ShardPlan {
     /// True for a segment that nobody may change before the shard is listed.
     pub fn needs(&self, segment: &Segment) -> bool {
         let mut needed = self.sources.iter().chain(&self.freed);
-        needed.any(|needed| directory::same(needed, segment))
+        needed.any(|needed| needed.is_same(segment))
     }
 }
 

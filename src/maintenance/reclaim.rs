@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use iscc_log::directory::{STATE_CLOSED, Segment};
+use iscc_log::directory::{Segment, State};
 use iscc_log::log_page::{self, Tid, is_alive, slots};
 use iscc_log::policy;
 use pgrx::pg_sys;
@@ -69,8 +69,8 @@ impl Job<'_> {
         let Some(places) = lock::places_alone(self.index.oid()) else {
             return Err(Stopped::Yielded);
         };
-        let all: i64 = segments.iter().map(|s| i64::from(s.entries.get())).sum();
-        let old_blocks: u32 = segments.iter().map(|s| s.block_count.get()).sum();
+        let all: i64 = segments.iter().map(|s| i64::from(s.entries)).sum();
+        let old_blocks: u32 = segments.iter().map(|s| s.block_count).sum();
         let alive = count_alive(self.index, segments)?;
         let mut done = WorkDone::default();
         let mut new_blocks = 0;
@@ -84,7 +84,7 @@ impl Job<'_> {
             self.copy(segments, &pending, &places)?;
             drop(places);
             failpoint!("move_after_copy");
-            new_blocks = pending.iter().map(|s| s.block_count.get()).sum();
+            new_blocks = pending.iter().map(|s| s.block_count).sum();
             done = self
                 .replace(segments, &pending, rest)
                 .inspect_err(|_| self.discard(&pending))?;
@@ -104,15 +104,15 @@ impl Job<'_> {
     /// Puts the pending segments in the place of these.
     fn replace(&mut self, segments: &[Segment], pending: &[Segment], rest: SmallRest) -> Result<WorkDone, Stopped> {
         let directory = directory::read(self.index);
-        let blocks = |of: &mut dyn Iterator<Item = &Segment>| of.map(|s| s.block_count.get()).sum::<u32>();
-        let leaves = blocks(&mut segments.iter().filter(|segment| segment.state == STATE_CLOSED));
+        let blocks = |of: &mut dyn Iterator<Item = &Segment>| of.map(|s| s.block_count).sum::<u32>();
+        let leaves = blocks(&mut segments.iter().filter(|segment| segment.state == State::Closed));
         let tail = directory.tail_blocks() + blocks(&mut pending.iter()) - leaves;
         if rest == SmallRest::GetsShard || policy::tail_is_due(tail, self.options.limits().max_blocks) {
             return self.build_shard(ShardPlan::moved(pending, segments));
         }
         let level = times_built(segments);
         let close = |segment: &Segment| Segment {
-            state: STATE_CLOSED,
+            state: State::Closed,
             level,
             ..*segment
         };
@@ -136,8 +136,8 @@ impl Job<'_> {
         // The count of entries is what a segment is listed with once it is sealed.
         let mut rest = alive;
         for segment in &mut pending {
-            let room = u64::from(segment.block_count.get()) * u64::from(segment.slots_per_block());
-            segment.entries = (rest.min(room) as u32).into();
+            let room = u64::from(segment.block_count) * u64::from(segment.slots_per_block());
+            segment.entries = rest.min(room) as u32;
             rest -= rest.min(room);
         }
         Some(pending)
@@ -153,7 +153,7 @@ impl Job<'_> {
                 return pending;
             }
             // The relation grows before they are listed: only a few blocks that are listed may be missing.
-            grow_ahead(self.index, directory::read_header(self.index).used_blocks.get(), blocks);
+            grow_ahead(self.index, directory::read_header(self.index).used_blocks, blocks);
         }
     }
 
@@ -163,9 +163,7 @@ impl Job<'_> {
             index: self.index,
             logging: self.logging,
             stride: stride_of(pending),
-            blocks: pending
-                .iter()
-                .flat_map(|s| s.blocks().map(|block| (block, s.epoch.get()))),
+            blocks: pending.iter().flat_map(|s| s.blocks().map(|block| (block, s.epoch))),
             page: Vec::new(),
         };
         let mut pages = 0;
@@ -194,7 +192,7 @@ impl Job<'_> {
 
 /// Bytes of a code column cell in whatever these segments become.
 fn stride_of(segments: &[Segment]) -> u16 {
-    segments.iter().map(|s| s.stride.get()).max().unwrap_or(1)
+    segments.iter().map(|s| s.stride).max().unwrap_or(1)
 }
 
 /// Blocks that this number of entries takes up.

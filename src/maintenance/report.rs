@@ -18,11 +18,11 @@ pub fn raise(index: Index<'_>, why: Stopped) -> ! {
             PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE,
             format!("VACUUM is reading index \"{}\"", index.name()),
         )
-        .hint("Try again when it is done.")
+        .hint("Try again when VACUUM has finished.")
         .raise(),
         Stopped::Overtaken => report(
             PgSqlErrorCode::ERRCODE_OBJECT_IN_USE,
-            format!("index \"{}\" was changed by another session meanwhile", index.name()),
+            format!("index \"{}\" was changed concurrently by another session", index.name()),
         )
         .hint("Try again.")
         .raise(),
@@ -47,7 +47,7 @@ fn io_report(index: Index<'_>, why: &io::Error) -> crate::error::Report {
                 PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY,
                 format!("not enough memory to build a shard of index \"{}\"", index.name()),
             )
-            .hint("Building takes about twice the size of the shard file; make the index with a smaller shard_size.");
+            .hint("Building a shard takes about twice the size of its file. Use a smaller shard_size.");
         }
         _ => PgSqlErrorCode::ERRCODE_IO_ERROR,
     };
@@ -56,7 +56,7 @@ fn io_report(index: Index<'_>, why: &io::Error) -> crate::error::Report {
         format!("could not write a shard of index \"{}\": {why}", index.name()),
     )
     .detail(format!(
-        "Shards are files in \"{}\" below the data directory.",
+        "Shards are files in \"{}\" in the data directory.",
         shard_file::DIRECTORY
     ))
 }

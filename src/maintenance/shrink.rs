@@ -50,7 +50,7 @@ impl Job<'_> {
 
     fn is_mostly_free(&self, directory: &Directory) -> bool {
         let existing = self.index.block_count();
-        let beyond = existing.saturating_sub(directory.header.used_blocks.get());
+        let beyond = existing.saturating_sub(directory.header.used_blocks);
         policy::is_to_shrink(directory.spare_blocks() + beyond, existing)
     }
 
@@ -63,7 +63,7 @@ impl Job<'_> {
     fn move_down(&mut self) -> Result<WorkDone, Stopped> {
         let mut done = WorkDone::default();
         let directory = directory::read(self.index);
-        let end = directory.header.used_blocks.get() - directory.spare_blocks();
+        let end = directory.header.used_blocks - directory.spare_blocks();
         if directory.open_room().is_some_and(|room| room.end > end) {
             open_segment::close_open(self.index, self.logging);
         }
@@ -72,7 +72,7 @@ impl Job<'_> {
             .into_iter()
             .map(|(_, s)| s)
             .collect();
-        let last_start = |segments: &[Segment]| segments.iter().map(|s| s.start_block.get()).max().unwrap_or(0);
+        let last_start = |segments: &[Segment]| segments.iter().map(|s| s.start_block).max().unwrap_or(0);
         groups.sort_by_key(|segments| Reverse(last_start(segments)));
         for segments in groups {
             if segments.iter().all(|segment| segment.blocks().end <= end) {
@@ -96,7 +96,7 @@ impl Job<'_> {
         };
         let existing = self.index.block_count();
         directory::change(self.index, self.logging, Directory::cut_end);
-        let used = directory::read_header(self.index).used_blocks.get();
+        let used = directory::read_header(self.index).used_blocks;
         // Were this change lost in a crash, the blocks would be missing.
         directory::flush(self.index);
         failpoint!("cut_before_truncate");

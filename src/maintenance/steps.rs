@@ -72,9 +72,9 @@ impl Job<'_> {
         };
         Unit {
             kind,
-            blocks: sum(|s| s.block_count.get().into()) as u32,
-            stride: segments.iter().map(|s| s.stride.get()).max().unwrap_or(1),
-            entries: sum(|s| s.entries.get().into()),
+            blocks: sum(|s| s.block_count.into()) as u32,
+            stride: segments.iter().map(|s| s.stride).max().unwrap_or(1),
+            entries: sum(|s| s.entries.into()),
             dead: sum(Segment::all_dead),
         }
     }
@@ -147,7 +147,7 @@ impl Job<'_> {
             failpoint!("seal_between_shards");
             // Beside that build, some of the others may have been sealed.
             let closed = self.closed(None);
-            waiting.retain(|segment| closed.iter().any(|listed| directory::same(segment, listed)));
+            waiting.retain(|segment| closed.iter().any(|listed| segment.is_same(listed)));
         }
         Ok(done)
     }

@@ -1,6 +1,6 @@
 //! The tail: what has no shard yet, the closed segments and the open one.
 
-use iscc_log::directory::{STATE_CLOSED, Segment};
+use iscc_log::directory::{Segment, State};
 use iscc_log::policy;
 
 use super::context::Job;
@@ -27,13 +27,13 @@ impl Job<'_> {
         let directory = directory::read(self.index);
         let open = directory.open_blocks();
         let closed = closed_in(directory, Some(running));
-        let closed: u32 = closed.iter().map(|s| s.block_count.get()).sum();
+        let closed: u32 = closed.iter().map(|s| s.block_count).sum();
         policy::tail_is_due(closed + open, self.options.limits().max_blocks)
     }
 
     /// The first shard to build from these closed segments; None if there are none.
     pub(super) fn first_seal(&self, closed: &[Segment]) -> Option<ShardPlan> {
-        let sizes = closed.iter().map(|s| (s.stride.get(), s.block_count.get()));
+        let sizes = closed.iter().map(|s| (s.stride, s.block_count));
         let batches = policy::pack(sizes, self.options.limits().max_blocks);
         let first = batches.into_iter().next()?;
         Some(ShardPlan::seal(&closed[first]))
@@ -42,6 +42,6 @@ impl Job<'_> {
 
 fn closed_in(directory: Directory, running: Option<&ShardPlan>) -> Vec<Segment> {
     let mut listed = directory.listed;
-    listed.retain(|segment| segment.state == STATE_CLOSED && !running.is_some_and(|plan| plan.needs(segment)));
+    listed.retain(|segment| segment.state == State::Closed && !running.is_some_and(|plan| plan.needs(segment)));
     listed
 }

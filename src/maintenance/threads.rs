@@ -76,7 +76,7 @@ impl Drop for GraphBuild {
 
 /// Raises the error for a build that has been cancelled.
 pub fn raise_cancelled() -> ! {
-    report(PgSqlErrorCode::ERRCODE_QUERY_CANCELED, "canceled building a shard").raise()
+    report(PgSqlErrorCode::ERRCODE_QUERY_CANCELED, "building a shard was canceled").raise()
 }
 
 /// Lowers the priority of this thread and of those that it starts.

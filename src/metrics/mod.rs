@@ -1,3 +1,4 @@
 //! From operator classes to metrics.
 
 pub mod opclass;
+mod type_info;

@@ -4,12 +4,15 @@ use iscc_metrics::Metric;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::type_info;
 use crate::error::report;
 use crate::relation::Index;
 use crate::types::distance::{jaccard_distance, nphd_distance, prefix_hamming_distance};
 
 /// The support function of an operator class: the distance that its operator returns.
 pub const DISTANCE_PROC: u16 = 1;
+/// The support function that says what the values are and how they are compared.
+pub const TYPE_INFO_PROC: u16 = 2;
 /// The ordering operator of an operator class.
 pub const ORDER_STRATEGY: u16 = 1;
 /// The search operator of an operator class, if it has one: within a radius.
@@ -17,45 +20,70 @@ pub const BALL_STRATEGY: u16 = 2;
 /// The same, for a search that may be approximate where the order of its rows may be.
 pub const NEAR_STRATEGY: u16 = 3;
 
+/// What decides how an operator class compares values; functions that it lacks are 0.
+pub struct Support {
+    /// The type of the values.
+    pub input: pg_sys::Oid,
+    /// Support function [`DISTANCE_PROC`].
+    pub distance: pg_sys::Oid,
+    /// Support function [`TYPE_INFO_PROC`].
+    pub type_info: pg_sys::Oid,
+}
+
+impl Support {
+    /// That of an index's operator class.
+    fn of(index: Index<'_>) -> Self {
+        // SAFETY: the index is open and has one column; PostgreSQL has looked up what its operator class has.
+        let function = |number| unsafe { pg_sys::index_getprocid(index.raw(), 1, number) };
+        Support {
+            // SAFETY: as above.
+            input: unsafe { *index.data().rd_opcintype },
+            distance: function(DISTANCE_PROC),
+            type_info: function(TYPE_INFO_PROC),
+        }
+    }
+
+    /// How values are compared; None for an operator class that is none of this access method's.
+    pub fn metric(&self) -> Option<Metric> {
+        if !self.has_distance_of_input() {
+            return None;
+        }
+        match self.type_info {
+            // Operator classes of version 0.1.0 have none, nor have copies of ours.
+            // SAFETY: the function exists.
+            pg_sys::InvalidOid => metric_of_address(unsafe { address_of(self.distance) }),
+            function => type_info::metric_by(function, self.input),
+        }
+    }
+
+    /// Whether the distance is declared for the type: one for another type would take any bytes for its values.
+    fn has_distance_of_input(&self) -> bool {
+        if self.distance == pg_sys::InvalidOid {
+            return false;
+        }
+        let (mut types, mut count) = (std::ptr::null_mut(), 0);
+        // SAFETY: looks up a function of the catalog; raises an error when there is none.
+        let result = unsafe { pg_sys::get_func_signature(self.distance, &mut types, &mut count) };
+        // SAFETY: an array of as many types, in memory of its own.
+        let types = unsafe { std::slice::from_raw_parts(types, count.max(0) as usize) };
+        result == pg_sys::FLOAT8OID && *types == [self.input; 2]
+    }
+}
+
 /// The distance that an index is ordered by.
 pub fn metric_of(index: Index<'_>) -> Metric {
-    // SAFETY: the index is open, and has at least one column; PostgreSQL has looked up its support functions.
-    let function = unsafe { pg_sys::index_getprocid(index.raw(), 1, DISTANCE_PROC) };
-    // SAFETY: as above.
-    let opcintype = unsafe { *index.data().rd_opcintype };
-    metric_of_function(function, opcintype).unwrap_or_else(|| {
+    Support::of(index).metric().unwrap_or_else(|| {
         report(
             PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
             format!("operator class of index \"{}\" is not supported", index.name()),
         )
-        .detail("Its support function 1 is not a distance of bitvec that usearch knows.")
+        .detail("Its support functions do not describe a distance that usearch supports.")
         .hint("Use bitvec_nphd_ops, bitvec_jaccard_ops or bitvec_hamming_ops.")
         .raise()
     })
 }
 
-/// The distance that a support function computes for values of a type. None for a function that is not ours, or that
-/// was declared for another type: it would take any bytes for codes.
-pub fn metric_of_function(function: pg_sys::Oid, opcintype: pg_sys::Oid) -> Option<Metric> {
-    if function == pg_sys::InvalidOid {
-        return None;
-    }
-    // SAFETY: looks up a function of the catalog; raises an error when there is none.
-    let address = unsafe {
-        let (mut types, mut count) = (std::ptr::null_mut(), 0);
-        pg_sys::get_func_signature(function, &mut types, &mut count);
-        let types = std::slice::from_raw_parts(types, count.max(0) as usize);
-        if types.iter().any(|&declared| declared != opcintype) {
-            return None;
-        }
-        let mut info = pg_sys::FmgrInfo::default();
-        pg_sys::fmgr_info(function, &mut info);
-        info.fn_addr
-    };
-    metric_of_address(address)
-}
-
-/// Which distance an operator class's support function computes; None for one that is not ours.
+/// The metric of a distance function of ours, recognised by its code; None for any other.
 pub fn metric_of_address(address: pgrx::pg_sys::PGFunction) -> Option<Metric> {
     let address = address? as *const ();
     if std::ptr::eq(address, nphd_distance as *const ()) {

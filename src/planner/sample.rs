@@ -30,7 +30,7 @@ impl Sample {
     pub fn take(index: Index<'_>) -> Option<Self> {
         let directory = directory::try_read(index)?;
         let segments: Vec<&Segment> = directory.segments().collect();
-        let blocks = segments.iter().map(|s| u64::from(s.block_count.get())).sum();
+        let blocks = segments.iter().map(|s| u64::from(s.block_count)).sum();
         let mut sample = Sample {
             pages: Vec::new(),
             blocks,
@@ -100,9 +100,9 @@ impl Sample {
 /// The `n`th block of some segments.
 fn block_at<'a>(segments: &[&'a Segment], mut n: u64) -> Option<(&'a Segment, u32)> {
     for segment in segments {
-        let blocks = u64::from(segment.block_count.get());
+        let blocks = u64::from(segment.block_count);
         if n < blocks {
-            return Some((segment, segment.start_block.get() + n as u32));
+            return Some((segment, segment.start_block + n as u32));
         }
         n -= blocks;
     }

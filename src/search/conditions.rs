@@ -137,9 +137,12 @@ fn ball_of(key: &pg_sys::ScanKeyData) -> Ball {
     if !ball::is_in_ball(key.sk_func.fn_addr) {
         report(
             PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
-            "a usearch index cannot be searched by this operator",
+            "usearch index cannot be searched with this operator",
         )
-        .detail(format!("It is strategy {} of the operator class.", key.sk_strategy))
+        .detail(format!(
+            "The operator is strategy {} of the operator class.",
+            key.sk_strategy
+        ))
         .hint("Use bitvec_nphd_ops.")
         .raise();
     }

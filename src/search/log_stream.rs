@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use iscc_log::directory::Segment;
 use iscc_log::log_page::{LogPage, Tid, is_alive};
 use iscc_metrics::Query;
+use iscc_metrics::nearest::{Keyed, Nearest};
 
 use super::conditions::Restriction;
 use super::counters::Counters;
@@ -26,8 +27,8 @@ pub fn block_of(position: Position) -> u32 {
     (position >> 16) as u32
 }
 
-/// An entry to return.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+/// An entry to return. They are ordered by key and position.
+#[derive(Clone, Copy, Debug)]
 pub struct Found {
     /// Distance to the query as an integer, see [`Query::key`].
     pub key: u32,
@@ -41,6 +42,32 @@ impl Found {
     /// Orders as the fields do, as one number.
     fn order(&self) -> u128 {
         u128::from(self.key) << 64 | u128::from(self.position)
+    }
+}
+
+impl Ord for Found {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl PartialOrd for Found {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Found {
+    fn eq(&self, other: &Self) -> bool {
+        self.order() == other.order()
+    }
+}
+
+impl Eq for Found {}
+
+impl Keyed for Found {
+    fn key(&self) -> u32 {
+        self.key
     }
 }
 
@@ -61,7 +88,8 @@ pub struct ExactStream {
     segments: Vec<Segment>,
     /// Farthest first, so that the next one is popped from the end.
     found: Vec<Found>,
-    after: Option<(u32, Position)>,
+    /// The last one returned.
+    after: Option<Found>,
     batch: usize,
     complete: bool,
     counters: Counters,
@@ -71,7 +99,7 @@ pub struct ExactStream {
 impl ExactStream {
     /// Scans these segments, nothing read yet. `expected` rows are probably wanted.
     pub fn new(mut segments: Vec<Segment>, expected: usize, restriction: Restriction) -> Self {
-        segments.sort_unstable_by_key(|segment| segment.start_block.get());
+        segments.sort_unstable_by_key(|segment| segment.start_block);
         let complete = segments.is_empty();
         // All rows in one pass, where memory allows.
         let batch = match restriction.wants_all() {
@@ -100,7 +128,7 @@ impl ExactStream {
     /// The entry whose key [`ExactStream::head`] gave.
     pub fn take(&mut self) -> Option<Found> {
         let found = self.found.pop()?;
-        self.after = Some((found.key, found.position));
+        self.after = Some(found);
         Some(found)
     }
 
@@ -119,19 +147,17 @@ impl ExactStream {
         let mut pass = Pass {
             query,
             skip,
-            after: self.after,
-            limit: self.batch,
             restriction: &self.restriction,
-            below: self.restriction.bound(),
-            nearest: Vec::new(),
+            nearest: Nearest::default(),
             many: false,
             near: Vec::new(),
         };
+        pass.nearest.start(self.batch, self.restriction.bound(), self.after);
         let mut counted = self.counters;
         if self.after.is_none() {
             counted.exact_shards = self.shards();
         }
-        let first_block = self.segments.first().map_or(0, |first| first.start_block.get());
+        let first_block = self.segments.first().map_or(0, |first| first.start_block);
         let mut recent = Recent::of(index, first_block);
         for segment in &self.segments {
             let mut entries = 0;
@@ -148,10 +174,10 @@ impl ExactStream {
         }
         self.counters = counted;
         recent.keep();
-        pass.trim();
-        self.complete = pass.nearest.len() < self.batch;
-        self.found = pass.nearest;
-        self.found.sort_unstable_by_key(|found| !found.order());
+        self.found = std::mem::take(pass.nearest.finish());
+        self.complete = self.found.len() < self.batch;
+        // The next one is at the end.
+        self.found.reverse();
         self.batch = (self.batch * GROWTH).min(MAX_BATCH);
         Ok(())
     }
@@ -160,13 +186,9 @@ impl ExactStream {
 struct Pass<'a> {
     query: &'a Query,
     skip: &'a Returned,
-    after: Option<(u32, Position)>,
-    limit: usize,
     restriction: &'a Restriction,
-    /// Only smaller keys are looked at: of equal ones the first in the log counts, and pages come in that order.
-    below: u32,
-    /// The nearest so far and up to as many others, in no order.
-    nearest: Vec<Found>,
+    /// The nearest so far. Pages come in the order of the positions.
+    nearest: Nearest<Found>,
     /// The last page had many that were near enough.
     many: bool,
     /// Slots of a page, to use the memory again.
@@ -181,12 +203,13 @@ impl Pass<'_> {
         let is_short = |slot| page.code_len(slot) < self.query.code().len().min(page.stride());
         let entries = self.many || (0..SAMPLE).any(is_short);
         let column = page.column_before(next, entries);
-        self.restriction.near(self.query, self.below, page, column, &mut near);
+        self.restriction
+            .near(self.query, self.nearest.below(), page, column, &mut near);
         self.many = near.len() > MANY;
         for slot in near.drain(..).map(|slot| slot as usize) {
             let key = page.code(slot).map(|code| self.query.key(code));
             // The bound may have become smaller meanwhile.
-            if let Some(key) = key.filter(|&key| key < self.below) {
+            if let Some(key) = key.filter(|&key| key < self.nearest.below()) {
                 self.offer(key, position(block, slot), page.tid(slot));
             }
         }
@@ -195,21 +218,9 @@ impl Pass<'_> {
 
     fn offer(&mut self, key: u32, position: Position, tid: Option<Tid>) {
         let Some(tid) = tid.filter(is_alive) else { return };
-        if self.after.is_some_and(|after| (key, position) <= after) || self.skip.contains(&tid) {
-            return;
-        }
-        self.nearest.push(Found { key, position, tid });
-        if self.nearest.len() >= 2 * self.limit {
-            self.trim();
-        }
-    }
-
-    /// Keeps the nearest ones only, as many as are wanted.
-    fn trim(&mut self) {
-        if self.nearest.len() > self.limit {
-            let (_, farthest, _) = self.nearest.select_nth_unstable_by_key(self.limit - 1, Found::order);
-            self.below = farthest.key;
-            self.nearest.truncate(self.limit);
+        let found = Found { key, position, tid };
+        if self.nearest.wants(&found) && !self.skip.contains(&tid) {
+            self.nearest.offer(found);
         }
     }
 }

@@ -184,7 +184,7 @@ impl ShardStream {
         let middle = batch
             .get(batch.len().saturating_sub(NEIGHBOURS.max(wanted / 2)))
             .map_or(0, |middle| middle.key);
-        match self.shard.calibration().effort(bytes, middle, recall) {
+        match self.shard.calibration().effort(query.metric(), bytes, middle, recall) {
             Some(effort) if effort > least => self.widen_graph(query, effort),
             Some(_) => {}
             None if mode == SearchMode::Graph => self.widen_graph(query, UNCALIBRATED_EFFORT.max(least)),

@@ -188,7 +188,7 @@ impl Scan {
             Demand::Exact => None,
             Demand::Nearest(rows) | Demand::Filtered(rows) => Some(usize::from(rows)),
         };
-        let mut exact: Vec<Segment> = directory.header.open_segment().copied().into_iter().collect();
+        let mut exact: Vec<Segment> = directory.header.open.as_ref().copied().into_iter().collect();
         for (id, segments) in directory.shards() {
             let sealed = segments.iter().all(Segment::is_sealed);
             if sealed && id == NO_SHARD {

@@ -226,7 +226,7 @@ fn grow(index: Index<'_>, fork: pg_sys::ForkNumber::Type, blocks: u32) {
     if blocks - existing > MOST_MISSING_BLOCKS {
         index.corrupt(
             0,
-            format!("it counts {} blocks, the relation has {existing}", blocks - 1),
+            format!("it counts {} blocks, but the relation has {existing}", blocks - 1),
         );
     }
     let lock = pg_sys::ExclusiveLock as i32;

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_char};
 use std::sync::OnceLock;
 
+use iscc_hnsw::MAX_NODES;
 use iscc_hnsw::build::estimated_file_bytes;
 use iscc_hnsw::params::BuildParams;
 use iscc_log::log_page::slots;
@@ -54,7 +55,7 @@ fn kind() -> pg_sys::relopt_kind::Type {
             pg_sys::add_int_reloption(
                 kind,
                 c"m".as_ptr(),
-                c"Links of a graph node on each upper layer; the base layer has twice as many".as_ptr(),
+                c"Number of links per graph node on each upper layer; the base layer has twice as many".as_ptr(),
                 DEFAULT_M,
                 2,
                 100,
@@ -63,7 +64,7 @@ fn kind() -> pg_sys::relopt_kind::Type {
             pg_sys::add_int_reloption(
                 kind,
                 c"ef_construction".as_ptr(),
-                c"Candidates kept while a node is linked into the graph".as_ptr(),
+                c"Number of candidates kept while a node is linked into the graph".as_ptr(),
                 DEFAULT_EF_CONSTRUCTION,
                 4,
                 2000,
@@ -72,7 +73,7 @@ fn kind() -> pg_sys::relopt_kind::Type {
             pg_sys::add_string_reloption(
                 kind,
                 c"shard_size".as_ptr(),
-                c"Size of one shard file at most, in kB or with a unit".as_ptr(),
+                c"Maximum size of one shard file, in kB or with a unit".as_ptr(),
                 std::ptr::null(),
                 Some(validate_shard_size),
                 lock,
@@ -106,7 +107,7 @@ unsafe extern "C-unwind" fn validate_shard_size(value: *const c_char) {
                 text.to_string_lossy()
             ),
         )
-        .detail(format!("It is a size from {MIN_SHARD_KB}kB to {}kB.", i32::MAX))
+        .detail(format!("The size must be between {MIN_SHARD_KB}kB and {}kB.", i32::MAX))
         .hint("Valid units are \"B\", \"kB\", \"MB\", \"GB\" and \"TB\".")
         .raise();
     }
@@ -202,7 +203,7 @@ impl IndexOptions {
         let fixed = size(1) as f64;
         // The levels of nodes are random; leave room for more than the average.
         let entries = (self.shard_bytes as f64 * 0.98 - fixed) / per_entry;
-        let entries = entries.clamp(1.0, f64::from(i32::MAX)) as u32;
+        let entries = entries.clamp(1.0, f64::from(MAX_NODES)) as u32;
         (entries / u32::from(slots(stride))).max(1)
     }
 
@@ -219,13 +220,9 @@ impl IndexOptions {
         }
     }
 
-    /// The number that stands for the metric in the metapage.
+    /// The number that stands for the metric in the metapage; 0 is none.
     pub fn metric_code(&self) -> u8 {
-        match self.metric {
-            Metric::Nphd => 1,
-            Metric::Jaccard => 2,
-            Metric::Hamming => 3,
-        }
+        self.metric.number() + 1
     }
 
     /// What bounds new segments.

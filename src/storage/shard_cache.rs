@@ -217,11 +217,11 @@ pub fn open(path: &Path, id: &ShardId, segments: &[Segment]) -> Result<MappedSha
         let _ = shard.bytes().advise_range(memmap2::Advice::WillNeed, offset, bytes);
     }
     if shard.id() != *id {
-        return Err(damaged(&"it has another id than its name"));
+        return Err(damaged(&"its id does not match its name"));
     }
     let mut covered: Vec<(u32, u32, u16)> = segments
         .iter()
-        .map(|s| (s.start_block.get(), s.block_count.get(), s.slots_per_block()))
+        .map(|s| (s.start_block, s.block_count, s.slots_per_block()))
         .collect();
     covered.sort_unstable();
     let mut ranges: Vec<(u32, u32, u16)> = shard
@@ -231,14 +231,15 @@ pub fn open(path: &Path, id: &ShardId, segments: &[Segment]) -> Result<MappedSha
         .collect();
     ranges.sort_unstable();
     if covered != ranges {
-        return Err(damaged(&"it covers other blocks than the directory says"));
+        return Err(damaged(&"its blocks are not those that the directory lists"));
     }
     Ok(shard)
 }
 
 /// What is seen from the end of a file the worker looks for, too; not what only reading all of it shows.
-const HINT_FOOTER: &str = "The background worker or VACUUM builds it again; usearch_seal(index) does it now.";
-const HINT_BODY: &str = "usearch_seal(index) builds it again.";
+const HINT_FOOTER: &str =
+    "The background worker or VACUUM will rebuild it. Call usearch_seal(index) to rebuild it now.";
+const HINT_BODY: &str = "Call usearch_seal(index) to rebuild it.";
 
 fn warn(path: &Path, why: &Unusable, hint: &str) {
     // A standby gets the log, not the files: that is no fault.
@@ -257,7 +258,7 @@ fn warn(path: &Path, why: &Unusable, hint: &str) {
         ),
     };
     report(code, message)
-        .detail("Its codes are scanned exactly: answers are complete, but slower.")
+        .detail("Queries scan its codes sequentially: answers stay complete, but take longer.")
         .hint(hint)
         .warn();
 }

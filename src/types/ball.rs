@@ -11,7 +11,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::bitvec::{Args, build, check_len, varlena_bytes};
+use super::bitvec::{Args, build, build_text, check_len, varlena_bytes};
 use super::{io, sql_function};
 use crate::error::report;
 
@@ -57,7 +57,7 @@ sql_function!(
                 PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION,
                 format!("invalid input syntax for type bitvec_ball: \"{shown}\""),
             )
-            .hint("Write code and radius in parentheses: (\\xff80,0.25).")
+            .hint("Write the code and the radius in parentheses: (\\xff80,0.25).")
             .raise()
         };
         let code = io::parse(code);
@@ -77,18 +77,14 @@ sql_function!(
     bitvec_ball_out, |args| {
         let (radius, code) = parts(args.bytes(0));
         let radius = text_of(radius);
-        // SAFETY: the allocation holds the text and the final NUL of palloc0.
-        unsafe {
-            let (at, len) = (1 + io::text_len(code), io::text_len(code) + radius.len() + 3);
-            let text = pg_sys::palloc0(len + 1).cast::<u8>();
-            let out = std::slice::from_raw_parts_mut(text, len);
-            out[0] = b'(';
-            io::write_text(code, &mut out[1..at]);
-            out[at] = b',';
-            out[at + 1..len - 1].copy_from_slice(radius.as_bytes());
-            out[len - 1] = b')';
-            Datum::from(text)
-        }
+        let at = 1 + io::text_len(code);
+        build_text(at + radius.len() + 2, |text| {
+            text[0] = b'(';
+            io::write_text(code, &mut text[1..at]);
+            text[at] = b',';
+            text[at + 1..][..radius.len()].copy_from_slice(radius.as_bytes());
+            text[at + 1 + radius.len()] = b')';
+        })
     }
 );
 
@@ -97,8 +93,8 @@ sql_function!(
     bitvec_ball_recv, |args| {
         let buffer: pg_sys::StringInfo = args.datum(0).cast_mut_ptr();
         // SAFETY: a receive function's argument is a StringInfo; PostgreSQL checks its bounds.
-        let radius = unsafe { pg_sys::pq_getmsgfloat8(buffer) };
-        new_ball(io::rest_of_message(buffer), checked_radius(radius))
+        let (radius, code) = unsafe { (pg_sys::pq_getmsgfloat8(buffer), io::rest_of_message(buffer)) };
+        new_ball(code, checked_radius(radius))
     }
 );
 
@@ -128,8 +124,8 @@ fn checked_radius(radius: f64) -> f64 {
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             format!("radius {} is out of range", text_of(radius)),
         )
-        .detail("A radius is a share of the bits, from 0 to 1.")
-        .hint("For up to 6 different bits of 64 write 6/64.0, or use hamming_within(code, query, 6).")
+        .detail("A radius is a fraction of the bits, from 0 to 1.")
+        .hint("For up to 6 different bits out of 64, write 6/64.0 or use hamming_within(code, query, 6).")
         .raise();
     }
     radius

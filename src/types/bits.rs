@@ -17,7 +17,7 @@ sql_function!(
                 PgSqlErrorCode::ERRCODE_ARRAY_ELEMENT_ERROR,
                 format!("bit {n} is out of range"),
             )
-            .detail(format!("The code has the bits 0 to {}.", bytes.len() * 8 - 1))
+            .detail(format!("The code has bits 0 to {}.", bytes.len() * 8 - 1))
             .raise()
         };
         Datum::from(i32::from(byte >> (7 - n % 8) & 1))
@@ -30,9 +30,9 @@ fn combine(args: Args, what: impl Fn(u8, u8) -> u8) -> Datum {
     if a.len() != b.len() {
         report(
             PgSqlErrorCode::ERRCODE_STRING_DATA_LENGTH_MISMATCH,
-            format!("different code lengths: {} and {} bits", a.len() * 8, b.len() * 8),
+            format!("codes have different lengths: {} and {} bits", a.len() * 8, b.len() * 8),
         )
-        .hint("Cut the longer one with prefix(code, bits).")
+        .hint("Shorten the longer one with prefix(code, bits).")
         .raise();
     }
     build(a.len(), |payload| {

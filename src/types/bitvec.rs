@@ -1,5 +1,7 @@
 //! The value: a varlena whose payload is the code, most significant bit first.
 
+use std::marker::PhantomData;
+
 use iscc_metrics::MAX_CODE_BYTES;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
@@ -10,39 +12,52 @@ use crate::error::report;
 /// The longest code in bits.
 pub const MAX_BITS: usize = MAX_CODE_BYTES * 8;
 
-/// Arguments of a version-1 call.
+/// Arguments of a version-1 call; what they point to lives as long as the call.
 #[derive(Clone, Copy)]
-pub struct Args(pg_sys::FunctionCallInfo);
+pub struct Args<'call> {
+    info: pg_sys::FunctionCallInfo,
+    call: PhantomData<&'call pg_sys::FunctionCallInfo>,
+}
 
-impl Args {
+impl<'call> Args<'call> {
     /// Wraps the call information that PostgreSQL passes.
-    pub fn new(fcinfo: pg_sys::FunctionCallInfo) -> Self {
-        Args(fcinfo)
+    ///
+    /// # Safety
+    /// It is that of a running call of a function, and that function's SQL declaration has the arguments that are asked
+    /// for, of the types they are asked as.
+    pub unsafe fn new(info: &'call pg_sys::FunctionCallInfo) -> Self {
+        Args {
+            info: *info,
+            call: PhantomData,
+        }
+    }
+
+    fn argument(self, n: usize) -> &'call pg_sys::NullableDatum {
+        // SAFETY: the function manager passes as many arguments as the SQL declaration has, and only those are asked for,
+        // as `new` was promised.
+        unsafe { &*(*self.info).args.as_ptr().add(n) }
     }
 
     /// The raw value of an argument.
     pub fn datum(self, n: usize) -> Datum {
-        // SAFETY: the function manager passes as many arguments as the SQL declaration has, and
-        // every caller asks only for those.
-        unsafe { (*(*self.0).args.as_ptr().add(n)).value }
+        self.argument(n).value
     }
 
     /// True when an argument is NULL.
     pub fn is_null(self, n: usize) -> bool {
-        // SAFETY: as in `datum`.
-        unsafe { (*(*self.0).args.as_ptr().add(n)).isnull }
+        self.argument(n).isnull
     }
 
     /// Makes the result of the call NULL.
     pub fn null(self) -> Datum {
         // SAFETY: the call's own information.
-        unsafe { (*self.0).isnull = true };
+        unsafe { (*self.info).isnull = true };
         Datum::from(0)
     }
 
     /// The call's information, for PostgreSQL's functions.
     pub fn raw(self) -> pg_sys::FunctionCallInfo {
-        self.0
+        self.info
     }
 
     /// An argument of type int4.
@@ -55,9 +70,9 @@ impl Args {
         self.datum(n).value() as i64
     }
 
-    /// The bytes of an argument of type bitvec or bytea; lives as long as the call.
-    pub fn bytes(self, n: usize) -> &'static [u8] {
-        // SAFETY: SQL declares this argument as a varlena type; the callers do not keep the slice.
+    /// The bytes of an argument of type bitvec or bytea.
+    pub fn bytes(self, n: usize) -> &'call [u8] {
+        // SAFETY: SQL declares this argument as a varlena type. A copy of it is in the call's memory context.
         unsafe { varlena_bytes(self.datum(n)) }
     }
 }
@@ -65,9 +80,9 @@ impl Args {
 /// The payload of a varlena, decompressed and fetched from TOAST if need be.
 ///
 /// # Safety
-/// `datum` must point to a varlena; the slice must not outlive it (or the current memory context,
-/// when a copy had to be made).
-pub unsafe fn varlena_bytes(datum: Datum) -> &'static [u8] {
+/// `datum` points to a varlena that lives, as the current memory context does (where a copy may have to be made), for
+/// `'a`.
+pub unsafe fn varlena_bytes<'a>(datum: Datum) -> &'a [u8] {
     let mut value = datum.cast_mut_ptr::<pg_sys::varlena>();
     // SAFETY: the caller vouches for the pointer; detoasting gives a plain varlena.
     unsafe {
@@ -82,13 +97,23 @@ pub unsafe fn varlena_bytes(datum: Datum) -> &'static [u8] {
 /// A new bitvec in the current memory context; `fill` writes its payload of `len` bytes.
 pub fn build(len: usize, fill: impl FnOnce(&mut [u8])) -> Datum {
     // SAFETY: the allocation holds the 4-byte header and `len` bytes of payload.
-    unsafe {
+    let (value, payload) = unsafe {
         let value = pg_sys::palloc0(len + pg_sys::VARHDRSZ).cast::<pg_sys::varlena>();
         pgrx::varlena::set_varsize_4b(value, (len + pg_sys::VARHDRSZ) as i32);
         let payload = value.cast::<u8>().add(pg_sys::VARHDRSZ);
-        fill(std::slice::from_raw_parts_mut(payload, len));
-        Datum::from(value)
-    }
+        (value, std::slice::from_raw_parts_mut(payload, len))
+    };
+    fill(payload);
+    Datum::from(value)
+}
+
+/// A new C string of `len` bytes and the final zero in the current memory context; `fill` writes the bytes.
+pub fn build_text(len: usize, fill: impl FnOnce(&mut [u8])) -> Datum {
+    // SAFETY: zeroed, so it ends with a zero byte.
+    let text = unsafe { pg_sys::palloc0(len + 1) }.cast::<u8>();
+    // SAFETY: the allocation has more bytes than that, and is ours alone.
+    fill(unsafe { std::slice::from_raw_parts_mut(text, len) });
+    Datum::from(text)
 }
 
 /// A new bitvec with these bytes; raises an error when there are none or too many.
@@ -104,7 +129,7 @@ pub fn check_len(bytes: usize) {
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             "bitvec cannot be empty",
         )
-        .hint("A bitvec has 8 bits at least; use NULL for a missing code.")
+        .hint("A bitvec has at least 8 bits. Use NULL for a missing code.")
         .raise();
     }
     if bytes > MAX_CODE_BYTES {

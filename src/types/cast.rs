@@ -27,7 +27,7 @@ sql_function!(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("cannot cast a bit string of {bits} bits to bitvec"),
             )
-            .detail("A bitvec has whole bytes.")
+            .detail("A bitvec consists of whole bytes.")
             .hint("Pad the bit string to a multiple of 8 bits.")
             .raise();
         }

@@ -99,9 +99,9 @@ sql_function!(
         if bits < 8 || bits % 8 != 0 {
             report(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("prefix length of {bits} bits is not possible"),
+                format!("invalid prefix length: {bits} bits"),
             )
-            .detail("The length of a prefix is a positive multiple of 8 bits.")
+            .detail("The length of a prefix must be a positive multiple of 8 bits.")
             .raise();
         }
         checked(&bytes[..bytes.len().min(bits as usize / 8)])

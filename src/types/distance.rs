@@ -35,9 +35,9 @@ sql_function!(
         if a.len() != b.len() {
             report(
                 PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
-                format!("different code lengths: {} and {} bits", a.len() * 8, b.len() * 8),
+                format!("codes have different lengths: {} and {} bits", a.len() * 8, b.len() * 8),
             )
-            .hint("Compare codes of different lengths with nphd_distance, or cut them with prefix(code, bits).")
+            .hint("Compare codes of different lengths with nphd_distance, or shorten them with prefix(code, bits).")
             .raise();
         }
         Datum::from(hamming(a, b) as i32)

@@ -6,7 +6,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::bitvec::{MAX_BITS, build, check_len, checked};
+use super::bitvec::{MAX_BITS, build, build_text, check_len, checked};
 use super::sql_function;
 use crate::error::report;
 
@@ -42,7 +42,7 @@ pub(super) fn parse(text: &[u8]) -> Datum {
     if digits.is_empty() || !digits.len().is_multiple_of(2) {
         quoted()
             .detail(format!("The number of hexadecimal digits is {}.", digits.len()))
-            .hint("A bitvec has whole bytes, two digits each, and one byte at least.")
+            .hint("A bitvec has at least one byte, and each byte is two digits.")
             .raise();
     }
     check_len(digits.len() / 2);
@@ -68,8 +68,11 @@ pub(super) fn write_text(bytes: &[u8], out: &mut [u8]) {
 }
 
 /// The part of a message in binary form that has not been read.
-pub(super) fn rest_of_message(buffer: pg_sys::StringInfo) -> &'static [u8] {
-    // SAFETY: the callers pass what a receive function gets, and do not keep the slice; pq_getmsgbytes checks the bounds.
+///
+/// # Safety
+/// `buffer` is what a receive function gets, and lives for `'a`.
+pub(super) unsafe fn rest_of_message<'a>(buffer: pg_sys::StringInfo) -> &'a [u8] {
+    // SAFETY: as the caller says; pq_getmsgbytes checks the bounds.
     unsafe {
         let len = (*buffer).len - (*buffer).cursor;
         std::slice::from_raw_parts(pg_sys::pq_getmsgbytes(buffer, len).cast(), len as usize)
@@ -83,7 +86,7 @@ fn check_typmod(bytes: usize, typmod: i32) {
             PgSqlErrorCode::ERRCODE_STRING_DATA_RIGHT_TRUNCATION,
             format!("code of {} bits is too long for type bitvec({typmod})", bytes * 8),
         )
-        .hint("Codes are never cut silently; use prefix(code, bits) to shorten one.")
+        .hint("Codes are never truncated silently. Use prefix(code, bits) to shorten one.")
         .raise();
     }
 }
@@ -104,19 +107,15 @@ sql_function!(
     /// Text output: `\x` and lower-case hexadecimal.
     bitvec_out, |args| {
         let bytes = args.bytes(0);
-        // SAFETY: the allocation holds `\x`, two digits a byte, and the final NUL of palloc0.
-        unsafe {
-            let text = pg_sys::palloc0(bytes.len() * 2 + 3).cast::<u8>();
-            write_text(bytes, std::slice::from_raw_parts_mut(text, text_len(bytes)));
-            Datum::from(text)
-        }
+        build_text(text_len(bytes), |text| write_text(bytes, text))
     }
 );
 
 sql_function!(
     /// Binary input: the bytes of the code.
     bitvec_recv, |args| {
-        let bytes = rest_of_message(args.datum(0).cast_mut_ptr());
+        // SAFETY: a receive function's first argument is a message.
+        let bytes = unsafe { rest_of_message(args.datum(0).cast_mut_ptr()) };
         check_typmod(bytes.len(), args.int(2));
         checked(bytes)
     }
@@ -148,11 +147,11 @@ sql_function!(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("invalid length for type bitvec: {bits} bits"),
             )
-            .detail(format!("The length is a multiple of 8 between 8 and {MAX_BITS} bits."))
+            .detail(format!("The length must be a multiple of 8 between 8 and {MAX_BITS} bits."))
             .raise(),
             _ => report(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-                "type bitvec takes one modifier, the longest length in bits",
+                "type bitvec takes one modifier, the maximum length in bits",
             )
             .raise(),
         }

@@ -82,7 +82,7 @@ fn aggregate_context(args: Args) -> pg_sys::MemoryContext {
     if unsafe { pg_sys::AggCheckCallContext(args.raw(), &mut context) } == 0 {
         report(
             PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
-            "transition function called outside of an aggregate",
+            "aggregate function called in non-aggregate context",
         )
         .raise();
     }

@@ -22,7 +22,8 @@ macro_rules! sql_function {
         pub unsafe extern "C-unwind" fn $name(
             fcinfo: pgrx::pg_sys::FunctionCallInfo,
         ) -> pgrx::pg_sys::Datum {
-            let $args = $crate::types::bitvec::Args::new(fcinfo);
+            // SAFETY: PostgreSQL calls this as SQL declares it.
+            let $args = unsafe { $crate::types::bitvec::Args::new(&fcinfo) };
             $body
         }
 

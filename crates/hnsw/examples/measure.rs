@@ -14,7 +14,7 @@ use iscc_hnsw::search::FlatSearch;
 use iscc_hnsw::search::GraphSearch;
 use iscc_hnsw::shard::Shard;
 use iscc_hnsw::shard::ShardIdentity;
-use iscc_hnsw::shard::{CLASSES, EFFORTS, class_end};
+use iscc_hnsw::shard::{CLASSES, EFFORTS};
 use iscc_metrics::bits::{Column, Kernel};
 use iscc_metrics::{Metric, Query};
 use usearch::{Index, IndexOptions, MetricKind, ScalarKind, b1x8};
@@ -113,7 +113,7 @@ fn measure_calibrated(shard: &Shard<Vec<u8>>, queries: &[Query], truths: &[Vec<u
         if calibration.favours_graph(bytes, 0.99) {
             search.start(shard, query, EFFORTS[0], &mut out);
             let tenth = out.get(9).or(out.last()).map_or(0, |tenth| tenth.key);
-            effort = calibration.effort(bytes, tenth, 0.99);
+            effort = calibration.effort(shard.metric(), bytes, tenth, 0.99);
         }
         match effort {
             Some(effort) if effort > EFFORTS[0] => search.widen(shard, query, effort, &mut out),
@@ -151,7 +151,7 @@ fn print_calibration(shard: &Shard<Vec<u8>>) {
                 print!(
                     "{:>4} bits, to {:.3}: {:3} |",
                     curves.query_bytes * 8,
-                    class_end(shard.metric(), class),
+                    shard.metric().class_end(class),
                     curve.queries
                 );
                 for (effort, found) in EFFORTS.iter().zip(curve.found) {

@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+/// Items of a plain loop between two looks at the cancel flag; a few milliseconds of work at most.
+pub(crate) const CHECK_STRIDE: usize = 4096;
+
 /// The build was cancelled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cancelled;
@@ -56,6 +59,17 @@ impl BuildControl {
         self.done.fetch_add(nodes, Ordering::Relaxed);
     }
 
+    /// [`BuildControl::check`] at one of [`CHECK_STRIDE`] items of a loop.
+    #[inline]
+    pub(crate) fn check_at(&self, item: usize) -> Result<(), Cancelled> {
+        if item.is_multiple_of(CHECK_STRIDE) {
+            self.check()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// An error once the build was cancelled.
     pub(crate) fn check(&self) -> Result<(), Cancelled> {
         if self.is_cancelled() { Err(Cancelled) } else { Ok(()) }
     }

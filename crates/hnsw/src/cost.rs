@@ -8,57 +8,57 @@ const EXACT_ENTRY_NS: f64 = 2.5;
 /// Comparing one of the mapped codes of a shard, and each word of it.
 const FLAT_CODE_NS: f64 = 0.2;
 const FLAT_WORD_NS: f64 = 0.18;
-/// Rows that the first search of a shard is good for, how many times more each further pass over its codes gives, and
-/// the effort that graph searches going on spend for a row.
+/// Rows that the first search of a shard finds reliably, the factor by which each further pass over its codes finds more,
+/// and the effort per row of resumed graph searches.
 const FIRST_ROWS: f64 = 32.0;
 const PASS_GROWTH: f64 = 8.0;
 const SEARCH_ON: f64 = 4.0;
 /// Looking up one row in the log, at random.
 const LOOKUP_NS: f64 = 900.0;
-/// Reading all of the log and sorting what it has: for each code of it, and for each row taken.
+/// Reading the whole log and sorting it: per code, and per row taken.
 const DRAIN_CODE_NS: f64 = 60.0;
 const DRAIN_ROW_NS: f64 = 120.0;
 /// Starting any index scan: copying the directory, looking at files.
 pub const START_NS: f64 = 5_000.0;
 
-/// One candidate of effort in a graph of so many nodes: its neighbours' distances, more of them
-/// cache misses the larger the graph.
+/// One candidate of effort in a graph of `nodes` nodes: the distances of its neighbours. The larger the graph, the more of
+/// them are cache misses.
 fn candidate_ns(nodes: f64) -> f64 {
     (60.0 * nodes.max(2.0).log2() - 600.0).max(60.0)
 }
 
-/// An exact scan of so many log entries.
+/// An exact scan of `entries` log entries.
 pub fn exact_ns(entries: f64) -> f64 {
     entries * EXACT_ENTRY_NS
 }
 
-/// An exact search of so many mapped codes with a query of so many bytes.
+/// An exact search of `nodes` mapped codes with a query of `query_bytes` bytes.
 pub fn flat_ns(nodes: f64, query_bytes: usize) -> f64 {
     nodes * (FLAT_CODE_NS + FLAT_WORD_NS * query_bytes.div_ceil(8) as f64)
 }
 
-/// A graph search of effort `ef` over so many nodes.
+/// A graph search of effort `ef` over `nodes` nodes.
 pub fn graph_ns(nodes: f64, ef: f64) -> f64 {
     // A graph smaller than its effort is visited whole.
     ef.min(nodes) * candidate_ns(nodes)
 }
 
-/// True when comparing all codes of a shard is not dearer than searching its graph.
+/// True when comparing all codes of a shard costs no more than searching its graph.
 pub fn prefers_flat(nodes: f64, query_bytes: usize, ef: f64) -> bool {
     flat_ns(nodes, query_bytes) <= graph_ns(nodes, ef)
 }
 
-/// True when reading all of the log is not dearer than looking up so many rows of it one by one.
+/// True when reading the whole log costs no more than looking up `rows` rows of it one by one.
 pub fn prefers_log(entries: f64, rows: f64) -> bool {
     exact_ns(entries) <= rows * LOOKUP_NS
 }
 
-/// The first rows of an ordered scan over an index of so many codes, by the cheaper way.
+/// The first rows of an ordered scan over an index of `codes` codes, by the cheaper way.
 pub fn first_rows_ns(codes: f64, query_bytes: usize, ef: f64) -> f64 {
     START_NS + flat_ns(codes, query_bytes).min(graph_ns(codes, ef))
 }
 
-/// What so many rows of an ordered scan cost beyond the first ones, in an index of so many codes: searching on, and
+/// What `rows` rows of an ordered scan cost beyond the first ones, in an index of `codes` codes: searching on, and
 /// looking up each row in the log. A scan that wants most rows reads the log in its order instead.
 pub fn more_rows_ns(codes: f64, query_bytes: usize, rows: f64) -> f64 {
     let beyond = rows / FIRST_ROWS;

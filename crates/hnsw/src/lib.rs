@@ -34,12 +34,17 @@
 //! | [`search`] | searches of a file that can be resumed: by its graph, or exact |
 //! | [`shard`] | every byte of the file; opening it in constant time, checking all of it |
 //! | `graph` | neighbour lists in memory, insertion, repair, the order of nodes |
-//! | [`control`], [`params`], [`cost`] | how a build is watched and stopped; how it is done; what searches cost |
+//! | [`control`], [`params`], [`cost`], `random` | how a build is watched and stopped; how it is done; what searches cost; random numbers |
+
+#![deny(unsafe_code)]
 
 pub mod build;
 pub mod control;
 pub mod cost;
 mod graph;
 pub mod params;
+mod random;
 pub mod search;
 pub mod shard;
+
+pub use graph::levels::MAX_NODES;

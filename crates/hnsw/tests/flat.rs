@@ -138,7 +138,7 @@ fn calibrated(shard: &Shard<Vec<u8>>, queries: &[Query]) -> (f64, f64) {
         let mut effort = None;
         if calibration.favours_graph(bytes, 0.99) {
             search.start(shard, query, EFFORTS[0], &mut found);
-            effort = calibration.effort(bytes, found[9].key, 0.99);
+            effort = calibration.effort(shard.metric(), bytes, found[9].key, 0.99);
         }
         match effort {
             Some(effort) => search.widen(shard, query, effort, &mut found),
@@ -181,5 +181,5 @@ fn nothing_is_promised_without_queries_or_for_shorter_ones() {
     assert!(!calibration.favours_graph(3, 0.99));
     assert!(calibration.favours_graph(100, 0.5));
     assert!(!calibration.favours_graph(32, 1.0));
-    assert_eq!(calibration.effort(32, u32::MAX, 0.99), None);
+    assert_eq!(calibration.effort(Metric::Nphd, 32, u32::MAX, 0.99), None);
 }

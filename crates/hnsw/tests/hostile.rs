@@ -78,7 +78,10 @@ fn exercise(file: &[u8], state: &mut GraphSearch) -> Result<(), ShardError> {
         assert!(returned <= file.len());
     }
     let calibration = shard.calibration();
-    let _ = (calibration.favours_graph(32, 0.99), calibration.effort(32, 5, 0.99));
+    let _ = (
+        calibration.favours_graph(32, 0.99),
+        calibration.effort(shard.metric(), 32, 5, 0.99),
+    );
     let _ = (
         shard.verify(&|| {}),
         shard.ranges(),

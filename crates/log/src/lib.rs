@@ -8,6 +8,8 @@
 //! | [`allocation`] | free blocks, neighbouring segments |
 //! | [`policy`] | what maintenance is due |
 
+#![deny(unsafe_code)]
+
 pub mod allocation;
 pub mod directory;
 pub mod log_page;

@@ -2,16 +2,16 @@
 //!
 //! Four rules, in this order:
 //!
-//! 1. *Seal*: the tail, which every query scans exactly, is not to grow beyond [`SEAL_BLOCKS`]. Its segments that are
-//!    mostly dead give their blocks back before.
+//! 1. *Seal*: the tail, which every query scans exactly, must not grow beyond [`SEAL_BLOCKS`]. Its segments that are
+//!    mostly dead give their blocks back first.
 //! 2. *Rebuild*: a shard whose file cannot be used costs an exact scan of all its blocks.
 //! 3. *Reclaim*: a unit that is mostly dead gives its blocks back.
 //! 4. *Merge*: four units of one tier become one. Tiers are powers of four, so that an index has at most three units in
-//!    each, and an entry is built into a shard once a tier. Units near `shard_size` stay as they are.
+//!    each, and an entry is built into a shard once per tier. Units near `shard_size` stay as they are.
 
 use std::ops::Range;
 
-/// The tail is sealed when it has more blocks. A query scans so many in about 0.15 ms.
+/// The tail is sealed when it has more blocks. A query scans this many in about 0.15 ms.
 pub const SEAL_BLOCKS: u32 = 200;
 /// Units of one tier that are merged.
 pub const FAN_IN: usize = 4;
@@ -20,7 +20,7 @@ pub const RECLAIM_SHARE: f64 = 0.5;
 /// A merge leaves the dead entries behind, in blocks to use again, when more than this share of its entries is dead.
 pub const MOVE_SHARE: f64 = 0.2;
 
-/// Fewer blocks are not worth making the file shorter.
+/// A file is not made shorter by fewer blocks than this.
 pub const LEAST_CUT_BLOCKS: u32 = 128;
 
 /// What a part of the log is.
@@ -93,12 +93,12 @@ pub fn tail_is_due(tail_blocks: u32, max_blocks: u32) -> bool {
     tail_blocks > 0 && tail_blocks >= SEAL_BLOCKS.min(max_blocks)
 }
 
-/// True when so many of a file's blocks are of no use that what stands at its end is to be moved, and the file cut.
+/// True when enough of a file's blocks are useless for what stands at its end to be moved and the file to be cut.
 pub fn is_to_shrink(useless: u32, blocks: u32) -> bool {
     useless >= LEAST_CUT_BLOCKS && useless > blocks / 2
 }
 
-/// True when so many blocks at the end of a file are of no use that it is to be cut.
+/// True when enough blocks at the end of a file are useless for the file to be cut.
 pub fn is_to_cut(at_end: u32, blocks: u32) -> bool {
     at_end >= LEAST_CUT_BLOCKS && at_end > blocks / 8
 }

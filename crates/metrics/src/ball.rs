@@ -1,12 +1,9 @@
 //! Threshold search: all codes within a radius of a code, by NPHD.
 
-use crate::bits::Column;
-use crate::bits::key::{KEY_SCALE, nphd_key};
+use crate::bits::key::{ONE, least_nphd_bits, nphd_key};
+use crate::bits::{Column, NO_KEY};
 use crate::metric::Metric;
 use crate::query::Query;
-
-/// More than any key: opposites have 2^31.
-const ABOVE_ALL: u32 = (1 << 31) + 1;
 
 /// Whether a distance is within a radius, as SQL compares numbers of type float8: NaN is the greatest of all.
 pub fn is_within(distance: f64, radius: f64) -> bool {
@@ -58,15 +55,14 @@ impl Ball {
 /// have distinct keys; so there is one quotient at most with the key of the radius, and that one is compared.
 fn key_bound(radius: f64, max_bytes: usize) -> u32 {
     if is_within(1.0, radius) {
-        return ABOVE_ALL;
+        return NO_KEY;
     }
     if !is_within(0.0, radius) {
         return 0;
     }
-    let key = (radius * KEY_SCALE) as u32;
+    let key = (radius * f64::from(ONE)) as u32;
     let is_in = |m: usize| {
-        // The least number of bits that can have this key.
-        let bits = (u64::from(key) * m as u64).div_ceil(1 << 28) as u32;
+        let bits = least_nphd_bits(key, m);
         nphd_key(bits, m) == key && is_within(f64::from(bits) / (8 * m) as f64, radius)
     };
     key + u32::from((1..=max_bytes).any(is_in))

@@ -1,9 +1,8 @@
 //! Distances between two codes.
 
 use crate::bits::Kernel;
-use crate::bits::key::{HALF_SCALE_BITS, KEY_SCALE};
-use crate::code::MAX_CODE_BYTES;
-use crate::metric::Metric;
+use crate::bits::key::{ONE, fraction_of, least_count};
+use crate::metric::{Keys, Metric};
 
 impl Metric {
     /// Distance of two codes, 0.0 to 1.0, or a number of bits; 0.0 if either is empty (or, for Jaccard, no bit is set in
@@ -30,19 +29,37 @@ impl Metric {
         }
     }
 
-    /// The distance that a key was made from, see [`Query::key`]: rounded down to a multiple of 2^-31, or the very number of
-    /// bits. Of any other key the least number of bits whose key is not smaller.
+    /// The distance that a key was made from, see [`Query::key`](crate::Query::key): a fraction rounded down to a multiple of
+    /// 2^-31, or the very number of bits. For any other key it is the least number of bits whose key is not smaller.
     pub fn distance_of_key(self, key: u32) -> f64 {
-        let fraction = f64::from(key) / KEY_SCALE;
-        match self {
-            Self::Nphd | Self::Jaccard => fraction,
-            Self::Hamming => {
-                let bits = f64::from(HALF_SCALE_BITS) * fraction / (1.0 - fraction);
-                bits.ceil().clamp(0.0, (8 * MAX_CODE_BYTES) as f64)
-            }
+        match self.keys() {
+            Keys::Fraction => fraction_of(key),
+            Keys::Count => least_count(key),
         }
     }
+
+    /// Number of classes that [`Metric::class_of_key`] sorts distances into, from near to far.
+    pub const CLASSES: usize = 8;
+
+    /// The class of the distance that a key was made from.
+    pub fn class_of_key(self, key: u32) -> usize {
+        match self.keys() {
+            Keys::Fraction | Keys::Count => ((key / CLASS_WIDTH) as usize).min(Self::CLASSES - 1),
+        }
+    }
+
+    /// The distance at which a class ends.
+    pub fn class_end(self, class: usize) -> f64 {
+        let end = match self.keys() {
+            Keys::Fraction | Keys::Count if class + 1 < Self::CLASSES => (class as u32 + 1) * CLASS_WIDTH,
+            Keys::Fraction | Keys::Count => ONE,
+        };
+        self.distance_of_key(end)
+    }
 }
+
+/// Width of all classes but the last, as a key: a sixteenth. For numbers of bits the first ones end before 9, 19 and 30 bits.
+const CLASS_WIDTH: u32 = ONE / 16;
 
 /// Number of differing bits over the common prefix.
 pub fn hamming(a: &[u8], b: &[u8]) -> u32 {

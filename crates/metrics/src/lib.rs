@@ -16,18 +16,25 @@
 //! | [`metric`] | the table of metrics |
 //! | [`bits`] | kernels per instruction set |
 //! | [`distance`] | distances of two codes |
+//! | [`nearest`] | the nearest few of a pass over many codes |
 //! | [`query`] | a code to search for, and keys |
 //! | [`ball`] | a code and a radius, as a bound of keys |
 //! | [`prefetch`] | hints to the processor's cache |
 
+#![deny(unsafe_code)]
+
 pub mod ball;
+#[allow(unsafe_code)]
 pub mod bits;
 pub mod code;
 pub mod distance;
 pub mod metric;
+pub mod nearest;
+#[allow(unsafe_code)]
 pub mod prefetch;
 pub mod query;
 
+pub use bits::NO_KEY;
 pub use code::MAX_CODE_BYTES;
 pub use metric::Metric;
 pub use query::Query;

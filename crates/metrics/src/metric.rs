@@ -4,7 +4,8 @@
 //! lengths none is a metric in the mathematical sense (a short code is at distance 0 from every code that it is a
 //! prefix of), so no search prunes by the triangle inequality.
 //!
-//! A new metric needs a row here, its distance in [`distance`](mod@crate::distance), and a kernel in `bits::measure`.
+//! A new metric needs a row here, its distance in [`distance`](mod@crate::distance), and its kernel in `bits::measure`. One
+//! whose distances are neither fractions nor numbers of bits also needs a kind of keys of its own, `Keys`.
 
 /// How two codes are compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,12 +19,22 @@ pub enum Metric {
     Hamming = 2,
 }
 
-/// How a metric is called outside of this program.
+/// How a metric makes keys of its distances.
+#[derive(Clone, Copy)]
+pub(crate) enum Keys {
+    /// Of a fraction from 0 to 1: the fraction.
+    Fraction,
+    /// Of a number of bits, which has no upper bound: a fraction that grows with it.
+    Count,
+}
+
+/// What there is to know about a metric.
 struct Row {
     metric: Metric,
     name: &'static str,
     /// USearch's letter for it in a file.
     letter: u8,
+    keys: Keys,
 }
 
 const TABLE: [Row; 3] = [
@@ -31,16 +42,19 @@ const TABLE: [Row; 3] = [
         metric: Metric::Nphd,
         name: "nphd",
         letter: b'n',
+        keys: Keys::Fraction,
     },
     Row {
         metric: Metric::Jaccard,
         name: "jaccard",
         letter: b't',
+        keys: Keys::Fraction,
     },
     Row {
         metric: Metric::Hamming,
         name: "hamming",
         letter: b'b',
+        keys: Keys::Count,
     },
 ];
 
@@ -71,6 +85,10 @@ impl Metric {
     /// The letter that USearch has for it; NPHD is none of its metrics.
     pub const fn letter(self) -> u8 {
         TABLE[self as usize].letter
+    }
+
+    pub(crate) const fn keys(self) -> Keys {
+        TABLE[self as usize].keys
     }
 }
 

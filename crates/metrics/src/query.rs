@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use crate::bits::key::{hamming_key, jaccard_key, nphd_key};
-use crate::bits::{Column, Group, Kernel, Words};
+use crate::bits::{Column, Kernel, WordGroup, Words};
 use crate::code::words_of;
 use crate::metric::Metric;
 
@@ -49,25 +48,15 @@ impl Query {
         self.metric.distance(&self.code, code)
     }
 
-    /// The distance in fixed point: `(distance * 2^31) as u32`, at most 2^31. For a number of bits it is the fraction
-    /// `bits / (bits + 128)` instead, which grows with the bits.
-    ///
-    /// Keys are ordered as the exact fractions are, and equal only for equal ones: denominators are at most 32,768, so
-    /// distinct fractions differ by more than 2^-30. (Those of numbers of bits differ by more than 2^-24.)
+    /// The distance as an integer: of two codes the nearer one has the smaller key, equally near ones have equal keys. Less
+    /// than [`NO_KEY`](crate::NO_KEY); how it is made is the metric's affair, see [`Metric::distance_of_key`].
     pub fn key(&self, code: &[u8]) -> u32 {
-        match self.metric {
-            Metric::Nphd => nphd_key(self.kernel.hamming(&self.code, code), self.code.len().min(code.len())),
-            Metric::Jaccard => {
-                let (both, either) = self.kernel.jaccard_counts(&self.code, code);
-                jaccard_key(both, either)
-            }
-            Metric::Hamming => hamming_key(self.kernel.hamming(&self.code, code)),
-        }
+        self.kernel.key(self.metric, &self.code, code)
     }
 
     /// Fills `near` with keys and numbers of codes in a range of a group that have a key less than `below`, in ascending
     /// order of the numbers.
-    pub fn near_words(&self, group: &Group<'_>, range: Range<usize>, below: u32, near: &mut Vec<(u32, u32)>) {
+    pub fn near_words(&self, group: &WordGroup<'_>, range: Range<usize>, below: u32, near: &mut Vec<(u32, u32)>) {
         let words = Words::new(&self.words, self.code.len(), group);
         self.kernel.near_words(self.metric, &words, range, below, near);
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use iscc_metrics::bits::{Rows, length_bytes};
 
 use super::measure;
-use crate::control::{BuildControl, Cancelled};
+use crate::control::{BuildControl, CHECK_STRIDE, Cancelled};
 use crate::graph::code_set::CodeSet;
 use crate::graph::insert::Inserter;
 use crate::graph::levels::Levels;
@@ -22,9 +22,6 @@ const SERIAL_NODES: usize = 1024;
 
 /// Nodes between two updates of the progress counter.
 const PROGRESS_STRIDE: u64 = 16;
-
-/// Items between two looks at the cancel flag in plain loops.
-const CANCEL_STRIDE: usize = 4096;
 
 /// Expected size of the file of `entries` codes, all distinct, without the entry ranges: an upper bound but for the
 /// random number of upper-level links, which varies by a fraction of a percent.
@@ -64,6 +61,9 @@ impl ShardBuilder {
     }
 
     /// Adds an entry. The code is 1 to `max_code_bytes` long: a longer one is cut, an empty one is not indexed.
+    ///
+    /// # Panics
+    /// If there are more than [`MAX_NODES`](crate::MAX_NODES) distinct codes.
     pub fn push(&mut self, ordinal: u32, code: &[u8]) {
         let code = &code[..code.len().min(usize::from(self.params.max_code_bytes))];
         if !code.is_empty() {
@@ -108,7 +108,7 @@ impl ShardBuilder {
         let m = usize::from(params.m);
         let (code_of_node, levels) = order::number_nodes(&codes, m, params.seed, control)?;
         let rows = gather_rows(&codes, &code_of_node, control)?;
-        let postings = Postings::new(entries, &code_of_node, control)?;
+        let postings = PostingLists::new(entries, &code_of_node, control)?;
         drop(codes);
         control.set_total(u64::from(levels.nodes()));
         let graph = Graph::new(levels, m);
@@ -132,7 +132,7 @@ impl ShardBuilder {
 /// Copies the rows into the order of the nodes.
 fn gather_rows(codes: &CodeSet, code_of_node: &[u32], control: &BuildControl) -> Result<Vec<u8>, Cancelled> {
     let mut rows = Vec::with_capacity(code_of_node.len() * codes.stride());
-    for chunk in code_of_node.chunks(CANCEL_STRIDE) {
+    for chunk in code_of_node.chunks(CHECK_STRIDE) {
         control.check()?;
         chunk.iter().for_each(|&index| rows.extend_from_slice(codes.row(index)));
     }
@@ -179,14 +179,14 @@ fn insert_from(inserter: &mut Inserter<'_>, order: &[u32], next: &AtomicU32, con
 }
 
 /// The ordinals of each node.
-pub(crate) struct Postings {
+pub(crate) struct PostingLists {
     /// Node `n` has `ordinals[offsets[n]..offsets[n + 1]]`.
     pub(crate) offsets: Vec<u32>,
     /// Ascending within a node.
     pub(crate) ordinals: Vec<u32>,
 }
 
-impl Postings {
+impl PostingLists {
     /// Distributes the entries (ordinal, code) over the nodes.
     fn new(mut entries: Vec<(u32, u32)>, code_of_node: &[u32], control: &BuildControl) -> Result<Self, Cancelled> {
         let mut node_of_code = vec![0u32; code_of_node.len()];
@@ -195,7 +195,7 @@ impl Postings {
         }
         // One entry more than offsets: the second pass moves each offset to the end of its list, where the next begins.
         let mut ends = vec![0u32; code_of_node.len() + 2];
-        for chunk in entries.chunks_mut(CANCEL_STRIDE) {
+        for chunk in entries.chunks_mut(CHECK_STRIDE) {
             control.check()?;
             for (_, code) in chunk {
                 *code = node_of_code[*code as usize];
@@ -206,7 +206,7 @@ impl Postings {
             ends[node] += ends[node - 1];
         }
         let mut ordinals = vec![0u32; entries.len()];
-        for chunk in entries.chunks(CANCEL_STRIDE) {
+        for chunk in entries.chunks(CHECK_STRIDE) {
             control.check()?;
             for &(ordinal, node) in chunk {
                 let end = &mut ends[node as usize + 1];
@@ -233,7 +233,7 @@ pub struct BuiltShard {
     pub(crate) params: BuildParams,
     pub(crate) rows: Vec<u8>,
     pub(crate) graph: Graph,
-    pub(crate) postings: Postings,
+    pub(crate) postings: PostingLists,
     pub(crate) columns: WordColumns,
     pub(crate) calibration: Calibration,
 }

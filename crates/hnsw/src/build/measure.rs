@@ -11,10 +11,12 @@ use iscc_metrics::bits::Rows;
 use crate::control::{BuildControl, Cancelled};
 use crate::cost;
 use crate::graph::lists::Graph;
+use crate::graph::walk::View;
 use crate::params::BuildParams;
-use crate::search::{Candidate, FlatSearch, GraphSearch, View};
+use crate::random::Random;
+use crate::search::{Candidate, FlatSearch, GraphSearch};
 use crate::shard::words::WordTable;
-use crate::shard::{CLASSES, Calibration, Curve, EFFORTS, LENGTH_EIGHTHS, NEIGHBOURS, class_of};
+use crate::shard::{CLASSES, Calibration, Curve, EFFORTS, LENGTH_EIGHTHS, NEIGHBOURS};
 
 /// Queries of each length.
 const QUERIES: u32 = 240;
@@ -30,7 +32,7 @@ pub(crate) fn measure(
     params: &BuildParams,
     control: &BuildControl,
 ) -> Result<Calibration, Cancelled> {
-    let sample = Sample {
+    let trials = Trials {
         graph,
         rows,
         table,
@@ -40,13 +42,13 @@ pub(crate) fn measure(
     let threads = params.threads as u32;
     std::thread::scope(|scope| {
         let run = |first: u32| {
-            let sample = &sample;
-            move || sample.run((first..QUERIES).step_by(threads as usize), control)
+            let trials = &trials;
+            move || trials.run((first..QUERIES).step_by(threads as usize), control)
         };
         let others: Vec<_> = (1..threads).map(|first| scope.spawn(run(first))).collect();
         let mut calibration = run(0)()?;
         for other in others {
-            // A panic there is one here.
+            // A panic there goes on here.
             let part = other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             calibration.add(&part);
         }
@@ -54,7 +56,8 @@ pub(crate) fn measure(
     })
 }
 
-struct Sample<'a> {
+/// The trials of a shard: what is searched, and how.
+struct Trials<'a> {
     graph: &'a Graph,
     rows: Rows<'a>,
     table: WordTable<'a>,
@@ -62,7 +65,7 @@ struct Sample<'a> {
     longest: usize,
 }
 
-impl Sample<'_> {
+impl Trials<'_> {
     fn run(
         &self,
         queries: impl Iterator<Item = u32> + Clone,
@@ -97,7 +100,7 @@ impl Sample<'_> {
             .find(|code| code.len() >= bytes);
         let mut code = long_enough.or(self.rows.code(first)).unwrap_or_default().to_vec();
         code.truncate(bytes);
-        // What a shorter code does not have, no code of its length is compared with.
+        // Only a shorter code takes this: bytes that are compared with nothing of its own length, so any will do.
         code.resize_with(bytes, || random.next() as u8);
         let flipped = FLIPPED[number as usize % FLIPPED.len()];
         for bit in 0..8 * bytes {
@@ -120,14 +123,14 @@ struct Trial {
 
 impl Trial {
     /// One query's class and results.
-    fn run(&mut self, sample: &Sample<'_>, query: &Query) -> (usize, Curve) {
+    fn run(&mut self, of: &Trials<'_>, query: &Query) -> (usize, Curve) {
         self.flat.start(u32::MAX);
         self.flat
-            .next_in(sample.table, query, NEIGHBOURS, u32::MAX, &mut self.truth);
+            .next_in(of.table, query, NEIGHBOURS, u32::MAX, &mut self.truth);
         let farthest = self.truth.last().map_or(0, |last| last.key);
-        let nodes = f64::from(sample.rows.count());
+        let nodes = f64::from(of.rows.count());
         let flat_ns = cost::flat_ns(nodes, query.code().len());
-        let view = View::new(sample.rows, sample.graph, query);
+        let view = View::new(of.rows, of.graph, query.metric(), query.code());
         let mut class = CLASSES - 1;
         let mut curve = Curve {
             queries: 1.into(),
@@ -136,10 +139,10 @@ impl Trial {
         };
         for (at, &effort) in EFFORTS.iter().enumerate() {
             if at == 0 {
-                let max_level = sample.graph.levels().max_level();
+                let max_level = of.graph.levels().max_level();
                 self.search.start_in(&view, max_level, effort, &mut self.found);
                 let tenth = self.found.get(NEIGHBOURS - 1).or(self.found.last());
-                class = tenth.map_or(class, |tenth| class_of(tenth.key));
+                class = tenth.map_or(class, |tenth| query.metric().class_of_key(tenth.key));
             } else if cost::graph_ns(nodes, effort as f64) > flat_ns {
                 break;
             } else {
@@ -149,18 +152,5 @@ impl Trial {
             curve.found[at] = (nearest.filter(|found| found.key <= farthest).count() as u16).into();
         }
         (class, curve)
-    }
-}
-
-/// Reproducible random numbers (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
     }
 }

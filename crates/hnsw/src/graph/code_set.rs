@@ -2,6 +2,8 @@
 
 use iscc_metrics::bits::length_bytes;
 
+use super::levels::MAX_NODES;
+
 const EMPTY: u32 = u32::MAX;
 
 /// Mixes two words into one; both halves of the 128-bit product count.
@@ -67,12 +69,16 @@ impl CodeSet {
     }
 
     /// Number of the code, new or known. The code is at most `max_code_bytes` long.
+    ///
+    /// # Panics
+    /// If it would be one more than [`MAX_NODES`].
     pub(crate) fn insert(&mut self, code: &[u8]) -> u32 {
         if self.count as usize >= self.table.len() / 3 * 2 {
             self.grow();
         }
         let position = self.position(code);
         if self.table[position] == EMPTY {
+            assert!(self.count < MAX_NODES, "a shard has too many distinct codes");
             self.table[position] = self.count;
             self.rows
                 .extend_from_slice(&(code.len() as u16).to_le_bytes()[..length_bytes(self.max_code_bytes)]);

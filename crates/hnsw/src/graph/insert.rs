@@ -1,28 +1,24 @@
 //! Insertion of one node into the graph: search, select, connect.
 
 use iscc_metrics::Metric;
-use iscc_metrics::bits::{Kernel, Rows};
+use iscc_metrics::bits::Rows;
 
 use super::lists::Graph;
-use super::pool::{Pool, key_of, node_of, pack};
-use super::visited::Visited;
+use super::pool::{is_marked, key_of, marked, node_of, pack, unmarked};
+use super::walk::{Forgotten, View, Walk};
 
 /// A worker's view of the graph and its reusable buffers.
 pub(crate) struct Inserter<'a> {
     pub(crate) graph: &'a Graph,
     rows: Rows<'a>,
     metric: Metric,
-    kernel: Kernel,
     ef_construction: usize,
-    visited: Visited,
-    pool: Pool,
+    walk: Walk,
     ids: Vec<u32>,
     keys: Vec<u32>,
     /// Entries of a search, then what it found; or what to select from; nearest first.
     found: Vec<u64>,
     selected: Vec<u32>,
-    /// Neighbours that may enter the pool.
-    near: Vec<u64>,
     /// Which of `found` are not to be selected.
     dropped: Vec<bool>,
 }
@@ -33,15 +29,12 @@ impl<'a> Inserter<'a> {
             graph,
             rows,
             metric,
-            kernel: Kernel::active(),
             ef_construction,
-            visited: Visited::default(),
-            pool: Pool::default(),
+            walk: Walk::default(),
             ids: Vec::new(),
             keys: Vec::new(),
             found: Vec::new(),
             selected: Vec::new(),
-            near: Vec::new(),
             dropped: Vec::new(),
         }
     }
@@ -52,7 +45,7 @@ impl<'a> Inserter<'a> {
         let entry = self.descend(node, level);
         self.found.clear();
         self.found.push(entry);
-        // All lists of the node are written before any other node points to it: who finds it can always go on from it.
+        // All lists of the node are written before any other node points to it: a search that finds it can always go on from it.
         let mut links = Vec::with_capacity(level + 1);
         for level in (0..=level).rev() {
             self.search_level(node, level, self.ef_construction);
@@ -75,8 +68,8 @@ impl<'a> Inserter<'a> {
         let entry = self.descend(node, 0);
         self.found.clear();
         // Node 0 is an entry too: all that it reaches, and nothing else, is found with enough effort.
-        let origin = self.key_between(node, 0);
-        self.found.extend([entry, pack(origin, 0)]);
+        let origin = self.view(node).packed(0);
+        self.found.extend([entry, origin]);
         self.found.dedup();
         self.search_level(node, 0, effort);
         &self.found
@@ -96,78 +89,28 @@ impl<'a> Inserter<'a> {
         self.rows.code(node).unwrap_or_default()
     }
 
-    fn key_between(&self, a: u32, b: u32) -> u32 {
-        let mut key = [u32::MAX];
-        self.kernel
-            .row_keys(self.metric, self.code(a), self.rows, &[b], &mut key);
-        key[0]
+    /// The graph as seen from a node.
+    fn view(&self, node: u32) -> View<'a, &'a Graph> {
+        View::new(self.rows, self.graph, self.metric, self.code(node))
     }
 
-    /// Greedy walk from node 0 down to the level above `level`; the nearest node found.
+    /// The nearest node found on the way from the top of the graph down to the level above `level`.
     fn descend(&mut self, node: u32, level: usize) -> u64 {
-        let mut best = pack(self.key_between(node, 0), 0);
-        for level in (level + 1..=self.graph.levels().max_level()).rev() {
-            loop {
-                self.ids.clear();
-                self.ids.extend(self.graph.neighbors(node_of(best), level));
-                self.compute_keys(node);
-                let Some(next) = self.keys.iter().zip(&self.ids).map(|(&key, &id)| pack(key, id)).min() else {
-                    break;
-                };
-                if next >= best {
-                    break;
-                }
-                best = next;
-            }
-        }
-        best
-    }
-
-    /// Keys of `self.ids` for the code of `node`, into `self.keys`.
-    fn compute_keys(&mut self, node: u32) {
-        self.keys.resize(self.ids.len(), 0);
-        self.kernel
-            .row_keys(self.metric, self.code(node), self.rows, &self.ids, &mut self.keys);
+        let view = self.view(node);
+        self.walk.descend(&view, self.graph.levels().max_level(), level)
     }
 
     /// Best-first search on a level, from what `self.found` has to the `ef` nearest nodes, in place.
     fn search_level(&mut self, node: u32, level: usize, ef: usize) {
-        let code = self.code(node);
-        self.visited.reset(self.graph.levels().nodes());
-        self.visited.insert(node);
-        self.pool.reset(ef);
+        let view = self.view(node);
+        self.walk.reset(self.graph.levels().nodes(), ef);
+        self.walk.visited.insert(node);
         for &entry in &self.found {
-            if self.visited.insert(node_of(entry)) && entry < self.pool.bound() {
-                self.pool.push(entry & !1);
-            }
+            self.walk.enter(unmarked(entry));
         }
-        while let Some(nearest) = self.pool.expand_next() {
-            if level == 0
-                && let Some(next) = self.pool.peek_next()
-            {
-                self.graph.prefetch_base(node_of(next));
-            }
-            let new = self.visited.insert_all(self.graph.neighbors(node_of(nearest), level));
-            new.iter().for_each(|&id| self.rows.prefetch(id));
-            self.keys.resize(new.len(), 0);
-            self.kernel.row_keys(self.metric, code, self.rows, new, &mut self.keys);
-            // Few are near enough, and which is as good as random: gathered without a branch on it.
-            let bound = self.pool.bound();
-            let mut count = 0;
-            self.near.resize(new.len().max(self.near.len()), 0);
-            for (&key, &id) in self.keys.iter().zip(new) {
-                let packed = pack(key, id);
-                self.near[count] = packed;
-                count += usize::from(packed < bound);
-            }
-            for &packed in &self.near[..count] {
-                if packed < self.pool.bound() {
-                    self.pool.push(packed);
-                }
-            }
-        }
+        self.walk.expand(&view, level, &mut Forgotten);
         self.found.clear();
-        self.found.extend_from_slice(self.pool.items());
+        self.found.extend_from_slice(self.walk.pool.items());
     }
 
     /// Picks up to `limit` diverse neighbours of `centre` from the sorted `self.found` into `self.selected`.
@@ -182,13 +125,10 @@ impl<'a> Inserter<'a> {
             if self.selected.len() >= limit {
                 break;
             }
-            let (code, key) = (self.rows.code(node_of(packed)).unwrap_or_default(), key_of(packed));
-            let min_length = code.len().min(centre_length);
-            if !self
-                .kernel
-                .any_below(self.metric, code, self.rows, &self.selected, min_length, key)
-            {
-                self.selected.push(node_of(packed));
+            let node = node_of(packed);
+            let min_length = self.code(node).len().min(centre_length);
+            if !self.view(node).any_below(&self.selected, min_length, key_of(packed)) {
+                self.selected.push(node);
             }
         }
     }
@@ -203,8 +143,7 @@ impl<'a> Inserter<'a> {
         let nearer = others.iter().zip(&self.ids).filter(|(other, _)| **other < key);
         self.selected.extend(nearer.map(|(_, &id)| id));
         let min_length = self.code(from).len().min(self.code(to).len());
-        self.kernel
-            .any_below(self.metric, self.code(to), self.rows, &self.selected, min_length, key)
+        self.view(to).any_below(&self.selected, min_length, key)
     }
 
     /// Adds the link `from` → `to`, choosing anew among the links of `from` if it has no room.
@@ -217,12 +156,12 @@ impl<'a> Inserter<'a> {
         self.ids.clear();
         self.ids.extend(graph.neighbors(from, level));
         self.ids.push(to);
-        self.compute_keys(from);
+        self.view(from).keys(&self.ids, &mut self.keys);
         if self.is_occluded(from, to) {
             return;
         }
         let settled = graph.settled(from, level);
-        let mark = |(i, (&key, &id)): (usize, (&u32, &u32))| pack(key, id) | u64::from(i >= settled);
+        let mark = |(i, (&key, &id)): (usize, (&u32, &u32))| marked(pack(key, id), i >= settled);
         self.found.clear();
         self.found.extend(self.keys.iter().zip(&self.ids).enumerate().map(mark));
         self.found.sort_unstable();
@@ -241,16 +180,11 @@ impl<'a> Inserter<'a> {
             if self.selected.len() >= limit {
                 break;
             }
-            let (packed, is_new) = (self.found[i] & !1, self.found[i] & 1 != 0);
+            let (packed, is_new) = (self.found[i], is_marked(self.found[i]));
             let (node, key) = (node_of(packed), key_of(packed));
-            let code = self.code(node);
-            let min_length = code.len().min(centre_length);
-            if self.dropped[i]
-                || is_new
-                    && self
-                        .kernel
-                        .any_below(self.metric, code, self.rows, &self.selected, min_length, key)
-            {
+            let min_length = self.code(node).len().min(centre_length);
+            let is_occluded = || self.view(node).any_below(&self.selected, min_length, key);
+            if self.dropped[i] || is_new && is_occluded() {
                 continue;
             }
             self.selected.push(node);
@@ -262,16 +196,14 @@ impl<'a> Inserter<'a> {
 
     /// Marks what `node`, just selected, makes superfluous of `self.found[start..]`.
     fn drop_occluded(&mut self, node: u32, start: usize, centre_length: usize) {
-        let (code, rest) = (self.code(node), &self.found[start..]);
+        let (view, length, rest) = (self.view(node), self.code(node).len(), &self.found[start..]);
         self.ids.clear();
         self.ids.extend(rest.iter().map(|&packed| node_of(packed)));
-        self.keys.resize(rest.len(), 0);
-        self.kernel
-            .row_keys(self.metric, code, self.rows, &self.ids, &mut self.keys);
+        view.keys(&self.ids, &mut self.keys);
         for ((&packed, &key), dropped) in rest.iter().zip(&self.keys).zip(&mut self.dropped[start..]) {
             if key < key_of(packed) {
-                let length = self.rows.code(node_of(packed)).unwrap_or_default().len();
-                *dropped |= code.len() >= length.min(centre_length);
+                let other = self.rows.code(node_of(packed)).unwrap_or_default();
+                *dropped |= length >= other.len().min(centre_length);
             }
         }
     }

@@ -9,3 +9,4 @@ pub(crate) mod order;
 pub(crate) mod pool;
 pub(crate) mod repair;
 pub(crate) mod visited;
+pub(crate) mod walk;

@@ -2,10 +2,8 @@
 
 use super::code_set::{CodeSet, hash_code};
 use super::levels::{Levels, MAX_LEVEL};
-use crate::control::{BuildControl, Cancelled};
-
-/// Items between two looks at the cancel flag; a few milliseconds of work at most.
-const CANCEL_STRIDE: usize = 4096;
+use crate::control::{BuildControl, CHECK_STRIDE, Cancelled};
+use crate::random::Random;
 
 /// Sort key of a node: level descending, then the first bytes of the code, then the rest of it through the arena.
 #[derive(Clone, Copy)]
@@ -37,15 +35,13 @@ pub(crate) fn number_nodes(
     seed: u64,
     control: &BuildControl,
 ) -> Result<(Vec<u32>, Levels), Cancelled> {
-    let mut counts = [0u32; MAX_LEVEL + 1];
+    let mut levels = Levels::empty();
     let mut keys = Vec::with_capacity(codes.len() as usize);
     for index in 0..codes.len() {
-        if (index as usize).is_multiple_of(CANCEL_STRIDE) {
-            control.check()?;
-        }
+        control.check_at(index as usize)?;
         let code = codes.code(index);
         let level = level_of(code, m, seed);
-        counts[..=level].iter_mut().for_each(|count| *count += 1);
+        levels.add(level);
         keys.push(SortKey {
             prefix: prefix_of(code),
             code: index,
@@ -57,8 +53,6 @@ pub(crate) fn number_nodes(
         leading.then_with(|| codes.code(a.code).cmp(codes.code(b.code)))
     };
     merge_sort(&mut keys, before, control)?;
-    // The counts fall with the level by construction.
-    let levels = Levels::new(counts).ok_or(Cancelled)?;
     Ok((keys.iter().map(|key| key.code).collect(), levels))
 }
 
@@ -68,19 +62,17 @@ fn merge_sort<T: Copy>(
     compare: impl Fn(&T, &T) -> std::cmp::Ordering,
     control: &BuildControl,
 ) -> Result<(), Cancelled> {
-    for run in items.chunks_mut(CANCEL_STRIDE) {
+    for run in items.chunks_mut(CHECK_STRIDE) {
         control.check()?;
         run.sort_unstable_by(&compare);
     }
-    let mut width = CANCEL_STRIDE;
+    let mut width = CHECK_STRIDE;
     while width < items.len() {
         let mut merged = Vec::with_capacity(items.len());
         for pair in items.chunks(width * 2) {
             let (mut left, mut right) = pair.split_at(width.min(pair.len()));
             while let ([first, left_rest @ ..], [second, right_rest @ ..]) = (left, right) {
-                if merged.len().is_multiple_of(CANCEL_STRIDE) {
-                    control.check()?;
-                }
+                control.check_at(merged.len())?;
                 if compare(first, second).is_le() {
                     merged.push(*first);
                     left = left_rest;
@@ -103,7 +95,7 @@ fn merge_sort<T: Copy>(
 /// without the long links that earlier, sparser stages give it.
 pub(crate) fn insertion_order(levels: &Levels, seed: u64) -> Vec<u32> {
     let mut order: Vec<u32> = (0..levels.nodes()).collect();
-    let mut state = seed ^ 0x006F_7264_6572;
+    let mut random = Random(seed ^ 0x006F_7264_6572);
     for level in 0..=levels.max_level() {
         // Node 0 stays first in its class.
         let start = (levels.at_least(level + 1) as usize).max(1);
@@ -111,20 +103,8 @@ pub(crate) fn insertion_order(levels: &Levels, seed: u64) -> Vec<u32> {
             .get_mut(start..levels.at_least(level) as usize)
             .unwrap_or_default();
         for i in (1..class.len()).rev() {
-            class.swap(
-                i,
-                ((u128::from(next_random(&mut state)) * (i as u128 + 1)) >> 64) as usize,
-            );
+            class.swap(i, random.below(i as u64 + 1) as usize);
         }
     }
     order
-}
-
-/// SplitMix64.
-fn next_random(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }

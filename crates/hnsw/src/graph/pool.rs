@@ -1,39 +1,49 @@
 //! The bounded list of nearest nodes that drives a best-first search.
 
-/// A key and a node in one word: ordered by key, then by node. The lowest bit marks an expanded node.
+/// A key and a node in one word: ordered by key, then by node. The lowest bit is for a mark, which a [`Pool`] gives to
+/// expanded nodes.
 ///
-/// Keys take 31 bits: the largest, that of distance 1.0, shares a word with the value below it, which no two codes of at
-/// most 4,096 bytes have.
+/// Nodes take 31 bits, see [`MAX_NODES`](super::levels::MAX_NODES). A larger number, from a damaged file, becomes that of
+/// another node; the key is not touched.
 #[inline]
 pub(crate) fn pack(key: u32, node: u32) -> u64 {
-    u64::from(key.min(MAX_KEY)) << 33 | u64::from(node) << 1
+    u64::from(key) << 32 | u64::from(node << 1)
 }
-
-const MAX_KEY: u32 = (1 << 31) - 1;
 
 /// The node of a packed word.
 #[inline]
 pub(crate) fn node_of(packed: u64) -> u32 {
-    (packed >> 1) as u32
+    packed as u32 >> 1
 }
 
 /// The key of a packed word.
 #[inline]
 pub(crate) fn key_of(packed: u64) -> u32 {
-    let key = (packed >> 33) as u32;
-    if key == MAX_KEY { key + 1 } else { key }
+    (packed >> 32) as u32
 }
 
-/// Whether a packed word is marked as expanded.
+/// A packed word without a mark, marked if `mark`.
 #[inline]
-pub(crate) fn is_expanded(packed: u64) -> bool {
+pub(crate) fn marked(packed: u64, mark: bool) -> u64 {
+    packed | u64::from(mark)
+}
+
+/// A packed word without its mark.
+#[inline]
+pub(crate) fn unmarked(packed: u64) -> u64 {
+    packed & !1
+}
+
+/// Whether a packed word is marked.
+#[inline]
+pub(crate) fn is_marked(packed: u64) -> bool {
     packed & 1 != 0
 }
 
 /// Up to `limit` nearest nodes, sorted, some of them expanded.
 ///
 /// A sorted array beats a pair of heaps at the usual limits: an insertion moves a few hundred bytes at most, and the same
-/// array is the queue of nodes to expand, because a node that fell out of it is not to be expanded any more.
+/// array is the queue of nodes to expand, because a node that fell out of it no longer needs expanding.
 #[derive(Default)]
 pub(crate) struct Pool {
     items: Vec<u64>,
@@ -96,7 +106,7 @@ impl Pool {
     #[inline]
     pub(crate) fn expand_next(&mut self) -> Option<u64> {
         let item = self.peek_next()?;
-        self.items[self.next] |= 1;
+        self.items[self.next] = marked(item, true);
         self.next += 1;
         Some(item)
     }
@@ -104,7 +114,7 @@ impl Pool {
     /// The nearest item that is not expanded.
     #[inline]
     pub(crate) fn peek_next(&mut self) -> Option<u64> {
-        while self.items.get(self.next).is_some_and(|&item| is_expanded(item)) {
+        while self.items.get(self.next).is_some_and(|&item| is_marked(item)) {
             self.next += 1;
         }
         self.items.get(self.next).copied()
@@ -114,15 +124,34 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::levels::MAX_NODES;
 
     #[test]
     fn packing_keeps_order_and_values() {
-        let words: Vec<u64> = [(0, 0), (0, u32::MAX), (1, 3), (1 << 31, 0), (1 << 31, 9)]
-            .map(|(k, n)| pack(k, n))
-            .into();
+        let pairs = [
+            (0, 0),
+            (0, MAX_NODES - 1),
+            (1, 3),
+            (1 << 31, 0),
+            (1 << 31, 9),
+            (u32::MAX - 1, MAX_NODES - 1),
+            (u32::MAX, 0),
+        ];
+        let words = pairs.map(|(key, node)| pack(key, node));
         assert!(words.is_sorted_by(|a, b| a < b));
-        assert_eq!((key_of(words[4]), node_of(words[4])), (1 << 31, 9));
-        assert_eq!((key_of(words[1]), node_of(words[1])), (0, u32::MAX));
+        assert_eq!(words.map(|word| (key_of(word), node_of(word))), pairs);
+        assert_eq!(
+            words.map(|word| (key_of(marked(word, true)), node_of(marked(word, true)))),
+            pairs
+        );
+    }
+
+    #[test]
+    fn a_node_out_of_range_does_not_disturb_the_key() {
+        for node in [MAX_NODES + 1, u32::MAX] {
+            let word = pack(5, node);
+            assert!(key_of(word) == 5 && !is_marked(word) && node_of(word) <= MAX_NODES);
+        }
     }
 
     #[test]
@@ -137,6 +166,6 @@ mod tests {
         assert_eq!(pool.expand_next().map(node_of), Some(5));
         assert_eq!(pool.expand_next(), None);
         let evicted = pool.push(pack(0, 0)).unwrap();
-        assert!(is_expanded(evicted) && node_of(evicted) == 5);
+        assert!(is_marked(evicted) && node_of(evicted) == 5);
     }
 }

@@ -1,4 +1,4 @@
-//! Every node must be reachable from node 0 on the base level; links in the way of that are mended at the end.
+//! Every node must be reachable from node 0 on the base level; missing links are added at the end.
 //!
 //! Selection drops links, and concurrent insertion can lose a race, so a few nodes may end without any path to them.
 //! A search that is resumed to its end must return every code of the shard once, so this is corrected, not tolerated.
@@ -12,9 +12,6 @@ use crate::control::{BuildControl, Cancelled};
 /// Nodes looked at for a free link before the search is widened.
 const FIRST_EFFORT: usize = 64;
 
-/// Nodes between two looks at the cancel flag.
-const CANCEL_STRIDE: usize = 4096;
-
 /// Marks what is reachable from `start`.
 fn mark(graph: &Graph, start: u32, reached: &mut Visited, control: &BuildControl) -> Result<(), Cancelled> {
     let mut stack = Vec::new();
@@ -24,9 +21,7 @@ fn mark(graph: &Graph, start: u32, reached: &mut Visited, control: &BuildControl
     }
     while let Some(node) = stack.pop() {
         steps += 1;
-        if steps.is_multiple_of(CANCEL_STRIDE) {
-            control.check()?;
-        }
+        control.check_at(steps)?;
         stack.extend_from_slice(reached.insert_all(graph.neighbors(node, 0)));
     }
     Ok(())
@@ -40,9 +35,7 @@ pub(crate) fn link_unreachable(inserter: &mut Inserter<'_>, control: &BuildContr
     mark(graph, 0, &mut reached, control)?;
     let mut mended = 0;
     for node in 0..graph.levels().nodes() {
-        if (node as usize).is_multiple_of(CANCEL_STRIDE) {
-            control.check()?;
-        }
+        control.check_at(node as usize)?;
         if !reached.contains(node) {
             control.check()?;
             link(inserter, node, &reached);

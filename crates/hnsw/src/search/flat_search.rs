@@ -1,14 +1,35 @@
 //! Exact search over the codes of a shard, nearest first, resumable.
 
-use iscc_metrics::Query;
+use iscc_metrics::nearest::{Keyed, Nearest};
+use iscc_metrics::{NO_KEY, Query};
 
 use super::graph_search::Candidate;
-use crate::graph::pool::{key_of, node_of, pack};
 use crate::shard::Shard;
 use crate::shard::words::WordTable;
 
 /// Codes looked at with the same bound.
 const CHUNK: usize = 1024;
+
+/// A code of the table: its key, and its place in the table, in one number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Placed(u64);
+
+impl Placed {
+    fn new(key: u32, place: u32) -> Self {
+        Self(u64::from(key) << 32 | u64::from(place))
+    }
+
+    fn place(self) -> usize {
+        self.0 as u32 as usize
+    }
+}
+
+impl Keyed for Placed {
+    #[inline]
+    fn key(&self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
 
 /// State and buffers of an exact search. Each call to [`FlatSearch::next`] passes over all codes and keeps the nearest of
 /// those that come after the ones returned before.
@@ -16,11 +37,11 @@ const CHUNK: usize = 1024;
 pub struct FlatSearch {
     /// Only smaller keys are of interest.
     bound: u32,
-    /// The last candidate returned: key and place in the table.
-    after: Option<u64>,
+    /// The last candidate returned.
+    after: Option<Placed>,
     is_complete: bool,
-    /// The nearest of the current pass and up to as many others, in no order: keys and places in the table.
-    found: Vec<u64>,
+    /// The nearest of the current pass.
+    nearest: Nearest<Placed>,
     /// Keys and numbers of near codes of a chunk.
     near: Vec<(u32, u32)>,
     computed: usize,
@@ -47,7 +68,7 @@ impl FlatSearch {
 
     /// `out` becomes the next up to `limit` nearest nodes, nearest first; fewer only when these are the last.
     ///
-    /// If so many nodes to come are known to have a key less than `hint`, that saves time; else it is `u32::MAX`.
+    /// If `limit` nodes to come are known to have a key less than `hint`, that saves time; else it is [`NO_KEY`].
     pub fn next<B: AsRef<[u8]>>(
         &mut self,
         shard: &Shard<B>,
@@ -73,14 +94,13 @@ impl FlatSearch {
         }
         let limit = limit.max(1);
         self.pass(table, query, limit, hint);
-        if self.found.len() < limit && hint < self.bound {
+        if self.nearest.finish().len() < limit && hint < self.bound {
             // The hint was wrong, which a damaged file can cause.
-            self.pass(table, query, limit, u32::MAX);
+            self.pass(table, query, limit, NO_KEY);
         }
-        trim(&mut self.found, limit);
-        self.found.sort_unstable();
-        self.is_complete = self.found.len() < limit;
-        self.after = self.found.last().copied().or(self.after);
+        let found = self.nearest.finish();
+        self.is_complete = found.len() < limit;
+        self.after = found.last().copied().or(self.after);
         // Places ascend from group to group.
         let groups: Vec<_> = table.groups().collect();
         let mut starts = Vec::with_capacity(groups.len());
@@ -88,34 +108,26 @@ impl FlatSearch {
             starts.push(start);
             start + group.count
         });
-        out.extend(self.found.drain(..).map(|packed| {
-            let place = node_of(packed) as usize;
+        out.extend(found.drain(..).map(|placed| {
+            let place = placed.place();
             let group = starts.partition_point(|&start| start <= place) - 1;
             Candidate {
-                key: key_of(packed),
+                key: placed.key(),
                 node: groups[group].node(place - starts[group]),
             }
         }));
     }
 
     fn pass(&mut self, table: WordTable<'_>, query: &Query, limit: usize, hint: u32) {
-        self.found.clear();
-        let mut below = self.bound.min(hint);
+        self.nearest.start(limit, self.bound.min(hint), self.after);
         let mut start = 0;
         for group in table.groups() {
             let mut first = 0;
             while first < group.count {
                 let end = (first + CHUNK).min(group.count);
-                query.near_words(&group, first..end, below, &mut self.near);
+                query.near_words(&group, first..end, self.nearest.below(), &mut self.near);
                 for &(key, index) in &self.near {
-                    let packed = pack(key, (start + index as usize) as u32);
-                    if self.after.is_none_or(|after| packed > after) {
-                        self.found.push(packed);
-                    }
-                }
-                if self.found.len() >= 2 * limit {
-                    // Of equal keys the first one in the table counts, and they come in that order.
-                    below = trim(&mut self.found, limit).map_or(below, |farthest| below.min(key_of(farthest)));
+                    self.nearest.offer(Placed::new(key, (start + index as usize) as u32));
                 }
                 first = end;
             }
@@ -123,14 +135,4 @@ impl FlatSearch {
         }
         self.computed += start;
     }
-}
-
-/// Keeps the `limit` smallest; the largest of these, if something was left out.
-fn trim(found: &mut Vec<u64>, limit: usize) -> Option<u64> {
-    (found.len() > limit).then(|| {
-        let (_, farthest, _) = found.select_nth_unstable(limit - 1);
-        let farthest = *farthest;
-        found.truncate(limit);
-        farthest
-    })
 }

@@ -4,5 +4,4 @@ mod flat_search;
 mod graph_search;
 
 pub use flat_search::FlatSearch;
-pub(crate) use graph_search::View;
 pub use graph_search::{Candidate, GraphSearch};

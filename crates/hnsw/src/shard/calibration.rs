@@ -13,19 +13,13 @@ pub const EFFORTS: [usize; 6] = [32, 64, 128, 256, 512, 1024];
 /// Lengths of queries that are tried, in eighths of the longest code.
 pub(crate) const LENGTH_EIGHTHS: [usize; 5] = [8, 6, 4, 2, 1];
 
-/// Classes of distance; all but the last are [`CLASS_KEYS`] wide.
-pub const CLASSES: usize = 8;
-
-/// Width of a class, as a key: a distance of 1/16. By the number of bits the first ones end before 9, 19 and 30 bits.
-const CLASS_KEYS: u32 = 1 << 27;
-
-/// The key of a distance of 1.
-const GREATEST_KEY: u32 = 1 << 31;
+/// Classes of distance, see [`Metric::class_of_key`].
+pub const CLASSES: usize = Metric::CLASSES;
 
 /// Neighbours that are compared.
 pub const NEIGHBOURS: usize = 10;
 
-/// Fewer queries of a class say too little: those of the next harder ones count, too.
+/// Classes with fewer queries borrow from the next harder class.
 const ENOUGH: u32 = 20;
 
 /// Results for queries of one length in one class of distance.
@@ -58,21 +52,6 @@ pub struct Calibration {
     pub lengths: [LengthCurves; LENGTH_EIGHTHS.len()],
 }
 
-/// The class of a search whose tenth code has this key.
-pub(crate) fn class_of(key: u32) -> usize {
-    ((key / CLASS_KEYS) as usize).min(CLASSES - 1)
-}
-
-/// The distance at which a class ends.
-pub fn class_end(metric: Metric, class: usize) -> f64 {
-    let end = if class + 1 < CLASSES {
-        (class as u32 + 1) * CLASS_KEYS
-    } else {
-        GREATEST_KEY
-    };
-    metric.distance_of_key(end)
-}
-
 impl Calibration {
     /// Whether it pays to begin a search with the graph, with an effort of `EFFORTS[0]`: whether in any class some effort
     /// reaches the recall.
@@ -83,8 +62,8 @@ impl Calibration {
 
     /// The least effort that reaches the recall for a query whose tenth code, found with the least effort, has this key;
     /// `None` if only an exact search is known to reach it.
-    pub fn effort(&self, query_bytes: usize, tenth: u32, recall: f64) -> Option<usize> {
-        self.of_length(query_bytes)?.effort(class_of(tenth), recall)
+    pub fn effort(&self, metric: Metric, query_bytes: usize, tenth: u32, recall: f64) -> Option<usize> {
+        self.of_length(query_bytes)?.effort(metric.class_of_key(tenth), recall)
     }
 
     /// Curves of the longest queries that were tried and not longer than this one: they are no easier.

@@ -13,7 +13,7 @@
 //!
 //! | part | content |
 //! |---|---|
-//! | size | rows `u32`, stride `u32` |
+//! | size | rows `u32`, at most [`MAX_NODES`](crate::MAX_NODES), stride `u32` |
 //! | row | length (1 byte; 2 bytes if codes of more than 255 bytes are allowed), code, zeros up to `max_code_bytes` |
 //! | dense head | [`DenseHead`]; metric `n` (NPHD), `t` (Tanimoto, which is Jaccard) or `b` (Hamming), scalars `b1x8`, keys `u64`, slots `u32` |
 //! | graph header | [`GraphHeader`]; the entry slot is node 0 |

@@ -9,8 +9,8 @@ mod reader;
 mod verify;
 pub(crate) mod words;
 
-pub use calibration::{CLASSES, Calibration, Curve, EFFORTS, LengthCurves, NEIGHBOURS, class_end};
-pub(crate) use calibration::{LENGTH_EIGHTHS, class_of};
+pub(crate) use calibration::LENGTH_EIGHTHS;
+pub use calibration::{CLASSES, Calibration, Curve, EFFORTS, LengthCurves, NEIGHBOURS};
 pub use identity::ShardIdentity;
 pub use ranges::EntryRange;
 pub(crate) use reader::FileLinks;

@@ -275,7 +275,7 @@ fn checked_layout(footer: &Footer) -> Result<Layout, ShardError> {
 /// Checks that each section lies in the `available` bytes before the footer and is as long as the counts imply.
 fn check_sections(footer: &Footer, layout: &Layout, available: u64) -> Result<(), ShardError> {
     let vectors = layout.vectors_bytes();
-    // No overflow: 2^32 nodes of at most 4 KB codes, 31 levels and 200 links.
+    // No overflow: 2^31 nodes of at most 4 KB codes, 31 levels and 200 links.
     let expected = [
         ("vectors", &footer.vectors, vectors),
         ("graph", &footer.graph, layout.graph_bytes()),

@@ -9,13 +9,13 @@ use crate::graph::visited::Visited;
 
 /// Messages of each kind before the rest is only counted.
 const MESSAGES_PER_CHECK: usize = 5;
-/// Nodes between two calls of what the caller wants called often.
+/// Nodes between two calls of the caller's [`Pause`].
 const NODES_PER_PAUSE: u32 = 4096;
 
-/// Called many times a second while a shard is checked: to look whether the check is to be given up. It may unwind.
+/// Called many times a second while a shard is checked, to see whether the check must be given up. It may unwind.
 pub type Pause<'a> = &'a dyn Fn();
 
-/// Calls `pause` before each of so many nodes.
+/// Calls `pause` at every [`NODES_PER_PAUSE`]th node.
 fn at_times(node: u32, pause: Pause<'_>) {
     if node.is_multiple_of(NODES_PER_PAUSE) {
         pause();

@@ -2,19 +2,16 @@
 //!
 //! Codes of one length form a group. It has the first words (8 bytes) of all its codes, then their second words, and so
 //! on; the last one is padded with zeros. A scan reads the words that query and code have in common and no others, no code
-//! needs a look at its length, and where the first words differ too much the others are not read.
+//! needs a look at its length, and the other words are not read where the first ones differ too much.
 
 use zerocopy::byteorder::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use iscc_metrics::MAX_CODE_BYTES;
-use iscc_metrics::bits::{Group, Rows};
+use iscc_metrics::bits::{Rows, WordGroup};
 use iscc_metrics::code::WORD_BYTES;
 
 use crate::control::{BuildControl, Cancelled};
-
-/// Nodes between two looks at the cancel flag.
-const CANCEL_STRIDE: u32 = 1 << 16;
 
 /// A group in the file, see [`mod@super::format`].
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,7 +51,7 @@ impl<'a> WordTable<'a> {
     }
 
     /// The groups; on damaged bytes those before the damage.
-    pub(crate) fn groups(&self) -> impl Iterator<Item = Group<'a>> + use<'a> {
+    pub(crate) fn groups(&self) -> impl Iterator<Item = WordGroup<'a>> + use<'a> {
         let (groups, mut rest) = (self.groups, self.bytes);
         groups.iter().map_while(move |record| {
             let (code_bytes, count) = (usize::from(record.code_bytes.get()), record.count.get() as usize);
@@ -64,7 +61,7 @@ impl<'a> WordTable<'a> {
             let (numbers, after) = rest.split_at_checked(number_bytes(groups.len(), count))?;
             let words;
             (words, rest) = after.split_at_checked(code_bytes.div_ceil(WORD_BYTES) * count * WORD_BYTES)?;
-            Some(Group {
+            Some(WordGroup {
                 code_bytes,
                 numbers: (groups.len() > 1).then(|| &numbers.as_chunks().0[..count]),
                 words: words.as_chunks().0,
@@ -108,9 +105,7 @@ impl WordColumns {
         }
         columns.bytes.resize(end, 0);
         for node in 0..rows.count() {
-            if node.is_multiple_of(CANCEL_STRIDE) {
-                control.check()?;
-            }
+            control.check_at(node as usize)?;
             let code = rows.code(node).unwrap_or_default();
             let (numbers, words, index) = &mut places[code.len()];
             if group_count > 1 {
@@ -137,7 +132,7 @@ fn length_of(rows: Rows<'_>, node: u32) -> usize {
     rows.code(node).map_or(0, <[u8]>::len)
 }
 
-/// Most bytes of the table for so many codes of at most this length.
+/// The most bytes that the table takes for `nodes` codes of at most this length.
 pub(crate) fn estimated_bytes(nodes: u64, max_code_bytes: u16) -> u64 {
     nodes * (4 + u64::from(max_code_bytes).next_multiple_of(WORD_BYTES as u64))
 }

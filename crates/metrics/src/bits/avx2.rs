@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::key::nphd_key;
+use super::key::{greatest_numerator, nphd_key};
 use super::layout::{Column, ENTRY_BYTES};
 use super::popcount::Popcount;
 use super::portable::for_words;
@@ -164,7 +164,7 @@ impl Popcount for Avx2 {
         padded[..m].copy_from_slice(&query[..m]);
         prefix[..m].fill(255);
         // The largest number of bits with a key below the bound; at most 512.
-        let most = ((8 * m as u64 * u64::from(below) - 1) >> 31) as i32;
+        let most = greatest_numerator(8 * m as u64, below) as i32;
         let mut first = 0;
         let blocks = column.codes().chunks_exact(BLOCK * STRIDE);
         for (codes, entries) in blocks.zip(column.entries().rchunks_exact(BLOCK * ENTRY_BYTES)) {

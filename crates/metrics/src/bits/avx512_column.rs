@@ -1,7 +1,8 @@
-//! AVX-512, the near ones in a column of codes 32 bytes apart by NPHD: eight codes at a time, a lane for each at the end.
+//! AVX-512: NPHD filter over a column with a stride of 32 bytes, eight codes at a time, one lane per code at the end.
 
 use std::arch::x86_64::*;
 
+use super::key::FRACTION_BITS;
 use super::layout::{Column, ENTRY_BYTES};
 
 /// Bytes from one code to the next.
@@ -59,7 +60,7 @@ struct Prepared {
     most: __m512i,
 }
 
-/// Most bits that may differ among so many: the largest number `n` with `n / bits * 2^31 < too_far`.
+/// Most bits that may differ among so many: what [`greatest_numerator`](super::key::greatest_numerator) says.
 ///
 /// # Safety
 /// The processor has AVX-512F.
@@ -68,7 +69,7 @@ unsafe fn most_differing(bits: __m512i, too_far: __m512i) -> __m512i {
     // SAFETY: register-only instructions. For no bits at all the result is a large number.
     unsafe {
         let product = _mm512_mul_epu32(bits, too_far);
-        _mm512_srli_epi64::<31>(_mm512_sub_epi64(product, _mm512_set1_epi64(1)))
+        _mm512_srli_epi64::<FRACTION_BITS>(_mm512_sub_epi64(product, _mm512_set1_epi64(1)))
     }
 }
 

@@ -8,12 +8,12 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::layout::{Column, Rows};
-use super::measure::Measure;
+use super::measure::{Measure, by_metric};
 use super::popcount::Popcount;
 use super::word_columns::Words;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
-use super::{loops, measure, portable};
+use super::{loops, portable};
 use crate::metric::Metric;
 
 type PairFn<T> = unsafe fn(*const u8, *const u8, usize) -> T;
@@ -27,21 +27,11 @@ struct Table {
     name: &'static str,
     xor: PairFn<u32>,
     and_or: PairFn<(u32, u32)>,
+    key: [PairFn<u32>; Metric::COUNT],
     near: [NearFn; Metric::COUNT],
     rows: [RowsFn; Metric::COUNT],
     any_below: [AnyBelowFn; Metric::COUNT],
     words: [WordsFn; Metric::COUNT],
-}
-
-/// An entry point for each metric, by number.
-macro_rules! by_metric {
-    ($function:ident) => {
-        [
-            $function::<measure::Nphd>,
-            $function::<measure::Jaccard>,
-            $function::<measure::Hamming>,
-        ]
-    };
 }
 
 /// Compiles the generic loops for one instruction set into a `TABLE` in a module.
@@ -60,6 +50,12 @@ macro_rules! kernel_table {
             unsafe fn and_or(a: *const u8, b: *const u8, m: usize) -> (u32, u32) {
                 // SAFETY: the caller vouches for both ranges and the instruction set.
                 unsafe { <$ops>::and_or(a, b, m) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn key<M: Measure>(a: *const u8, b: *const u8, m: usize) -> u32 {
+                // SAFETY: the caller vouches for both ranges and the instruction set.
+                unsafe { M::key::<$ops>(a, b, m) }
             }
 
             $(#[target_feature(enable = $feature)])?
@@ -100,6 +96,7 @@ macro_rules! kernel_table {
                 name: $name,
                 xor,
                 and_or,
+                key: by_metric!(key),
                 near: by_metric!(near),
                 rows: by_metric!(rows),
                 any_below: by_metric!(any_below),
@@ -177,6 +174,12 @@ impl Kernel {
         unsafe { (self.0.and_or)(a.as_ptr(), b.as_ptr(), a.len().min(b.len())) }
     }
 
+    /// What [`Query::key`](crate::Query::key) does, with this kernel.
+    pub(crate) fn key(self, metric: Metric, a: &[u8], b: &[u8]) -> u32 {
+        // SAFETY: both slices hold the common prefix; a `Kernel` exists only for a detected instruction set.
+        unsafe { (self.0.key[metric as usize])(a.as_ptr(), b.as_ptr(), a.len().min(b.len())) }
+    }
+
     /// What [`Query::near`](crate::Query::near) does, with this kernel.
     pub fn near(self, metric: Metric, query: &[u8], column: Column<'_>, below: u32, near: &mut Vec<u32>) {
         // SAFETY: a column's bounds are checked; a `Kernel` exists only for a detected instruction set.
@@ -196,7 +199,7 @@ impl Kernel {
         unsafe { (self.0.words[metric as usize])(words, range, below, near) }
     }
 
-    /// Keys of the rows `ids`; `u32::MAX` for an id out of range.
+    /// Keys of the rows `ids`; [`NO_KEY`](super::NO_KEY) for an id out of range.
     #[inline]
     pub fn row_keys(self, metric: Metric, query: &[u8], rows: Rows<'_>, ids: &[u32], out: &mut [u32]) {
         // SAFETY: `rows` checks all bounds itself; a `Kernel` exists only for a detected instruction set.
@@ -222,7 +225,7 @@ impl Kernel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bits::Group;
+    use crate::bits::WordGroup;
     use crate::code::WORD_BYTES;
     use crate::query::Query;
 
@@ -258,7 +261,7 @@ mod tests {
     fn word_kernels_agree_with_single_keys() {
         for (count, bytes) in [(1, 32), (200, 8), (400, 16), (333, 5), (100, 23), (65, 40), (64, 1)] {
             let codes = codes(count, bytes);
-            let group = Group {
+            let group = WordGroup {
                 code_bytes: bytes,
                 numbers: None,
                 words: &columns(&codes, bytes),
@@ -273,7 +276,7 @@ mod tests {
         }
     }
 
-    fn check(query: &Query, codes: &[Vec<u8>], group: &Group<'_>) {
+    fn check(query: &Query, codes: &[Vec<u8>], group: &WordGroup<'_>) {
         let (count, words) = (codes.len(), Words::new(query.words(), query.code().len(), group));
         let limits = [
             0,

@@ -170,7 +170,7 @@ pub const fn length_bytes(max_code_bytes: usize) -> usize {
 
 /// Codes of one length, in columns of words.
 #[derive(Clone, Copy, Debug)]
-pub struct Group<'a> {
+pub struct WordGroup<'a> {
     /// Length of the codes.
     pub code_bytes: usize,
     /// Node of each code; none when the codes are all nodes in their order.
@@ -181,7 +181,7 @@ pub struct Group<'a> {
     pub count: usize,
 }
 
-impl Group<'_> {
+impl WordGroup<'_> {
     /// Whether the words of a code are these bytes.
     pub fn holds(&self, index: usize, code: &[u8]) -> bool {
         let padded = |(column, part): (usize, &[u8])| {

@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use super::key::NO_KEY;
 use super::layout::{Column, ENTRY_BYTES, Rows};
 use super::measure::Measure;
 use super::popcount::Popcount;
@@ -37,14 +38,14 @@ pub(crate) unsafe fn near<P: Popcount, M: Measure>(query: &[u8], column: Column<
                 bound,
             )
         };
-        // Both asked without a branch for each: nearly always the key is too large.
+        // Tested together, without branches: nearly always the key is too large.
         if is_near & (length != 0) {
             near.push(slot as u32);
         }
     }
 }
 
-/// Keys of the rows `ids`; `u32::MAX` for an id out of range.
+/// Keys of the rows `ids`; [`NO_KEY`] for an id out of range.
 ///
 /// # Safety
 /// The processor has the instruction set of `P`.
@@ -52,7 +53,7 @@ pub(crate) unsafe fn near<P: Popcount, M: Measure>(query: &[u8], column: Column<
 pub(crate) unsafe fn rows<P: Popcount, M: Measure>(query: &[u8], rows: Rows<'_>, ids: &[u32], out: &mut [u32]) {
     for (key, &id) in out.iter_mut().zip(ids) {
         if id >= rows.count() {
-            *key = u32::MAX;
+            *key = NO_KEY;
             continue;
         }
         // SAFETY: the id was checked.

@@ -1,6 +1,6 @@
 //! The metrics, as the loops are compiled for them.
 
-use super::key::{hamming_key, jaccard_key, most_differing, nphd_key};
+use super::key::{count_key, greatest_count, greatest_numerator, jaccard_key, nphd_key};
 use super::layout::Column;
 use super::popcount::Popcount;
 use super::word_columns::{self, Words};
@@ -46,6 +46,18 @@ pub(crate) struct Jaccard;
 /// [`Metric::Hamming`](crate::Metric::Hamming).
 pub(crate) struct Hamming;
 
+/// A function for each metric, by the metric's number: its instance for the metric's [`Measure`].
+macro_rules! by_metric {
+    ($function:ident) => {
+        [
+            $function::<$crate::bits::measure::Nphd>,
+            $function::<$crate::bits::measure::Jaccard>,
+            $function::<$crate::bits::measure::Hamming>,
+        ]
+    };
+}
+pub(super) use by_metric;
+
 impl Measure for Nphd {
     type Bound = u32;
 
@@ -74,8 +86,7 @@ impl Measure for Nphd {
 
     #[inline(always)]
     fn near_block(words: &Words<'_>, first: usize, codes: usize, below: u32, near: &mut Vec<(u32, u32)>) {
-        // The most bits that may differ: the largest number with a key below the bound.
-        let most = (8 * words.bytes() as u64 * u64::from(below)).saturating_sub(1) >> 31;
+        let most = greatest_numerator(8 * words.bytes() as u64, below);
         word_columns::differing_block(words, first, codes, most, nphd_key, near);
     }
 }
@@ -113,13 +124,13 @@ impl Measure for Hamming {
 
     #[inline(always)]
     fn bound(below: u32) -> u64 {
-        most_differing(below)
+        greatest_count(below)
     }
 
     #[inline(always)]
     unsafe fn key<P: Popcount>(a: *const u8, b: *const u8, m: usize) -> u32 {
         // SAFETY: promised by the caller.
-        hamming_key(unsafe { P::xor(a, b, m) })
+        count_key(unsafe { P::xor(a, b, m) })
     }
 
     #[inline(always)]
@@ -134,8 +145,8 @@ impl Measure for Hamming {
             words,
             first,
             codes,
-            most_differing(below),
-            |bits, _| hamming_key(bits),
+            greatest_count(below),
+            |bits, _| count_key(bits),
             near,
         );
     }

@@ -28,5 +28,6 @@ mod portable;
 mod word_columns;
 
 pub use kernel::Kernel;
-pub use layout::{Column, ENTRY_BYTES, Group, Rows, length_bytes};
+pub use key::NO_KEY;
+pub use layout::{Column, ENTRY_BYTES, Rows, WordGroup, length_bytes};
 pub(crate) use word_columns::Words;

@@ -1,8 +1,8 @@
 //! Near codes of a group, from its columns of words. Plain loops over words: the compiler makes of them what the instruction
 //! set has.
 
-use super::key::jaccard_key;
-use super::layout::Group;
+use super::key::{is_fraction_below, jaccard_key};
+use super::layout::WordGroup;
 use crate::code::WORD_BYTES;
 
 /// Codes whose counts are summed up side by side.
@@ -25,7 +25,7 @@ pub(crate) struct Words<'a> {
 
 impl<'a> Words<'a> {
     /// A query of `bytes` bytes and a group.
-    pub(crate) fn new(query: &'a [u64], bytes: usize, group: &Group<'a>) -> Self {
+    pub(crate) fn new(query: &'a [u64], bytes: usize, group: &WordGroup<'a>) -> Self {
         let bytes = bytes.min(group.code_bytes);
         let query = &query[..bytes.div_ceil(WORD_BYTES).min(query.len())];
         let beyond = (query.len() * WORD_BYTES - bytes) * 8;
@@ -80,7 +80,7 @@ pub(super) fn differing_block(
             return;
         }
     }
-    // A look at eight together, as nearly all are too far.
+    // Eight are tested at a time, as nearly all are too far.
     for (first_of, some) in (first..).step_by(LANES).zip(differing[..codes].chunks(LANES)) {
         if some.iter().fold(u64::MAX, |least, &bits| least.min(bits)) <= most {
             let near_ones = (first_of..).zip(some).filter(|&(_, &bits)| bits <= most);
@@ -103,8 +103,7 @@ pub(super) fn jaccard_block(words: &Words<'_>, first: usize, codes: usize, below
     }
     let counts = both[..codes].iter().zip(&either[..codes]);
     for (index, (&both, &either)) in counts.enumerate() {
-        // As the key is less than `below`, without a division; a key of nothing at all is 0.
-        if (either - both) << 31 < u64::from(below) * either.max(1) {
+        if is_fraction_below(either - both, either, below) {
             near.push((jaccard_key(both as u32, either as u32), (first + index) as u32));
         }
     }
