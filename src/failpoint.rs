@@ -1,7 +1,7 @@
 //! Named places where tests end a process or hold it. Compiled in by the feature `failpoints` only.
 //!
 //! `iscc_usearch.failpoint = 'name:kill'` makes the process that comes to that place end by SIGKILL, as in a crash;
-//! `name:pause` makes it say so in the server's log and stay there; `name:error` raises an error. `name:kill:3` waits for
+//! `name:pause` makes it say so in the server's log and stay there; `name:error` raises an error; `name:panic` panics. `name:kill:3` waits for
 //! the third time that the process comes there. `build_meanwhile:on` makes a worker look at the tail in every build,
 //! however short.
 
@@ -48,7 +48,7 @@ mod enabled {
         GucRegistry::define_string_guc(
             c"iscc_usearch.failpoint",
             c"What happens at a named place, for tests.",
-            c"One of name:kill, name:pause and name:error.",
+            c"One of name:kill, name:pause, name:error and name:panic.",
             &FAILPOINT,
             GucContext::Suset,
             GucFlags::default(),
@@ -86,6 +86,7 @@ mod enabled {
                     pgrx::check_for_interrupts!();
                 }
             },
+            "panic" => panic!("panic at failpoint {name}"),
             _ => crate::error::report(
                 pgrx::PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,
                 format!("failpoint {name} was reached"),

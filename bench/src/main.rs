@@ -6,6 +6,7 @@
 mod compare;
 mod endurance;
 mod measure;
+mod plans;
 mod processors;
 mod reads;
 mod recall;
@@ -23,10 +24,11 @@ fn main() {
     // `scripts/bench latency copy` runs these parts only, `scripts/bench compare text` one set of a part.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (sets, parts): (Vec<_>, Vec<_>) = arguments.into_iter().partition(|a| compare::SETS.contains(&a.as_str()));
-    let known = |part: &String| TABLE.contains(&part.as_str()) || ["endurance", "compare"].contains(&part.as_str());
+    let known =
+        |part: &String| TABLE.contains(&part.as_str()) || ["plans", "endurance", "compare"].contains(&part.as_str());
     if let Some(unknown) = parts.iter().find(|part| !known(part)) {
         eprintln!(
-            "no part {unknown}: {TABLE:?}, \"endurance\", \"compare\" of {:?}",
+            "no part {unknown}: {TABLE:?}, \"plans\", \"endurance\", \"compare\" of {:?}",
             compare::SETS
         );
         std::process::exit(1);
@@ -37,6 +39,9 @@ fn main() {
     }
     if wanted("recall") {
         recall::run();
+    }
+    if wanted("plans") {
+        plans::matrix();
     }
     if wanted("endurance") {
         endurance::run(&text_codes().0);
@@ -85,6 +90,7 @@ fn one_table(wanted: impl Fn(&str) -> bool) {
     }
     if wanted("filter") {
         reads::filter(&cluster, &stored);
+        plans::worst_filter(&cluster, &codes::sample(&held_out, 20));
     }
     if wanted("first_query") {
         reads::first_query(&cluster, &stored);

@@ -74,7 +74,7 @@ impl Keyed for Found {
 /// Rows of the first pass.
 const FIRST_BATCH: usize = 128;
 /// Each pass finds so many times more rows than the one before.
-const GROWTH: usize = 8;
+const GROWTH: usize = iscc_hnsw::cost::PASS_GROWTH;
 /// Entries of a page that tell whether it has short codes: those in the page's last cache line.
 const SAMPLE: usize = 6;
 /// So many entries of a page that are near enough, and those of the next page are worth loading ahead.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use postgres::{Client, Config, NoTls};
 
-use crate::{PATIENCE, wait_until};
+use crate::{PATIENCE, log, wait_until};
 
 /// The settings of every server; a test's own come after these and win.
 const SETTINGS: &[(&str, &str)] = &[
@@ -22,7 +22,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("iscc_usearch.background_worker", "off"),
     ("max_connections", "40"),
     ("max_wal_size", "4GB"),
-    ("log_line_prefix", "%m [%p] %b "),
+    ("log_line_prefix", log::PREFIX),
 ];
 
 /// The messages that a connection has received, each as `SEVERITY: text`.
@@ -340,15 +340,11 @@ impl Cluster {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Panics when the log tells of a crash other than a kill by the test itself.
+    /// Panics when the log tells of a crash other than a kill by the test itself, or of a panic in Rust. The end of every
+    /// test does this.
     pub fn assert_no_crash(&self) {
-        let log = self.log();
-        let mut kills = self.kills;
-        for line in log.lines() {
-            let by_the_test = kills > 0 && line.contains("was terminated by signal 9");
-            kills -= usize::from(by_the_test);
-            let crash = line.contains("was terminated by signal") || line.contains("PANIC:") || line.contains("TRAP:");
-            assert!(!crash || by_the_test, "the server crashed: {line}\n{}", self.log_tail());
+        if let Some(line) = log::crash(&self.log(), self.kills) {
+            panic!("the server crashed: {line}\n{}", self.log_tail());
         }
     }
 
@@ -361,14 +357,15 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let failed = std::thread::panicking();
-        if failed {
-            eprintln!("the end of the server's log:\n{}", self.log_tail());
-        } else {
-            self.assert_no_crash();
-        }
         self.stop(Shutdown::Immediate);
+        let crash = log::crash(&self.log(), self.kills).map(str::to_string);
+        let (log, failed) = (self.log_tail(), std::thread::panicking());
         let _ = fs::remove_dir_all(&self.dir);
+        if failed {
+            eprintln!("the end of the server's log:\n{log}");
+        } else if let Some(line) = crash {
+            panic!("the server crashed: {line}\n{log}");
+        }
     }
 }
 

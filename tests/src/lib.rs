@@ -8,6 +8,8 @@ pub mod churn;
 mod cluster;
 pub mod codes;
 pub mod exact;
+mod log;
+pub mod plans;
 pub mod search;
 pub mod sets;
 

@@ -2,9 +2,11 @@
 
 mod common;
 
-use common::{build, clusters, params, to_bytes};
+use common::{build, clusters, exact_keys, params, search, to_bytes};
 use iscc_hnsw::params::BuildParams;
-use iscc_metrics::Metric;
+use iscc_hnsw::search::{Candidate, FlatSearch, GraphSearch};
+use iscc_hnsw::shard::Shard;
+use iscc_metrics::{Metric, Query};
 
 #[test]
 fn three_codes_byte_by_byte() {
@@ -35,13 +37,9 @@ fn a_small_shard_has_a_fixed_checksum() {
     assert_eq!((bytes.len(), crc32c::crc32c(&bytes)), (63_936, 2_034_251_008));
 }
 
-/// Shard files that version 0.1.0 has written open, are whole, and answer.
+/// Shard files that version 0.1.0 has written open, are whole, and answer as all their codes say.
 #[test]
 fn shards_of_version_0_1_0() {
-    use iscc_hnsw::search::GraphSearch;
-    use iscc_hnsw::shard::Shard;
-    use iscc_metrics::Query;
-
     let files: [(&[u8], Metric); 2] = [
         (
             include_bytes!("../../../tests/data/v0.1.0/t_code.cf07d4fcd027456294066d91dc87a351.usearch"),
@@ -56,12 +54,43 @@ fn shards_of_version_0_1_0() {
         let shard = Shard::open(file).unwrap();
         assert_eq!((shard.metric(), shard.nodes(), shard.entries()), (metric, 245, 245));
         assert_eq!(shard.verify(&|| {}), Vec::<String>::new());
-        let mut search = GraphSearch::default();
+        let codes: Vec<Vec<u8>> = (0..shard.nodes())
+            .map(|node| shard.code(node).unwrap().to_vec())
+            .collect();
+        let (mut graph, mut flat) = (GraphSearch::default(), FlatSearch::default());
         let mut found = Vec::new();
-        for node in (0..shard.nodes()).step_by(7) {
-            search.start(&shard, &Query::new(metric, shard.code(node).unwrap()), 64, &mut found);
-            let nearest = found.iter().min().unwrap();
-            assert_eq!(nearest.key, 0);
+        for code in codes
+            .iter()
+            .step_by(7)
+            .map(Vec::as_slice)
+            .chain([&[0x5a; 16][..], &[0xff]])
+        {
+            let query = Query::new(metric, code);
+            let expected = exact_keys(&codes, &query, 10);
+            let keys = |found: &[Candidate]| found.iter().take(10).map(|found| found.key).collect::<Vec<_>>();
+            graph.start(&shard, &query, 245, &mut found);
+            assert_eq!(keys(&found), expected, "by the graph");
+            flat.start(u32::MAX);
+            flat.next(&shard, &query, 10, u32::MAX, &mut found);
+            assert_eq!(keys(&found), expected, "by all codes");
         }
     }
+}
+
+/// Row 3 of the table that `tests/data/v0.1.0/table.sql` makes is SHA-256 of "1", and ordinal 2 of the log.
+#[test]
+fn a_known_neighbour_of_version_0_1_0() {
+    let file: &[u8] = include_bytes!("../../../tests/data/v0.1.0/t_code.cf07d4fcd027456294066d91dc87a351.usearch");
+    let shard = Shard::open(file).unwrap();
+    let code = [
+        0x6b, 0x86, 0xb2, 0x73, 0xff, 0x34, 0xfc, 0xe1, 0x9d, 0x6b, 0x80, 0x4e, 0xff, 0x5a, 0x3f, 0x57, 0x47, 0xad,
+        0xa4, 0xea, 0xa2, 0x2f, 0x1d, 0x49, 0xc0, 0x1e, 0x52, 0xdd, 0xb7, 0x87, 0x5b, 0x4b,
+    ];
+    let found = search(&shard, &Query::new(Metric::Nphd, &code), 64);
+    let same: Vec<_> = found
+        .iter()
+        .filter(|found| shard.code(found.node) == Some(&code))
+        .collect();
+    assert_eq!((same.len(), same[0].key), (1, 0));
+    assert!(shard.postings(same[0].node).eq([2]));
 }

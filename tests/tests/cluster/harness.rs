@@ -1,6 +1,8 @@
 //! The harness itself: what it kills is dead, what it restarts is back, and a crash does not go unnoticed.
 
+use cluster_tests::search::each;
 use cluster_tests::{Cluster, Shutdown, wait_until};
+use postgres::error::SqlState;
 
 /// Committed rows survive each way to stop; WAL replay does the rest.
 #[test]
@@ -62,4 +64,22 @@ fn crashes_are_noticed() {
         cluster.log().contains("was terminated by signal 11")
     });
     cluster.assert_no_crash();
+}
+
+/// So does a panic in Rust, which the client sees as an ordinary error.
+#[test]
+#[should_panic(expected = "the server crashed")]
+fn panics_are_noticed() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    each(
+        &mut client,
+        "CREATE TABLE t (code bitvec); CREATE INDEX t_code ON t USING usearch (code);
+         INSERT INTO t SELECT sha256(i::text::bytea)::bitvec FROM generate_series(1, 100) i;
+         SET iscc_usearch.failpoint = 'seal_after_close:panic'",
+    );
+    let error = client
+        .batch_execute("SELECT usearch_seal('t_code')")
+        .expect_err("a panic");
+    assert_eq!(error.code(), Some(&SqlState::INTERNAL_ERROR), "{error:?}");
 }

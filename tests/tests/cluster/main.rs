@@ -22,6 +22,7 @@ mod planner;
 mod queries;
 mod recall;
 mod recall_sets;
+mod removed_files;
 mod servers;
 mod settings;
 mod shard_files;

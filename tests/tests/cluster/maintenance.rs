@@ -11,13 +11,14 @@ use cluster_tests::{Cluster, Shutdown, wait_until};
 use postgres::Client;
 
 const ON: (&str, &str) = ("iscc_usearch.background_worker", "on");
+const ONE_THREAD: (&str, &str) = ("iscc_usearch.worker_threads", "1");
 
 /// A table whose cells are wide, so that few rows have many blocks: 31 rows a block.
 const WIDE: &str = "CREATE TABLE w (id bigint PRIMARY KEY, code bitvec(2048));
     CREATE INDEX w_code ON w USING usearch (code) WITH (m = 4, ef_construction = 16);
     CREATE SEQUENCE ids";
 
-/// An index whose build takes minutes.
+/// An index whose build takes minutes on one thread.
 const SLOW: &str = "CREATE TABLE s (id bigint PRIMARY KEY, code bitvec(256));
     CREATE INDEX s_code ON s USING usearch (code) WITH (m = 100, ef_construction = 2000);
     INSERT INTO s SELECT i, sha256(i::text::bytea)::bitvec FROM generate_series(1, 45000) i";
@@ -180,7 +181,7 @@ fn assert_nobody_waited(cluster: &Cluster, statement: &str) {
 /// While a worker builds for minutes, nobody waits for it: each of these is through before the shard is.
 #[test]
 fn gives_way_to_sessions() {
-    let cluster = Cluster::with(&[ON]);
+    let cluster = Cluster::with(&[ON, ONE_THREAD]);
     let mut client = cluster.client();
     let mut session = slow_database(&cluster, "work");
     for end in ["pg_cancel_backend", "pg_terminate_backend"] {
@@ -207,7 +208,7 @@ fn gives_way_to_sessions() {
 /// The same for who wants a whole database, or the server to stop. Two databases have a worker each, at once.
 #[test]
 fn gives_way_to_databases() {
-    let mut cluster = Cluster::with(&[ON]);
+    let mut cluster = Cluster::with(&[ON, ONE_THREAD]);
     let mut client = cluster.client();
     let mut work = slow_database(&cluster, "work");
     drop(slow_database(&cluster, "other"));
