@@ -40,7 +40,7 @@ pub unsafe extern "C-unwind" fn ambulkdelete(
             pg_sys::ffi::pg_guard_ffi_boundary(|| callback(&mut pointer, callback_state))
         };
         // Entries must not move to where this has been already.
-        let _places = lock::keep_places(index.oid());
+        let _places = lock::places_shared(index.oid());
         let directory = directory::read(index);
         let mut passes = Vec::new();
         let mut live = 0u64;

@@ -213,8 +213,14 @@ impl SegmentRecord {
             shard_id: self.shard_id,
         };
         let end = segment.start_block.checked_add(segment.block_count)?;
-        let is_sane = (1..=MAX_CODE_BYTES).contains(&usize::from(segment.stride));
-        (is_sane && segment.start_block > 0 && end < NO_BLOCK).then_some(segment)
+        let has_stride = (1..=MAX_CODE_BYTES).contains(&usize::from(segment.stride));
+        if !has_stride || segment.start_block == 0 || end >= NO_BLOCK {
+            return None;
+        }
+        // Builds take memory for the entries that are counted here.
+        let room = u64::from(segment.block_count) * u64::from(segment.slots_per_block());
+        let counts = [segment.entries, segment.dead, segment.nulls, segment.dead_nulls];
+        counts.iter().all(|&count| u64::from(count) <= room).then_some(segment)
     }
 }
 
@@ -494,6 +500,10 @@ mod tests {
                 ..segment(1)
             },
             segment(0),
+            Segment {
+                entries: 5 * u32::from(slots(32)) + 1,
+                ..segment(1)
+            },
         ];
         for segment in bad {
             let mut copy = page.clone();
