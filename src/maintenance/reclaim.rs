@@ -17,10 +17,10 @@ use super::plan::{ShardPlan, times_built};
 use crate::error;
 use crate::failpoint::failpoint;
 use crate::relation::Index;
-use crate::storage::buffer::{Locked, grow_ahead};
+use crate::storage::buffer::Locked;
 use crate::storage::directory::{self, META_BLOCK, NO_SHARD};
 use crate::storage::log;
-use crate::storage::update::{Logging, Update};
+use crate::storage::update::{Logging, Update, grow_ahead};
 
 /// Pages copied between two looks whether VACUUM waits.
 const PAGES_BETWEEN_LOOKS: usize = 64;
@@ -153,7 +153,8 @@ impl Job<'_> {
                 return pending;
             }
             // The relation grows before they are listed: only a few blocks that are listed may be missing.
-            grow_ahead(self.index, directory::read_header(self.index).used_blocks, blocks);
+            let used = directory::read_header(self.index).used_blocks;
+            grow_ahead(self.index, self.logging, used, blocks);
         }
     }
 

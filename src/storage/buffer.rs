@@ -215,10 +215,10 @@ impl<M: Mode> Drop for Locked<M> {
 }
 
 /// The relation is never more than this many blocks short of a block about to be used: growth goes step by step.
-const MOST_MISSING_BLOCKS: u32 = 1024;
+pub(super) const MOST_MISSING_BLOCKS: u32 = 1024;
 
 /// Makes the relation have at least this many blocks.
-fn grow(index: Index<'_>, fork: pg_sys::ForkNumber::Type, blocks: u32) {
+pub(super) fn grow(index: Index<'_>, fork: pg_sys::ForkNumber::Type, blocks: u32) {
     let existing = index.block_count_of(fork);
     if existing >= blocks {
         return;
@@ -244,14 +244,4 @@ fn grow(index: Index<'_>, fork: pg_sys::ForkNumber::Type, blocks: u32) {
     // SAFETY: locked above.
     unsafe { pg_sys::UnlockRelationForExtension(index.raw(), lock) };
     failpoint!("relation_grown");
-}
-
-/// Makes the relation have `more` blocks beyond `used`, for a large allocation that is about to come.
-pub fn grow_ahead(index: Index<'_>, used: u32, more: u32) {
-    let end = used.saturating_add(more);
-    while index.block_count() < end {
-        pgrx::check_for_interrupts!();
-        let step = end.min(index.block_count() + MOST_MISSING_BLOCKS / 8);
-        grow(index, pg_sys::ForkNumber::MAIN_FORKNUM, step);
-    }
 }

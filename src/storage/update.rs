@@ -3,9 +3,10 @@
 use crate::relation::Index;
 use std::marker::PhantomData;
 
+use iscc_log::page;
 use pgrx::pg_sys;
 
-use super::buffer::{Exclusive, Locked, Page};
+use super::buffer::{Exclusive, Locked, MOST_MISSING_BLOCKS, Page, grow};
 
 /// How changes of an index reach WAL.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,6 +88,25 @@ impl Drop for Update<'_> {
         if !self.state.is_null() && !std::thread::panicking() {
             // SAFETY: the state is live and is not used again.
             unsafe { pg_sys::GenericXLogAbort(self.state) };
+        }
+    }
+}
+
+/// Makes the relation have `more` blocks beyond `used`, for a large allocation that is about to come. The last block of
+/// each step is logged, so that a standby has as many: promoted before the others are written, it would otherwise miss
+/// more blocks than [`grow`] takes for possible.
+pub fn grow_ahead(index: Index<'_>, logging: Logging, used: u32, more: u32) {
+    let end = used.saturating_add(more);
+    while index.block_count() < end {
+        pgrx::check_for_interrupts!();
+        let step = end.min(index.block_count() + MOST_MISSING_BLOCKS / 8);
+        grow(index, pg_sys::ForkNumber::MAIN_FORKNUM, step);
+        let mut last = Locked::<Exclusive>::read(index, step - 1);
+        // Unless an insert was quicker and has logged it.
+        if page::bounds(last.page()) == (0, 0) {
+            let mut update = Update::begin(index, logging);
+            update.new_page(&mut last);
+            update.commit();
         }
     }
 }

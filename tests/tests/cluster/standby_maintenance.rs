@@ -155,6 +155,65 @@ fn prewarm_builds_what_is_missing() {
     assert_eq!(shards(&mut other), (listed.clone(), listed.len()));
 }
 
+/// The primary is lost in the middle of a big move: the standby's directory lists pages as pending of which no WAL has come.
+/// When it is promoted it takes rows and maintains the index.
+#[test]
+fn promoted_amid_a_move() {
+    let rows = codes::text(3_500);
+    let queries = codes::sample(&rows, 10);
+    let mut primary = Cluster::start();
+    let mut client = primary.client();
+    // The longest codes: each has a page of its own.
+    each(
+        &mut client,
+        "CREATE TABLE t (id bigint PRIMARY KEY, code bitvec(32768));
+         CREATE INDEX t_code ON t USING usearch (code) WITH (m = 4, ef_construction = 16)",
+    );
+    load(&mut client, "t", &rows[..3_000]);
+    each(&mut client, "SELECT usearch_seal('t_code')");
+    let standby = primary.standby(&[]);
+    let connector = primary.connector();
+    let moving = thread::spawn(move || {
+        let mut client = connector.client();
+        each(
+            &mut client,
+            "DELETE FROM t WHERE id % 20 < 11; LOAD 'iscc_usearch';
+             SET iscc_usearch.failpoint = 'move_after_pending:pause'",
+        );
+        client.batch_execute("VACUUM t").expect_err("the server is killed");
+    });
+    wait_until("the move has begun", || {
+        primary.log().contains("reached failpoint move_after_pending")
+    });
+    primary.replayed_by(&standby);
+    drop(client);
+    primary.kill9_postmaster();
+    moving.join().expect("a session");
+    standby.promote();
+
+    let mut client = standby.client();
+    let check = |client: &mut Client| {
+        let mut truth = truth_client(&standby);
+        for mode in ["auto", "graph"] {
+            assert_complete(&mut index_client(&standby, mode), &mut truth, "t", &queries[0].code);
+        }
+        assert_exact(&mut index_client(&standby, "exact"), &mut truth, "t", &queries);
+        assert_sound(client, "t_code");
+    };
+    check(&mut client);
+    load(&mut client, "t", &rows[3_000..]);
+    check(&mut client);
+    for statement in [
+        "SELECT usearch_seal('t_code')",
+        "VACUUM t",
+        "SELECT usearch_compact('t_code')",
+    ] {
+        each(&mut client, statement);
+        check(&mut client);
+    }
+    assert_no_orphans(&standby, &mut client);
+}
+
 fn has_worker(client: &mut Client) -> bool {
     value(
         client,
