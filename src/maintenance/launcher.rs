@@ -121,10 +121,9 @@ impl DatabaseScan {
     fn begin() -> Self {
         let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
         let (no_index, latest, no_keys) = (pg_sys::InvalidOid, std::ptr::null_mut(), std::ptr::null_mut());
-        // SAFETY: this process is not in a transaction. The catalog is one that all databases share; its scan takes a
-        // snapshot of its own.
+        process::begin_transaction();
+        // SAFETY: in a transaction. The catalog is one that all databases share; its scan takes a snapshot of its own.
         unsafe {
-            pg_sys::StartTransactionCommand();
             let catalog = pg_sys::table_open(pg_sys::DatabaseRelationId, lock);
             let scan = pg_sys::systable_beginscan(catalog, no_index, false, latest, 0, no_keys);
             DatabaseScan { catalog, scan }
@@ -145,7 +144,7 @@ impl DatabaseScan {
         unsafe {
             pg_sys::systable_endscan(self.scan);
             pg_sys::table_close(self.catalog, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
-            pg_sys::CommitTransactionCommand();
         }
+        process::commit_transaction();
     }
 }

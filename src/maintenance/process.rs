@@ -79,11 +79,9 @@ pub fn set_application_name(name: &CStr) {
 /// Runs `work` in a transaction. An error is written to the server's log with the process's name and gives None.
 pub fn in_transaction<T>(name: &CStr, work: impl FnOnce() -> T) -> Option<T> {
     let result = PgTryBuilder::new(AssertUnwindSafe(|| {
-        // SAFETY: this process is not in a transaction.
-        unsafe { pg_sys::StartTransactionCommand() };
+        begin_transaction();
         let result = work();
-        // SAFETY: in the transaction that was started above.
-        unsafe { pg_sys::CommitTransactionCommand() };
+        commit_transaction();
         Some(result)
     }))
     .catch_others(|error| {
@@ -94,6 +92,18 @@ pub fn in_transaction<T>(name: &CStr, work: impl FnOnce() -> T) -> Option<T> {
     .execute();
     report(pg_sys::BackendState::STATE_IDLE, None);
     result
+}
+
+/// Begins a transaction. Only background processes call this, outside of one.
+pub fn begin_transaction() {
+    // SAFETY: at the top of a process that runs no statement.
+    unsafe { pg_sys::StartTransactionCommand() };
+}
+
+/// Ends the transaction that [`begin_transaction`] began.
+pub fn commit_transaction() {
+    // SAFETY: at the top of a process that runs no statement, in the transaction that it began.
+    unsafe { pg_sys::CommitTransactionCommand() };
 }
 
 /// Ends a transaction that failed, with all its locks, pins and buffers.

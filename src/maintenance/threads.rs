@@ -88,14 +88,25 @@ fn give_way() {
 /// Runs `start` with all signals blocked, so that threads started in it inherit that: PostgreSQL's handlers must run on
 /// its own thread only.
 fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
-    // SAFETY: plain data, for which zeroes are valid.
-    let (mut all, mut old) = unsafe { std::mem::zeroed::<(libc::sigset_t, libc::sigset_t)>() };
-    // SAFETY: a set to fill.
-    unsafe { libc::sigfillset(&mut all) };
-    // SAFETY: a filled set, and a place for the old mask.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut old) };
+    let before = set_signal_mask(&all_signals());
     let result = start();
-    // SAFETY: the mask that was there before.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &old, std::ptr::null_mut()) };
+    set_signal_mask(&before);
     result
+}
+
+fn all_signals() -> libc::sigset_t {
+    // SAFETY: plain data, for which zeroes are valid, and which is then filled.
+    unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        all
+    }
+}
+
+/// Blocks exactly these signals in this thread. Returns those that were blocked before.
+fn set_signal_mask(blocked: &libc::sigset_t) -> libc::sigset_t {
+    let mut before = *blocked;
+    // SAFETY: a set that was filled, and a place for another one.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, blocked, &mut before) };
+    before
 }
