@@ -10,13 +10,13 @@ help: ## list the targets
 demo: setup ## search 110,308 real codes on a private server
 	@scripts/demo
 
-test: setup ## unit tests, SQL regression tests, whole-cluster tests (TESTS: only these); all on private servers
+test: setup ## unit tests, SQL regression tests, whole-cluster tests (only TESTS, if set); all on private servers
 	@scripts/test $(TESTS)
 
 build: setup ## build the library
 	@scripts/build
 
-install: ## copy what was built into the PostgreSQL that PG_CONFIG names, below DESTDIR (as root, without Rust)
+install: ## copy the build into the PostgreSQL that PG_CONFIG names, below DESTDIR (as root, without Rust)
 	@scripts/install $(DESTDIR)
 
 uninstall: ## remove it from there
@@ -25,10 +25,10 @@ uninstall: ## remove it from there
 installcheck: ## SQL regression tests on a running server (PGHOST, PGPORT, PGUSER)
 	@scripts/pg-regress
 
-lint: setup ## rustfmt, clippy, shellcheck
+lint: setup ## rustfmt, layers, clippy, misuse that must not compile, shellcheck
 	@scripts/lint
 
-bench: setup ## measure speed and recall, beside pgvector, FAISS and iscc-usearch (about an hour)
+bench: setup ## measure speed and recall, compared with pgvector, FAISS and iscc-usearch (about an hour)
 	@scripts/bench
 
 clean: ## remove what was built

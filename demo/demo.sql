@@ -1,4 +1,4 @@
--- Near-duplicate search over real codes, step by step. Run it by `make demo`.
+-- Near-duplicate search over real codes, step by step. Run it with `make demo`.
 \pset pager off
 \pset footer off
 SET client_min_messages = warning;
@@ -8,10 +8,10 @@ SET client_min_messages = warning;
 \echo '  ==========================================================================='
 \echo
 \echo '  The data: 110,308 versions of source files from the histories of four public repositories.'
-\echo '  A version is represented by its ISCC Text-Code: 64 to 256 bits, and similar texts have similar bits.'
+\echo '  Each version is represented by its ISCC Text-Code: 64 to 256 bits; similar texts have similar bits.'
 \echo
 \echo
-\echo '  1. CREATE EXTENSION is the whole set-up, and codes are an ordinary column type.'
+\echo '  1. CREATE EXTENSION is the whole setup, and codes are an ordinary column type.'
 \echo
 \set ECHO queries
 CREATE EXTENSION iscc_usearch;
@@ -45,8 +45,8 @@ FROM unit WHERE asset_id = 6942283622658129920 \gset
 
 \echo
 \echo
-\echo '  3. Take a version of pgvector''s src/hnswscan.c, of September 2023. Which of all versions are nearest?'
-\echo '     <~> is the share of different bits in the common length, so codes of different lengths compare.'
+\echo '  3. Take a version of pgvector''s src/hnswscan.c from September 2023. Which of all versions are nearest?'
+\echo '     <~> is the fraction of bits that differ over the common length, so codes of different lengths compare.'
 \echo
 \timing on
 \set ECHO queries
@@ -58,12 +58,12 @@ ORDER BY code <~> :'query' LIMIT 10;
 
 \echo
 \echo
-\echo '  4. How? By an index scan that goes on for as long as rows are wanted ...'
+\echo '  4. How? With an index scan that continues for as long as rows are wanted ...'
 \echo
 \set ECHO queries
 EXPLAIN (ANALYZE, COSTS OFF) SELECT * FROM unit ORDER BY code <~> :'query' LIMIT 10;
 \set ECHO none
-\echo '     ... which may also compare every code, when the answer has to be exact ...'
+\echo '     ... which can also compare every code, when the answer must be exact ...'
 \echo
 \set ECHO queries
 SET iscc_usearch.search_mode = exact;
@@ -71,7 +71,7 @@ EXPLAIN (ANALYZE, COSTS OFF) SELECT * FROM unit ORDER BY code <~> :'query' LIMIT
 RESET iscc_usearch.search_mode;
 \set ECHO none
 \echo
-\echo '     ... and this is what it takes without the index.'
+\echo '     ... and this is how long it takes without the index.'
 \echo
 SET enable_indexscan = off;
 \set ECHO queries
@@ -80,7 +80,7 @@ EXPLAIN (ANALYZE, COSTS OFF) SELECT * FROM unit ORDER BY code <~> :'query' LIMIT
 RESET enable_indexscan;
 
 \echo
-\echo '  5. A short code finds long ones: 64 bits are enough to ask.'
+\echo '  5. A short code finds long ones: a query of 64 bits is enough.'
 \echo
 \timing on
 \set ECHO queries
@@ -91,7 +91,7 @@ ORDER BY code <~> :'short' LIMIT 5;
 
 \echo
 \echo
-\echo '  6. Any WHERE clause, and LIMIT is still filled. Is there something like it under another name?'
+\echo '  6. With any WHERE clause, LIMIT is still filled. Is there anything like it under a different name?'
 \echo
 \set ECHO queries
 SELECT round((code <~> :'query')::numeric, 4) AS distance, name, created::date
@@ -103,7 +103,7 @@ ORDER BY code <~> :'query' LIMIT 3;
 
 \echo
 \echo
-\echo '  7. Inserts are transactional and found at once.'
+\echo '  7. Inserts are transactional, and new rows are found at once.'
 \echo
 \set ECHO queries
 BEGIN;
@@ -117,7 +117,7 @@ COMMIT;
 
 \echo
 \echo
-\echo '  8. WAL-logged pages hold the truth; shard files only make it fast and can be built again from the pages.'
+\echo '  8. WAL-logged pages hold the truth; shard files only make it fast, and can be rebuilt from the pages.'
 \echo
 \set ECHO queries
 SELECT entries, dead_entries, tail_entries, shards, distinct_codes FROM usearch_index_stats('unit_code');
@@ -126,5 +126,5 @@ SELECT count(*) AS problems FROM usearch_check('unit_code', true);
 \set ECHO none
 
 \echo
-\echo '  That was a private server; nothing of it is left. `make install` installs the extension into yours.'
+\echo '  That was a private server, and nothing of it is left. `make install` installs the extension into yours.'
 \echo

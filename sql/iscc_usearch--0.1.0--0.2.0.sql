@@ -248,15 +248,15 @@ CREATE OPERATOR CLASS bitvec_hamming_ops FOR TYPE bitvec USING usearch AS
 ALTER OPERATOR FAMILY bitvec_nphd_ops USING usearch ADD OPERATOR 3 <@~ (bitvec, bitvec_ball) FOR SEARCH;
 CREATE FUNCTION bitvec_nphd_info(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION bitvec_nphd_info(internal) IS 'describes codes compared by the Normalized Prefix Hamming Distance to the access method usearch';
+COMMENT ON FUNCTION bitvec_nphd_info(internal) IS 'support function of usearch: bitvec, by the Normalized Prefix Hamming Distance';
 ALTER OPERATOR FAMILY bitvec_nphd_ops USING usearch ADD FUNCTION 2 (bitvec, bitvec) bitvec_nphd_info(internal);
 CREATE FUNCTION bitvec_jaccard_info(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION bitvec_jaccard_info(internal) IS 'describes codes compared by the Jaccard distance to the access method usearch';
+COMMENT ON FUNCTION bitvec_jaccard_info(internal) IS 'support function of usearch: bitvec, by the Jaccard distance';
 ALTER OPERATOR FAMILY bitvec_jaccard_ops USING usearch ADD FUNCTION 2 (bitvec, bitvec) bitvec_jaccard_info(internal);
 CREATE FUNCTION bitvec_hamming_info(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION bitvec_hamming_info(internal) IS 'describes codes compared by the number of different bits to the access method usearch';
+COMMENT ON FUNCTION bitvec_hamming_info(internal) IS 'support function of usearch: bitvec, by the number of bits that differ';
 ALTER OPERATOR FAMILY bitvec_hamming_ops USING usearch ADD FUNCTION 2 (bitvec, bitvec) bitvec_hamming_info(internal);
 COMMENT ON OPERATOR CLASS bitvec_nphd_ops USING usearch IS 'order by <~>, the Normalized Prefix Hamming Distance; search by <@';
 COMMENT ON OPERATOR CLASS bitvec_jaccard_ops USING usearch IS 'order by <%>, the Jaccard distance';

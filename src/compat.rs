@@ -2,6 +2,8 @@
 
 use pgrx::pg_sys;
 
+use crate::nodes::Node;
+
 /// Where a relation's files are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Locator {
@@ -119,12 +121,12 @@ pub fn adjust_routine(_routine: &mut pg_sys::IndexAmRoutine) {
 }
 
 /// Makes the planner avoid a path altogether.
-pub fn disable_path(path: *mut pg_sys::IndexPath) {
+pub fn disable_path(path: Node<'_, pg_sys::IndexPath>) {
     let _ = path;
     #[cfg(feature = "pg18")]
-    // SAFETY: the planner passes a valid path.
+    // SAFETY: a path of the planner, which nobody else has a reference to.
     unsafe {
-        (*path).path.disabled_nodes = 2;
+        (*path.raw()).path.disabled_nodes = 2;
     }
 }
 
@@ -154,7 +156,7 @@ pub fn count_search(scan: pg_sys::IndexScanDesc) {
 }
 
 /// A function that EXPLAIN calls for a node of a plan.
-pub type ExplainNode = unsafe fn(*mut pg_sys::PlanState, *mut pg_sys::ExplainState);
+pub type ExplainNode = fn(Node<'_, pg_sys::PlanState>, Node<'_, pg_sys::ExplainState>);
 
 /// Has EXPLAIN call this function for each node, before the node's children are shown. There is no way to before
 /// PostgreSQL 18.
@@ -173,6 +175,7 @@ mod explain_hook {
     use pgrx::prelude::*;
 
     use super::ExplainNode;
+    use crate::nodes::{Node, View};
 
     /// Our function, and the hook that another library has installed before us.
     static CHAIN: OnceLock<(ExplainNode, pg_sys::explain_per_node_hook_type)> = OnceLock::new();
@@ -200,14 +203,14 @@ mod explain_hook {
             if let Some(previous) = previous {
                 previous(node, ancestors, relationship, plan_name, explain);
             }
-            show(node, explain);
+            show(Node::view(node), Node::view(explain));
         }
     }
 }
 
 /// A function for a relation of a statement that is being planned: planner, whether it is a parent of others, and what is
 /// known about it.
-pub type VisitRelation = unsafe fn(*mut pg_sys::PlannerInfo, bool, *mut pg_sys::RelOptInfo);
+pub type VisitRelation = fn(Node<'_, pg_sys::PlannerInfo>, bool, Node<'_, pg_sys::RelOptInfo>);
 
 /// Has each relation visited when the planner has looked up what it has. Called once, when the library is loaded.
 pub fn on_relation_info(visit: VisitRelation) {
@@ -221,6 +224,7 @@ mod relation_hook {
     use pgrx::prelude::*;
 
     use super::VisitRelation;
+    use crate::nodes::{Node, View};
 
     /// Our function, and the hook that another library has installed before us.
     static CHAIN: OnceLock<(VisitRelation, pg_sys::get_relation_info_hook_type)> = OnceLock::new();
@@ -247,26 +251,25 @@ mod relation_hook {
             if let Some(previous) = previous {
                 previous(root, relation, is_parent, info);
             }
-            visit(root, is_parent, info);
+            visit(Node::view(root), is_parent, Node::view(info));
         }
     }
 }
 
-/// A function for the nodes of a plan.
-pub type VisitNode = unsafe fn(*mut pg_sys::PlanState);
+/// A function for the top node of a plan.
+pub type VisitPlan = fn(Node<'_, pg_sys::PlanState>);
 
 /// Has each plan's top node visited when the plan has been started. Called once, when the library is loaded.
-pub fn on_executor_start(visit: VisitNode) {
+pub fn on_executor_start(visit: VisitPlan) {
     executor_hook::install(visit);
 }
 
-/// Has `visit` called whenever a row leaves this node, which has been started and has not run yet. Only for index scans.
-///
-/// # Safety
-/// `node` is such a node.
-pub unsafe fn after_each_row(node: &mut pg_sys::PlanState, visit: VisitNode) {
-    // SAFETY: as the caller says.
-    unsafe { executor_hook::after_each_row(node, visit) };
+/// A function for an index scan.
+pub type VisitScan = fn(Node<'_, pg_sys::IndexScanState>);
+
+/// Has `visit` called whenever a row leaves this node, which has been started and has not run yet.
+pub fn after_each_row(node: Node<'_, pg_sys::IndexScanState>, visit: VisitScan) {
+    executor_hook::after_each_row(node, visit);
 }
 
 mod executor_hook {
@@ -276,17 +279,18 @@ mod executor_hook {
     use pgrx::pg_sys;
     use pgrx::prelude::*;
 
-    use super::VisitNode;
+    use super::{VisitPlan, VisitScan};
+    use crate::nodes::{Node, View};
 
     /// Our function, and the hook that another library has installed before us.
-    static CHAIN: OnceLock<(VisitNode, pg_sys::ExecutorStart_hook_type)> = OnceLock::new();
+    static CHAIN: OnceLock<(VisitPlan, pg_sys::ExecutorStart_hook_type)> = OnceLock::new();
 
     thread_local! {
         /// What runs an index scan, and what to call after each of its rows.
-        static SCAN: Cell<Option<(pg_sys::ExecProcNodeMtd, VisitNode)>> = const { Cell::new(None) };
+        static SCAN: Cell<Option<(pg_sys::ExecProcNodeMtd, VisitScan)>> = const { Cell::new(None) };
     }
 
-    pub fn install(visit: VisitNode) {
+    pub fn install(visit: VisitPlan) {
         // SAFETY: called from _PG_init, in the backend's only thread.
         unsafe {
             if CHAIN.set((visit, pg_sys::ExecutorStart_hook)).is_ok() {
@@ -304,11 +308,15 @@ mod executor_hook {
                 Some(previous) => previous(query, flags),
                 None => pg_sys::standard_ExecutorStart(query, flags),
             }
-            visit((*query).planstate);
+            if let Some(top) = View::view((*query).planstate) {
+                visit(top);
+            }
         }
     }
 
-    pub unsafe fn after_each_row(node: &mut pg_sys::PlanState, visit: VisitNode) {
+    pub fn after_each_row(node: Node<'_, pg_sys::IndexScanState>, visit: VisitScan) {
+        // SAFETY: a node of a plan that has been started, which nobody else has a reference to.
+        let node = unsafe { &mut (*node.raw()).ss.ps };
         let run = node.ExecProcNodeReal;
         // One function runs all index scans; another library may have put its own around some of them.
         let known = SCAN.get().map(|(known, _)| known);
@@ -324,11 +332,11 @@ mod executor_hook {
         let Some((Some(run), visit)) = SCAN.get() else {
             return std::ptr::null_mut();
         };
-        // SAFETY: the executor's argument; a slot's flags tell whether it is empty.
+        // SAFETY: the executor's argument, an index scan, as only those run this; a slot's flags tell whether it is empty.
         unsafe {
             let slot = pg_sys::ffi::pg_guard_ffi_boundary(|| run(node));
             if !slot.is_null() && u32::from((*slot).tts_flags) & pg_sys::TTS_FLAG_EMPTY == 0 {
-                visit(node);
+                visit(Node::view(node.cast()));
             }
             slot
         }

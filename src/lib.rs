@@ -14,6 +14,7 @@ mod guc;
 mod hooks;
 mod maintenance;
 mod metrics;
+mod nodes;
 mod planner;
 mod relation;
 mod search;

@@ -145,7 +145,7 @@ fn observed(cluster: &Cluster, rows: &[Row], work: impl FnOnce(Client) + Send) {
         .collect();
     if !long.is_empty() {
         println!(
-            "a code of the tail cost a query {:.2} ns, beside the build (median of the lines after the last insert)\n",
+            "each code of the tail cost a query {:.2} ns, besides the build (median of the lines after the last insert)\n",
             median(&long)
         );
     }
@@ -170,7 +170,7 @@ fn new_table(client: &mut Client) {
 fn small_batches(cluster: &Cluster, rows: &[Row]) {
     let mut client = cluster.client();
     new_table(&mut client);
-    println!("{ROWS} inserts, {SMALL_BATCH} a commit, until the worker is through");
+    println!("{ROWS} inserts, {SMALL_BATCH} per commit, until the worker has finished");
     let slowest = AtomicU64::new(0);
     observed(cluster, rows, |mut client| {
         for batch in rows.chunks(SMALL_BATCH) {
@@ -182,7 +182,7 @@ fn small_batches(cluster: &Cluster, rows: &[Row]) {
     let shards: i64 = value(&mut client, "SELECT count(*) FROM usearch_shards('w_code')");
     let builds: i32 = value(&mut client, "SELECT max(level)::int + 1 FROM usearch_shards('w_code')");
     println!(
-        "{shards} shards; a row was built into a shard {builds} times at most, {:.2} times on average; the slowest commit took {:.1} ms\n",
+        "{shards} shards; a row was built into a shard at most {builds} times, {:.2} times on average; the slowest commit took {:.1} ms\n",
         built_entries(cluster) as f64 / ROWS as f64,
         slowest.into_inner() as f64 / 1000.0
     );
@@ -227,7 +227,7 @@ fn rates(cluster: &Cluster, rows: &[Row]) {
         }
     }
     println!("Into an index of {ROWS} codes, one client, median of 8");
-    println!("| | rows/s without index | rows/s with usearch | share |");
+    println!("| | rows/s without index | rows/s with usearch | ratio |");
     println!("|---|---|---|---|");
     for (what, times, count) in [("single-row commits", &single, 4_000.0), ("COPY", &copy, 16_000.0)] {
         let rate = |at: usize| count / median(&times[at]) * 1000.0;

@@ -153,7 +153,7 @@ pub fn filter(cluster: &Cluster, stored: &[Row]) {
         recall += recall_at(10, &got, &truth);
     }
     println!(
-        "WHERE matching 1 % of the rows, LIMIT 10: {fewest} rows at least, recall@10 {:.4}, median {:.3} ms\n",
+        "WHERE matching 1 % of the rows, LIMIT 10: at least {fewest} rows, recall@10 {:.4}, median {:.3} ms\n",
         recall / queries.len() as f64,
         median(&times)
     );

@@ -17,7 +17,7 @@ const QUERIES: usize = 1000;
 /// Both tables.
 pub fn run() {
     let cluster = Cluster::with(&[("shared_buffers", "512MB"), ("maintenance_work_mem", "1GB")]);
-    println!("Recall of default settings against all codes compared, {QUERIES} queries of each kind");
+    println!("Recall of default settings against comparing all codes, {QUERIES} queries of each kind");
     println!("| codes | rows | queries | recall@10 | median ms |");
     println!("|---|---|---|---|---|");
     for set in sets::kinds(ROWS, QUERIES) {
@@ -30,7 +30,7 @@ pub fn run() {
         }
     }
     println!(
-        "\nThe same for held-out Text-Codes: recall@10 (median ms) by their bits, and by those of the stored ones"
+        "\nThe same for held-out Text-Codes: recall@10 (median ms) by their length in bits and by that of the stored codes"
     );
     println!("| stored | 64 | 128 | 192 | 256 |");
     println!("|---|---|---|---|---|");

@@ -105,7 +105,7 @@ fn lock_table(index: pg_sys::Oid, lock: u32) -> pg_sys::Relation {
 }
 
 fn check_directory(index: Index<'_>, directory: &Directory, problems: &mut Problems) {
-    let used = directory.header.used_blocks.get();
+    let used = directory.header.used_blocks;
     if used > index.block_count() {
         problems.add(
             "directory",
@@ -162,7 +162,7 @@ fn check_log(index: Index<'_>, directory: &Directory, problems: &mut Problems) -
                 problems.add(format!("block {block}"), problem);
             }
         }
-        if segment.is_sealed() && entries != segment.entries.get() {
+        if segment.is_sealed() && entries != segment.entries {
             problems.add(
                 format!("segment at block {}", segment.start_block),
                 format!("has {entries} entries, but the directory says {}", segment.entries),

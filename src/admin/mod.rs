@@ -13,7 +13,8 @@ use pgrx::prelude::*;
 
 use self::privileges::require_owner;
 use crate::error::report;
-use crate::maintenance::{self, Foreground, Inspect, Job, Stopped, lock};
+use crate::maintenance::lock::{self, AdvisoryLock, Wait};
+use crate::maintenance::{self, Foreground, Inspect, Job, Stopped, WorkDone};
 use crate::relation::{Index, OpenRelation, in_recovery};
 use crate::storage::definition::is_usearch_index;
 use crate::storage::sweep;
@@ -58,8 +59,8 @@ fn open_definition(oid: pg_sys::Oid, lock: u32) -> OpenRelation {
 }
 
 /// Waits until nobody changes the structure of the index, and keeps it so.
-fn lock_maintenance(index: Index<'_>) -> Option<lock::Held> {
-    lock::maintenance(index.oid(), lock::Wait::Yes)
+fn lock_maintenance(index: Index<'_>) -> Option<AdvisoryLock> {
+    lock::maintenance(index.oid(), Wait::Yes)
 }
 
 /// Seals the tail now and rebuilds shards whose files are lost or damaged; reads every shard to find out. Returns the
@@ -91,8 +92,8 @@ fn usearch_compact(
 fn maintain(
     index: pg_sys::Oid,
     function: &str,
-    work: impl FnOnce(&mut Job<'_>) -> Result<maintenance::Done, Stopped>,
-) -> maintenance::Done {
+    work: impl FnOnce(&mut Job<'_>) -> Result<WorkDone, Stopped>,
+) -> WorkDone {
     require_primary(function);
     require_owner(open(index, pg_sys::AccessShareLock).handle());
     // The lock of INSERT: writers go on.

@@ -15,7 +15,7 @@ use super::privileges::require_all_rows;
 use crate::error::report;
 use crate::guc::SearchMode;
 use crate::relation::Index;
-use crate::search::streams::Search;
+use crate::search::scan::Search;
 use crate::storage::definition::IndexOptions;
 use crate::storage::log;
 

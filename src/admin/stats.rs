@@ -1,7 +1,7 @@
 //! What an index holds.
 
 use iscc_hnsw::shard::{CLASSES, Calibration, EFFORTS, LengthCurves};
-use iscc_log::directory::Segment;
+use iscc_log::directory::{LOG_VERSION, Segment};
 use iscc_metrics::Metric;
 use pgrx::prelude::*;
 use pgrx::{JsonB, pg_sys};
@@ -60,7 +60,7 @@ fn usearch_index_stats(
         census.tail,
         directory.segments().count() as i32,
         size::shard_ids(&directory).len() as i32,
-        sealed.map(|s| i64::from(s.nodes.get())).sum(),
+        sealed.map(|s| i64::from(s.nodes)).sum(),
         index_bytes,
         shard_bytes,
         options.metric.name().to_string(),
@@ -68,7 +68,7 @@ fn usearch_index_stats(
         i32::from(options.ef_construction),
         options.shard_bytes as i64,
         (max_bytes > 0).then_some(max_bytes * 8),
-        i32::from(directory.header.version.get()),
+        i32::from(LOG_VERSION),
         census.dead_share(),
         census.code_bits(),
         index_bytes + shard_bytes,
@@ -107,8 +107,8 @@ fn usearch_shards(
             continue;
         }
         let sum = |value: fn(&Segment) -> u32| segments.iter().map(|s| i64::from(value(s))).sum();
-        let entries = sum(|s| s.entries.get() - s.nulls.get().min(s.entries.get()));
-        let dead = sum(|s| s.dead.get());
+        let entries = sum(|s| s.entries - s.nulls.min(s.entries));
+        let dead = sum(|s| s.dead);
         let path = shard_file::path(index.locator(), &id);
         let (state, shard) = match shard_cache::open(&path, &id, &segments) {
             Ok(shard) => ("ok", Some(shard)),
@@ -120,10 +120,10 @@ fn usearch_shards(
             path.display().to_string(),
             state.to_string(),
             size::file_bytes(index, &id),
-            sum(|s| s.nodes.get()),
+            sum(|s| s.nodes),
             entries,
             dead,
-            sum(|s| s.block_count.get()),
+            sum(|s| s.block_count),
             shard
                 .as_ref()
                 .map(|shard| pgrx::datum::to_timestamp(shard.built_at() as f64)),

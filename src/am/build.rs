@@ -39,7 +39,7 @@ fn progress(parameter: u32, value: i64) {
 struct Progress;
 
 impl Watcher for Progress {
-    fn progress(&mut self, done: u64, total: u64) {
+    fn progress(&mut self, _what: &str, done: u64, total: u64) {
         progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_TOTAL, total as i64);
         progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, done as i64);
     }

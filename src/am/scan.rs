@@ -7,11 +7,13 @@ use pgrx::prelude::*;
 
 use crate::compat;
 use crate::error::report;
+use crate::guc::SearchSettings;
 use crate::relation::Index;
 use crate::search::conditions::Conditions;
 use crate::search::counters::Counters;
 use crate::search::demand::Demand;
-use crate::search::streams::Scan;
+use crate::search::plan::Plan;
+use crate::search::scan::Scan;
 use crate::storage::log::item_pointer;
 use crate::types::bitvec::varlena_bytes;
 
@@ -56,11 +58,13 @@ pub unsafe extern "C-unwind" fn amrescan(
         } else {
             None
         };
-        state.reset(query, demand);
-        if nkeys > 0 && !keys.is_null() {
+        let conditions = if nkeys > 0 && !keys.is_null() {
             (*scan).keyData.copy_from(keys, nkeys as usize);
-            state.restrict(Conditions::of(std::slice::from_raw_parts(keys, nkeys as usize)));
-        }
+            Some(Conditions::of(std::slice::from_raw_parts(keys, nkeys as usize)))
+        } else {
+            None
+        };
+        state.reset(Plan::new(query, demand, conditions));
     }
 }
 
@@ -84,7 +88,7 @@ unsafe fn begun<'a>(scan: pg_sys::IndexScanDesc) -> &'a mut Scan {
         if !state.has_begun() {
             require_mvcc((*scan).xs_snapshot);
             compat::count_search(scan);
-            state.begin(index_of(scan));
+            state.begin(index_of(scan), SearchSettings::of_session());
         }
         state
     }

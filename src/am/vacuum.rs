@@ -40,7 +40,7 @@ pub unsafe extern "C-unwind" fn ambulkdelete(
             pg_sys::ffi::pg_guard_ffi_boundary(|| callback(&mut pointer, callback_state))
         };
         // Entries must not move to where this has been already.
-        let _places = lock::keep_places(index.oid());
+        let _places = lock::places_shared(index.oid());
         let directory = directory::read(index);
         let mut passes = Vec::new();
         let mut live = 0u64;
@@ -82,8 +82,8 @@ struct Pass {
 /// Notes in the directory how many entries are dead. An open segment that is mostly dead is closed, so that its space
 /// can be reclaimed.
 fn remember_dead(index: Index<'_>, seen: &Directory, passes: &[(Segment, Pass)]) {
-    let open = seen.header.open_segment();
-    let is_open = |segment: &Segment| open.is_some_and(|open| directory::same(open, segment));
+    let open = seen.header.open.as_ref();
+    let is_open = |segment: &Segment| open.is_some_and(|open| open.is_same(segment));
     if passes
         .iter()
         .any(|(segment, pass)| is_open(segment) && u64::from(pass.dead + pass.dead_nulls) > pass.live)
@@ -94,21 +94,21 @@ fn remember_dead(index: Index<'_>, seen: &Directory, passes: &[(Segment, Pass)])
         // A segment may have become one with its neighbours since.
         let inside = passes.iter().filter(|(segment, _)| {
             let (part, whole) = (segment.blocks(), listed.blocks());
-            listed.has_epoch(segment.epoch.get()) && whole.start <= part.start && part.end <= whole.end
+            listed.has_epoch(segment.epoch) && whole.start <= part.start && part.end <= whole.end
         });
         let (mut blocks, mut dead, mut dead_nulls) = (0, 0, 0);
         for (segment, pass) in inside {
-            blocks += segment.block_count.get();
+            blocks += segment.block_count;
             dead += pass.dead;
             dead_nulls += pass.dead_nulls;
         }
-        (blocks == listed.block_count.get()).then_some((dead, dead_nulls))
+        (blocks == listed.block_count).then_some((dead, dead_nulls))
     };
     directory::change(index, Logging::EachChange, |directory| {
         for listed in directory.listed.iter_mut().filter(|s| !s.is_free()) {
             if let Some((dead, dead_nulls)) = dead_in(listed) {
-                listed.dead = dead.into();
-                listed.dead_nulls = dead_nulls.into();
+                listed.dead = dead;
+                listed.dead_nulls = dead_nulls;
             }
         }
     });
@@ -167,11 +167,11 @@ unsafe fn new_stats() -> *mut pg_sys::IndexBulkDeleteResult {
 /// The entries that VACUUM has not found dead, NULLs included.
 fn count_live(index: Index<'_>) -> u64 {
     let directory = directory::read(index);
-    let noted = |segment: &Segment| u64::from(segment.entries.get()).saturating_sub(segment.all_dead());
+    let noted = |segment: &Segment| u64::from(segment.entries).saturating_sub(segment.all_dead());
     let complete: u64 = directory.complete().map(noted).sum();
     // Nothing is noted of the open segment, which is small.
     let mut open = 0;
-    if let Some(segment) = directory.header.open_segment() {
+    if let Some(segment) = directory.header.open.as_ref() {
         let counted = log::for_each_page(index, segment, |_, page| {
             let tids = (0..page.len()).filter_map(|slot| page.tid(slot));
             open += tids.filter(is_alive).count() as u64;

@@ -30,10 +30,7 @@ pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
         return false;
     };
     let metric = opclass.support.metric();
-    let is_ball = |&operator: &pg_sys::Oid| {
-        // SAFETY: a function of the catalog, unless it is 0.
-        operator != pg_sys::InvalidOid && ball::is_in_ball(unsafe { address_of(operator) })
-    };
+    let is_ball = |&operator: &pg_sys::Oid| operator != pg_sys::InvalidOid && ball::is_in_ball(address_of(operator));
     let searches = &opclass.searches;
     let mut valid = true;
     for (holds, problem) in [

@@ -1,14 +1,21 @@
-//! What EXPLAIN (ANALYZE) shows of a scan, where the version has a hook for it.
+//! What EXPLAIN (ANALYZE) shows about a scan, where the version has a hook for it.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use pgrx::pg_sys;
 
+use super::nodes::PlanState;
 use crate::am::scan;
 use crate::compat;
-use crate::relation::Index;
+use crate::nodes::{Node, functions};
 use crate::search::counters::Counters;
 use crate::storage::definition::is_usearch_index;
+
+functions! {
+    fn print_text(label: &CStr, value: &CStr, explain: Node<'_, pg_sys::ExplainState>) = ExplainPropertyText;
+    fn print_number(label: &CStr, unit: Option<&CStr>, value: i64, explain: Node<'_, pg_sys::ExplainState>) =
+        ExplainPropertyInteger;
+}
 
 /// Has scans of our indexes shown; called when the library is loaded.
 pub fn register() {
@@ -16,52 +23,44 @@ pub fn register() {
 }
 
 /// Adds our lines to a node that scans one of our indexes and has run in this process.
-unsafe fn show(node: *mut pg_sys::PlanState, explain: *mut pg_sys::ExplainState) {
-    // SAFETY: the hook's arguments. The tag tells the node's type; relation and scan stay open until EXPLAIN has printed.
-    unsafe {
-        let (index, scan) = match (*node).type_ {
-            pg_sys::NodeTag::T_IndexScanState => {
-                let node = &*node.cast::<pg_sys::IndexScanState>();
-                (node.iss_RelationDesc, node.iss_ScanDesc)
-            }
-            pg_sys::NodeTag::T_BitmapIndexScanState => {
-                let node = &*node.cast::<pg_sys::BitmapIndexScanState>();
-                (node.biss_RelationDesc, node.biss_ScanDesc)
-            }
-            _ => return,
-        };
-        if (*explain).analyze && !index.is_null() && !scan.is_null() && is_usearch_index(Index::from_raw(index)) {
-            print(&scan::counters(scan), explain);
-        }
+fn show(node: PlanState<'_>, explain: Node<'_, pg_sys::ExplainState>) {
+    let scanned = match (
+        node.cast::<pg_sys::IndexScanState>(),
+        node.cast::<pg_sys::BitmapIndexScanState>(),
+    ) {
+        (Some(node), _) => node.index().zip(node.scan()),
+        (_, Some(node)) => node.index().zip(node.scan()),
+        _ => None,
+    };
+    if let Some((index, scan)) = scanned
+        && explain.is_analyze()
+        && is_usearch_index(index)
+    {
+        // SAFETY: a scan of one of our indexes, which stays open until EXPLAIN has printed.
+        print(&unsafe { scan::counters(scan.raw()) }, explain);
     }
 }
 
-/// # Safety
-/// `explain` is the state of a running EXPLAIN.
-unsafe fn print(counters: &Counters, explain: *mut pg_sys::ExplainState) {
+fn print(counters: &Counters, explain: Node<'_, pg_sys::ExplainState>) {
     let Counters {
         graph_shards,
         exact_shards,
         nodes,
         tail_rows,
     } = counters;
-    // SAFETY: EXPLAIN copies labels and values.
-    unsafe {
-        if (*explain).format == pg_sys::ExplainFormat::EXPLAIN_FORMAT_TEXT {
-            let line =
-                format!("{graph_shards} graph, {exact_shards} exact; Nodes Visited: {nodes}; Tail Rows: {tail_rows}");
-            let line = CString::new(line).unwrap_or_default();
-            pg_sys::ExplainPropertyText(c"Shards".as_ptr(), line.as_ptr(), explain);
-            return;
-        }
-        let properties = [
-            (c"Graph Shards", graph_shards),
-            (c"Exact Shards", exact_shards),
-            (c"Nodes Visited", nodes),
-            (c"Tail Rows", tail_rows),
-        ];
-        for (label, value) in properties {
-            pg_sys::ExplainPropertyInteger(label.as_ptr(), std::ptr::null(), *value as i64, explain);
-        }
+    if explain.is_text() {
+        let line =
+            format!("{graph_shards} graph, {exact_shards} exact; Nodes Visited: {nodes}; Tail Rows: {tail_rows}");
+        print_text(c"Shards", &CString::new(line).unwrap_or_default(), explain);
+        return;
+    }
+    let properties = [
+        (c"Graph Shards", graph_shards),
+        (c"Exact Shards", exact_shards),
+        (c"Nodes Visited", nodes),
+        (c"Tail Rows", tail_rows),
+    ];
+    for (label, &value) in properties {
+        print_number(label, None, value as i64, explain);
     }
 }

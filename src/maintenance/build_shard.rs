@@ -1,105 +1,140 @@
-//! One shard: read its part of the log, build, write, and let the directory point to it.
+//! One shard: beginning it, by reading its part of the log, and publishing it, by writing its file and letting the
+//! directory point to it.
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::time::Instant;
 
 use iscc_hnsw::build::{BuiltShard, ShardBuilder, estimated_file_bytes};
 use iscc_hnsw::shard::ShardIdentity;
 use iscc_hnsw::shard::ranges::EntryRange;
-use iscc_log::allocation;
-use iscc_log::directory::{STATE_SEALED, Segment};
+use iscc_log::directory::{Segment, State};
 use iscc_log::log_page::is_alive;
 use pgrx::pg_sys;
 
-use super::context::{Done, Job, Stopped, What, milliseconds};
-use super::threads;
+use super::context::{Job, Stopped, WorkDone, milliseconds};
+use super::plan::ShardPlan;
+use super::signals;
+use super::threads::GraphBuild;
 use crate::error;
 use crate::failpoint::failpoint;
-use crate::relation::{Index, in_recovery};
+use crate::relation::in_recovery;
 use crate::storage::definition::IndexOptions;
-use crate::storage::directory::{self, NO_SHARD};
+use crate::storage::directory::NO_SHARD;
 use crate::storage::log::{self, Mismatch};
 use crate::storage::shard_file::{self, Published, ShardId};
 use crate::storage::update::Logging;
 
-/// What was read of the log for a shard.
-struct Collected {
-    builder: ShardBuilder,
+/// Bytes written between two looks whether somebody wants the writer to stop.
+const BYTES_BETWEEN_LOOKS: usize = 16 << 20;
+
+/// A shard whose graph is being built. Dropping it ends that, see [`GraphBuild`].
+pub struct RunningBuild {
+    /// What is built.
+    pub plan: ShardPlan,
+    /// What to call it in `pg_stat_activity`.
+    pub title: String,
+    graph: GraphBuild,
+    log: LogPart,
+    entries: i64,
+    started: Instant,
+}
+
+impl RunningBuild {
+    /// True when it can be published.
+    pub fn is_finished(&self) -> bool {
+        self.graph.is_finished()
+    }
+
+    /// How many codes are inserted, and how many there are.
+    pub fn progress(&self) -> (u64, u64) {
+        self.graph.progress()
+    }
+}
+
+/// The part of the log that a shard covers, as it was read.
+struct LogPart {
+    segments: Vec<Segment>,
     /// For each segment.
-    counts: Vec<Counts>,
-    /// Where in WAL the last change of these pages ends.
+    counts: Vec<EntryCounts>,
+    /// Where in WAL the last change of its pages ends.
     lsn: u64,
 }
 
 /// The entries of a segment that are no nodes of its shard.
 #[derive(Clone, Copy, Default)]
-struct Counts {
+struct EntryCounts {
     nulls: u32,
     dead: u32,
     dead_nulls: u32,
 }
 
 impl Job<'_> {
-    /// Builds a shard from `sources` and lists it. `replaced` are the segments that the directory has now for the same
-    /// blocks, `freed` those whose entries were moved to the sources.
-    pub(super) fn build_shard(
-        &mut self,
-        id: ShardId,
-        sources: &[Segment],
-        replaced: &[Segment],
-        freed: &[Segment],
-        what: What,
-    ) -> Result<Done, Stopped> {
+    /// Begins to build a shard. None when no code is alive in it: then the directory says so already, and there is no
+    /// file.
+    pub(super) fn begin(&mut self, plan: ShardPlan) -> Result<Option<RunningBuild>, Stopped> {
         let started = Instant::now();
-        let sources = allocation::joined(sources);
-        let name = self.index.name();
-        self.watcher.begin(&format!("{} index \"{name}\"", what.doing));
-        check_memory(&self.options, &sources)?;
-        let Collected { builder, counts, lsn } = self.collect(&sources)?;
+        let title = format!("{} index \"{}\"", plan.purpose.present_participle(), self.index.name());
+        self.watcher.begin(&title);
+        let segments = plan.joined_sources();
+        check_memory(&self.options, &segments)?;
+        let (builder, log) = self.collect(segments)?;
         let entries = builder.len() as i64;
         if entries == 0 {
-            self.list(&sources, &counts, NO_SHARD, 0, what.level, replaced, freed)?;
-            self.unlink_replaced(&NO_SHARD, replaced, freed);
-            return Ok(Done::default());
+            self.list(&plan, &log, NO_SHARD, 0)?;
+            return Ok(None);
         }
-        let busy = [replaced, freed].concat();
-        let built = threads::run(builder, self.threads, self.watcher, &busy)?;
+        // A build takes long; meanwhile a snapshot for reading catalogs would keep VACUUM from removing rows.
+        // SAFETY: no catalog scan is in progress.
+        unsafe { pg_sys::InvalidateCatalogSnapshot() };
+        let graph = GraphBuild::start(builder, self.threads.are_nice)?;
+        Ok(Some(RunningBuild {
+            plan,
+            title,
+            graph,
+            log,
+            entries,
+            started,
+        }))
+    }
+
+    /// Writes the file of a finished build and lists the shard.
+    pub(super) fn publish(&mut self, build: RunningBuild) -> Result<WorkDone, Stopped> {
+        let RunningBuild { plan, log, entries, .. } = build;
+        let built = build.graph.finish();
         let nodes = built.nodes();
         let identity = ShardIdentity {
-            id,
-            ranges: sources.iter().map(entry_range).collect(),
+            id: plan.id,
+            ranges: log.segments.iter().map(entry_range).collect(),
             built_at: unix_time(),
-            lsn,
+            lsn: log.lsn,
         };
-        // A shard that is listed already must not know of a change that a crash can take back: it would lack a row.
-        self.flush_wal_to(lsn);
-        let published = self.publish(&built, &identity)?;
+        // A shard that is listed must not know of a change that a crash can take back: it would lack a row.
+        self.flush_wal_to(log.lsn);
+        let published = self.write_file(&built, &identity)?;
         failpoint!("shard_before_list");
-        self.list(&sources, &counts, id, nodes, what.level, replaced, freed)?;
-        failpoint!("shard_after_list");
-        self.unlink_replaced(&id, replaced, freed);
+        self.list(&plan, &log, plan.id, nodes)?;
         error::log(format!(
-            "{} {entries} entries ({nodes} distinct codes) of index \"{name}\" into a shard of {} bytes in {} ms",
-            what.verb,
+            "{} {entries} entries ({nodes} distinct codes) of index \"{}\" into a shard of {} bytes in {} ms",
+            plan.purpose.past_participle(),
+            self.index.name(),
             published.bytes,
-            milliseconds(started)
+            milliseconds(build.started)
         ));
-        Ok(Done {
+        Ok(WorkDone {
             shards: 1,
             entries,
-            ..Done::default()
+            ..WorkDone::default()
         })
     }
 
-    fn publish(&mut self, built: &BuiltShard, identity: &ShardIdentity) -> Result<Published, Stopped> {
+    fn write_file(&mut self, built: &BuiltShard, identity: &ShardIdentity) -> Result<Published, Stopped> {
         let mut stopped = false;
         let result = shard_file::publish(self.index.locator(), &identity.id, |out| {
-            let mut out = Watched {
+            let mut out = StoppableWriter {
                 out,
-                unwatched: 0,
-                stop: || {
-                    stopped = threads::wants_to_stop() || self.watcher.must_yield();
+                bytes_since_look: 0,
+                is_to_stop: || {
+                    stopped = signals::wants_to_stop() || self.watcher.must_yield();
                     stopped
                 },
             };
@@ -113,17 +148,17 @@ impl Job<'_> {
     }
 
     /// Reads the entries alive of these segments, in the order of the shard's ordinals.
-    fn collect(&self, segments: &[Segment]) -> Result<Collected, Mismatch> {
-        let stride = segments.iter().map(|s| s.stride.get()).max().unwrap_or(1);
+    fn collect(&self, segments: Vec<Segment>) -> Result<(ShardBuilder, LogPart), Mismatch> {
+        let stride = segments.iter().map(|s| s.stride).max().unwrap_or(1);
         let mut builder = ShardBuilder::new(self.options.build_params(stride, self.threads.count));
         let mut all_counts = Vec::with_capacity(segments.len());
         let mut base = 0;
         let mut lsn = 0;
-        for segment in segments {
-            let mut counts = Counts::default();
+        for segment in &segments {
+            let mut counts = EntryCounts::default();
             log::for_each_page(self.index, segment, |block, page| {
                 lsn = lsn.max(page.lsn());
-                let first = base + (block - segment.start_block.get()) * u32::from(segment.slots_per_block());
+                let first = base + (block - segment.start_block) * u32::from(segment.slots_per_block());
                 for slot in 0..page.len() {
                     let alive = page.tid(slot).is_some_and(|tid| is_alive(&tid));
                     match page.code(slot) {
@@ -136,17 +171,18 @@ impl Job<'_> {
                     }
                 }
             })?;
-            base += segment.block_count.get() * u32::from(segment.slots_per_block());
+            base += segment.block_count * u32::from(segment.slots_per_block());
             all_counts.push(counts);
         }
-        Ok(Collected {
-            builder,
+        let part = LogPart {
+            segments,
             counts: all_counts,
             lsn,
-        })
+        };
+        Ok((builder, part))
     }
 
-    /// Makes WAL durable up to there, where the index's changes are logged one by one.
+    /// Makes WAL durable up to there, if the index's changes are logged one by one.
     fn flush_wal_to(&self, lsn: u64) {
         if self.logging == Logging::EachChange && self.index.needs_wal() && !in_recovery() {
             // SAFETY: the end of a record that was inserted.
@@ -154,95 +190,46 @@ impl Job<'_> {
         }
     }
 
-    /// Puts the shard into the directory. On a standby it is there already: the file is all that was missing. A file that
-    /// is not listed in the end is left to the sweep.
-    fn list(
-        &self,
-        sources: &[Segment],
-        counts: &[Counts],
-        id: ShardId,
-        nodes: u32,
-        level: u8,
-        replaced: &[Segment],
-        freed: &[Segment],
-    ) -> Result<(), Stopped> {
+    /// Puts the shard into the directory and removes the files that it replaces. On a standby it is listed already: only
+    /// the file was missing. If it cannot be listed, its file is left to the sweep.
+    fn list(&mut self, plan: &ShardPlan, log: &LogPart, id: ShardId, nodes: u32) -> Result<(), Stopped> {
         if in_recovery() {
             return Ok(());
         }
-        let listed: Vec<Segment> = sources
-            .iter()
-            .zip(counts)
-            .enumerate()
+        let with_counts = log.segments.iter().zip(&log.counts).enumerate();
+        let sealed: Vec<Segment> = with_counts
             .map(|(at, (segment, counts))| Segment {
                 // The nodes of a shard are counted once, in its first segment.
-                nodes: if at == 0 { nodes } else { 0 }.into(),
-                nulls: counts.nulls.into(),
-                dead: counts.dead.into(),
-                dead_nulls: counts.dead_nulls.into(),
-                state: STATE_SEALED,
+                nodes: if at == 0 { nodes } else { 0 },
+                nulls: counts.nulls,
+                dead: counts.dead,
+                dead_nulls: counts.dead_nulls,
+                state: State::Sealed,
                 shard_id: id,
-                level,
+                level: plan.level,
                 ..*segment
             })
             .collect();
-        self.exchange(replaced, &listed, freed)
-    }
-
-    /// Changes the directory as [`Directory::exchange`](directory::Directory::exchange) does.
-    pub(super) fn exchange(&self, replaced: &[Segment], new: &[Segment], freed: &[Segment]) -> Result<(), Stopped> {
-        directory::change(self.index, self.logging, |d| d.exchange(replaced, new, freed))
-            .then_some(())
-            .ok_or(Stopped::Overtaken)
-    }
-
-    /// Removes the files of shards that the directory no longer lists. Who has one mapped keeps it until the end of
-    /// the scan; a standby's own sweep removes its copies.
-    pub(super) fn unlink_replaced(&self, id: &ShardId, replaced: &[Segment], freed: &[Segment]) {
-        if in_recovery() {
-            return;
-        }
-        let shards = replaced.iter().chain(freed).map(|segment| segment.shard_id);
-        let mut old: Vec<ShardId> = shards.filter(|old| old != id && *old != NO_SHARD).collect();
-        old.sort_unstable();
-        old.dedup();
-        if old.is_empty() {
-            return;
-        }
-        // Were the change lost in a crash, the old files would be wanted again.
-        directory::flush(self.index);
-        failpoint!("shard_before_unlink");
-        for old in &old {
-            remove_if_there(&shard_file::path(self.index.locator(), old));
-            failpoint!("shard_after_unlink");
-        }
-    }
-
-    /// Frees segments that have nothing alive in them.
-    pub(super) fn free(&mut self, segments: &[Segment]) -> Result<(), Stopped> {
-        self.exchange(&[], &[], segments)?;
-        failpoint!("move_after_free");
-        self.unlink_replaced(&NO_SHARD, &[], segments);
+        self.exchange(&plan.sources, &sealed, &plan.freed)?;
+        failpoint!("shard_after_list");
+        self.unlink_replaced(&id, &plan.sources, &plan.freed);
         Ok(())
     }
 }
 
 /// A file whose writing ends with an error as soon as somebody wants it to stop.
-struct Watched<W, F> {
+struct StoppableWriter<W, F> {
     out: W,
-    /// Bytes since the last look.
-    unwatched: usize,
-    stop: F,
+    bytes_since_look: usize,
+    is_to_stop: F,
 }
 
-/// Bytes written between two looks.
-const LOOK_BYTES: usize = 16 << 20;
-
-impl<W: Write, F: FnMut() -> bool> Write for Watched<W, F> {
+impl<W: Write, F: FnMut() -> bool> Write for StoppableWriter<W, F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.unwatched += bytes.len();
-        if self.unwatched >= LOOK_BYTES {
-            self.unwatched = 0;
-            if (self.stop)() {
+        self.bytes_since_look += bytes.len();
+        if self.bytes_since_look >= BYTES_BETWEEN_LOOKS {
+            self.bytes_since_look = 0;
+            if (self.is_to_stop)() {
                 return Err(io::Error::other("stopped"));
             }
         }
@@ -254,42 +241,27 @@ impl<W: Write, F: FnMut() -> bool> Write for Watched<W, F> {
     }
 }
 
-/// A file that cannot be removed stays for the sweep.
-fn remove_if_there(path: &Path) {
-    let _ = std::fs::remove_file(path);
-}
-
 fn entry_range(segment: &Segment) -> EntryRange {
     EntryRange {
-        start_block: segment.start_block.get(),
-        block_count: segment.block_count.get(),
+        start_block: segment.start_block,
+        block_count: segment.block_count,
         slots_per_block: segment.slots_per_block(),
     }
-}
-
-/// Counts the entries alive, NULLs included.
-pub fn count_alive(index: Index<'_>, segments: &[Segment]) -> Result<u64, Mismatch> {
-    let mut alive = 0;
-    for segment in segments {
-        log::for_each_page(index, segment, |_, page| {
-            let tids = (0..page.len()).filter_map(|slot| page.tid(slot));
-            alive += tids.filter(is_alive).count() as u64;
-        })?;
-    }
-    Ok(alive)
 }
 
 /// Fails unless the system would give the memory that a build takes, about twice the size of its file. An allocation
 /// that fails later, inside the build, would end the process, and with it the server's other sessions.
 fn check_memory(options: &IndexOptions, segments: &[Segment]) -> io::Result<()> {
-    let entries: u64 = segments.iter().map(|s| u64::from(s.entries.get())).sum();
-    let stride = segments.iter().map(|s| s.stride.get()).max().unwrap_or(1);
+    let entries: u64 = segments.iter().map(|s| u64::from(s.entries)).sum();
+    let stride = segments.iter().map(|s| s.stride).max().unwrap_or(1);
     let bytes = 2 * estimated_file_bytes(entries, &options.build_params(stride, 1));
     let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    // Not touched, so it costs no memory; given back at once.
-    Vec::<u8>::new()
-        .try_reserve_exact(bytes)
-        .map_err(|_| io::ErrorKind::OutOfMemory.into())
+    // It is not touched, so it costs no memory, and is given back at once.
+    let mut probe = Vec::<u8>::new();
+    let reserved = probe.try_reserve_exact(bytes);
+    // Without this the compiler may leave out an allocation that nobody uses.
+    std::hint::black_box(&mut probe);
+    reserved.map_err(|_| io::ErrorKind::OutOfMemory.into())
 }
 
 fn unix_time() -> i64 {

@@ -4,25 +4,25 @@ use std::collections::HashSet;
 use std::io;
 use std::time::{Duration, Instant};
 
-use iscc_log::directory::Segment;
 use pgrx::pg_sys;
 
+use crate::guc;
 use crate::relation::Index;
 use crate::storage::definition::IndexOptions;
-use crate::storage::directory;
 use crate::storage::log::Mismatch;
 use crate::storage::shard_file::ShardId;
 use crate::storage::update::Logging;
 
+/// How often the worker looks, during a build, for work that cannot wait for its end.
+pub(super) const BESIDE_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Who waits for maintenance, or does it.
 pub trait Watcher {
-    /// A step begins; `what` says what is done.
+    /// Work begins; `what` says which.
     fn begin(&mut self, _what: &str) {}
-    /// Codes of a graph done, and all.
-    fn progress(&mut self, _done: u64, _total: u64) {}
-    /// Called several times a second while a shard is built from these segments.
-    fn meanwhile(&mut self, _busy: &[Segment]) {}
-    /// True when the work is to be given up for now, because somebody else wants what it holds.
+    /// How many codes of a graph are inserted, and how many there are; called several times a second during a build.
+    fn progress(&mut self, _what: &str, _done: u64, _total: u64) {}
+    /// True if the work must be given up for now, because somebody else wants what it holds.
     fn must_yield(&mut self) -> bool {
         false
     }
@@ -35,7 +35,7 @@ impl Watcher for Foreground {}
 
 /// Why maintenance ended before it was done.
 pub enum Stopped {
-    /// A shard file could not be written.
+    /// A shard could not be built or its file not be written.
     Io(io::Error),
     /// Somebody else wants what the work holds.
     Yielded,
@@ -57,9 +57,9 @@ impl From<Mismatch> for Stopped {
     }
 }
 
-/// What maintenance did.
+/// What maintenance has done.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct Done {
+pub struct WorkDone {
     /// Shards built.
     pub shards: u32,
     /// Entries in them.
@@ -70,7 +70,7 @@ pub struct Done {
     pub freed_blocks: i64,
 }
 
-impl std::ops::AddAssign for Done {
+impl std::ops::AddAssign for WorkDone {
     fn add_assign(&mut self, other: Self) {
         self.shards += other.shards;
         self.entries += other.entries;
@@ -79,28 +79,14 @@ impl std::ops::AddAssign for Done {
     }
 }
 
-/// Maintenance of one index.
-pub struct Job<'a> {
-    /// The index, open and locked in `RowExclusiveLock` mode at least.
-    pub index: Index<'a>,
-    /// What it is made with.
-    pub options: IndexOptions,
-    /// How its changes reach WAL.
-    pub logging: Logging,
-    /// Threads of a build.
-    pub threads: Threads,
-    /// Who waits.
-    pub watcher: &'a mut dyn Watcher,
-    /// Shards that were built again and are not looked at any more: should one still be unusable, once more will not
-    /// help.
-    pub rebuilt: HashSet<ShardId>,
-    /// Segments that this process is building a shard from already.
-    pub busy: Vec<Segment>,
-}
+/// Shards that were rebuilt and are not inspected again: if one is still unusable, rebuilding it once more will not help.
+pub type RebuiltShards = HashSet<ShardId>;
 
-/// How closely to look at existing shards.
+/// How closely to inspect an existing shard.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Inspect {
+    /// Not at all.
+    Nothing,
     /// Whether the file is there and is the right one.
     Header,
     /// Every byte of it, and that every node can be reached.
@@ -113,73 +99,60 @@ pub struct Threads {
     /// How many.
     pub count: usize,
     /// Whether they give way to other processes.
-    pub nice: bool,
+    pub are_nice: bool,
+}
+
+/// Maintenance of one index.
+pub struct Job<'a> {
+    /// The index, open and locked at least in `RowExclusiveLock` mode.
+    pub(super) index: Index<'a>,
+    /// What it is made with.
+    pub(super) options: IndexOptions,
+    /// How its changes reach WAL.
+    pub(super) logging: Logging,
+    /// Threads of a build.
+    pub(super) threads: Threads,
+    /// Who waits.
+    pub(super) watcher: &'a mut dyn Watcher,
+    /// When to look next for work that cannot wait for the end of a build. None to leave it alone.
+    pub(super) next_look_beside: Option<Instant>,
 }
 
 impl<'a> Job<'a> {
     /// Maintenance in the session's own time, with as many threads as PostgreSQL would use for building an index in
-    /// parallel.
+    /// parallel. It does what it is asked for and nothing beside.
     pub fn foreground(index: Index<'a>, logging: Logging, watcher: &'a mut dyn Watcher) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-        // SAFETY: the value of a server setting.
+        // SAFETY: reads the value of a setting.
         let workers = unsafe { pg_sys::max_parallel_maintenance_workers }.max(0) as usize;
         let threads = Threads {
             count: cores.min(workers + 1),
-            nice: false,
+            are_nice: false,
         };
-        Self::new(index, logging, threads, watcher)
-    }
-
-    pub(super) fn new(index: Index<'a>, logging: Logging, threads: Threads, watcher: &'a mut dyn Watcher) -> Self {
         Job {
             index,
             options: IndexOptions::of(index),
             logging,
             threads,
             watcher,
-            rebuilt: HashSet::new(),
-            busy: Vec::new(),
+            next_look_beside: None,
         }
     }
 
-    /// True for a segment that this process is building a shard from.
-    pub(super) fn is_busy(&self, segment: &Segment) -> bool {
-        self.busy.iter().any(|busy| directory::same(busy, segment))
-    }
-}
-
-/// Why a shard is built.
-#[derive(Clone, Copy)]
-pub struct What {
-    /// For the server's log.
-    pub(super) verb: &'static str,
-    /// For pg_stat_activity.
-    pub(super) doing: &'static str,
-    /// For the directory: how often its entries were built before.
-    pub(super) level: u8,
-}
-
-impl What {
-    pub fn new(verb: &'static str, doing: &'static str, level: u8) -> Self {
-        What { verb, doing, level }
-    }
-}
-
-/// How often entries of these segments were built into a shard, at most.
-pub(super) fn times_built(segments: &[Segment]) -> u8 {
-    let built = |segment: &Segment| segment.level.saturating_add(u8::from(segment.is_sealed()));
-    segments.iter().map(built).max().unwrap_or(0)
-}
-
-/// Sleeps until the time is over or a signal comes; ends the process when the postmaster is gone, as no new one can start
-/// before.
-pub(super) fn wait(time: Duration) {
-    let events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
-    // SAFETY: this process's own latch.
-    unsafe {
-        let latch = pg_sys::MyLatch;
-        pg_sys::WaitLatch(latch, events as i32, time.as_millis() as _, pg_sys::PG_WAIT_EXTENSION);
-        pg_sys::ResetLatch(latch);
+    /// Maintenance by the background worker, with threads that give way to other processes. While a long build runs, of a
+    /// merge for instance, it also frees dead segments and seals the tail.
+    pub(super) fn background(index: Index<'a>, watcher: &'a mut dyn Watcher) -> Self {
+        Job {
+            index,
+            options: IndexOptions::of(index),
+            logging: Logging::EachChange,
+            threads: Threads {
+                count: guc::worker_threads(),
+                are_nice: true,
+            },
+            watcher,
+            next_look_beside: Some(Instant::now() + BESIDE_INTERVAL),
+        }
     }
 }
 

@@ -9,15 +9,17 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::{context, worker};
+use super::process::{self, Started};
+use super::signals::{self, Request};
+use super::worker;
 use crate::compat;
 use crate::guc;
 
 const NAME: &CStr = c"iscc_usearch launcher";
 /// After how many seconds it is started again when it has ended.
-const RESTART: i32 = 10;
+const RESTART_SECONDS: i32 = 10;
 /// The connection limit of a database whose DROP was interrupted.
-const INVALID_DATABASE: i32 = -2;
+const INVALID_CONNECTION_LIMIT: i32 = -2;
 
 unsafe extern "C" {
     fn SignalHandlerForConfigReload(signal: i32);
@@ -31,8 +33,8 @@ pub fn register() {
     if !wanted {
         return;
     }
-    let mut launcher = worker::description(NAME, c"usearch_launcher_main", Datum::null());
-    launcher.bgw_restart_time = RESTART;
+    let mut launcher = process::description(NAME, c"usearch_launcher_main", Datum::null());
+    launcher.bgw_restart_time = RESTART_SECONDS;
     // SAFETY: a complete description.
     unsafe { pg_sys::RegisterBackgroundWorker(&mut launcher) };
 }
@@ -47,8 +49,8 @@ pub unsafe extern "C-unwind" fn usearch_launcher_main(_argument: Datum) {
     unsafe {
         pg_sys::BackgroundWorkerUnblockSignals();
         pg_sys::BackgroundWorkerInitializeConnection(std::ptr::null(), std::ptr::null(), 0);
-        pg_sys::pgstat_report_appname(NAME.as_ptr());
     }
+    process::set_application_name(NAME);
     loop {
         let round = Instant::now();
         if guc::background_worker() {
@@ -66,71 +68,84 @@ fn rest_of_interval(since: Instant) -> Option<Duration> {
     rest.filter(|rest| !rest.is_zero())
 }
 
-/// Waits, at most so long, and does what signals have asked for.
+/// Waits for at most this time, and does what signals have asked for.
 fn pause(time: Duration) {
-    context::wait(time);
+    signals::wait(time);
     pgrx::check_for_interrupts!();
-    // SAFETY: words that signal handlers set; outside of a transaction.
-    unsafe {
-        if (&raw const pg_sys::ShutdownRequestPending).read_volatile() != 0 {
-            // Not 0, after which it would not be started again: somebody may have called pg_terminate_backend.
-            pg_sys::proc_exit(1);
-        }
-        if (&raw const pg_sys::ConfigReloadPending).read_volatile() != 0 {
-            pg_sys::ConfigReloadPending = 0;
-            pg_sys::ProcessConfigFile(pg_sys::GucContext::PGC_SIGHUP);
-        }
+    if signals::is_pending(Request::ShutDown) {
+        // Not 0, after which it would not be started again: somebody may have called pg_terminate_backend.
+        // SAFETY: ends this process, which is not in a transaction.
+        unsafe { pg_sys::proc_exit(1) };
     }
+    signals::reload_settings();
 }
 
 /// Starts the worker of a database and waits until it has ended, so that there is one at a time; a long build does not
-/// keep other databases waiting for more than an interval. Where all of `max_worker_processes` are in use, the next round
+/// keep other databases waiting for more than an interval. If all of `max_worker_processes` are in use, the next round
 /// tries again.
 fn run_worker(database: pg_sys::Oid) {
-    use pg_sys::BgwHandleStatus::{BGWH_NOT_YET_STARTED, BGWH_STARTED};
     let started = Instant::now();
-    let mut worker = worker::description(worker::NAME, c"usearch_launched_worker_main", database.into());
+    let mut worker = process::description(worker::NAME, c"usearch_launched_worker_main", database.into());
     // SAFETY: set at the process's start. The postmaster wakes this process when the worker starts and ends.
     worker.bgw_notify_pid = unsafe { pg_sys::MyProcPid };
-    let mut handle = std::ptr::null_mut();
-    // SAFETY: a complete description.
-    if !unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut worker, &mut handle) } {
+    let Some(worker) = Started::new(worker) else {
         return;
-    }
-    let runs = || {
-        let mut pid = 0;
-        // SAFETY: the handle of a registered worker.
-        let status = unsafe { pg_sys::GetBackgroundWorkerPid(handle, &mut pid) };
-        status == BGWH_NOT_YET_STARTED || status == BGWH_STARTED
     };
-    while runs() {
+    while worker.runs() {
         let Some(rest) = rest_of_interval(started) else { break };
         pause(rest);
     }
-    // SAFETY: allocated for us by the registration; not used any more.
-    unsafe { pg_sys::pfree(handle.cast()) };
 }
 
-/// OIDs of the databases that have connections. Nobody asks templates for the nearest.
+/// OIDs of the databases that accept connections. Nobody searches in templates.
 fn databases() -> Vec<pg_sys::Oid> {
+    let mut scan = DatabaseScan::begin();
     let mut databases = Vec::new();
-    // SAFETY: a scan of a shared catalog in a transaction of its own. The snapshot is the scan's.
-    unsafe {
-        pg_sys::StartTransactionCommand();
-        let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
-        let catalog = pg_sys::table_open(pg_sys::DatabaseRelationId, lock);
-        let (no_index, latest, no_keys) = (pg_sys::InvalidOid, std::ptr::null_mut(), std::ptr::null_mut());
-        let scan = pg_sys::systable_beginscan(catalog, no_index, false, latest, 0, no_keys);
-        while let Some(tuple) = pg_sys::systable_getnext(scan).as_mut() {
-            let database = &*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_database>();
-            let is_valid = database.datconnlimit != INVALID_DATABASE;
-            if database.datallowconn && !database.datistemplate && is_valid {
-                databases.push(database.oid);
-            }
+    while let Some(database) = scan.next() {
+        let is_valid = database.datconnlimit != INVALID_CONNECTION_LIMIT;
+        if database.datallowconn && !database.datistemplate && is_valid {
+            databases.push(database.oid);
         }
-        pg_sys::systable_endscan(scan);
-        pg_sys::table_close(catalog, lock);
-        pg_sys::CommitTransactionCommand();
     }
+    scan.end();
     databases
+}
+
+/// A scan of `pg_database` in a transaction of its own.
+struct DatabaseScan {
+    catalog: pg_sys::Relation,
+    scan: pg_sys::SysScanDesc,
+}
+
+impl DatabaseScan {
+    fn begin() -> Self {
+        let lock = pg_sys::AccessShareLock as pg_sys::LOCKMODE;
+        let (no_index, latest, no_keys) = (pg_sys::InvalidOid, std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: this process is not in a transaction. The catalog is one that all databases share; its scan takes a
+        // snapshot of its own.
+        unsafe {
+            pg_sys::StartTransactionCommand();
+            let catalog = pg_sys::table_open(pg_sys::DatabaseRelationId, lock);
+            let scan = pg_sys::systable_beginscan(catalog, no_index, false, latest, 0, no_keys);
+            DatabaseScan { catalog, scan }
+        }
+    }
+
+    /// The next row, without what follows the fields of fixed length.
+    fn next(&mut self) -> Option<&pg_sys::FormData_pg_database> {
+        // SAFETY: the scan has begun. A row is valid until the next one is fetched, for which `self` is borrowed.
+        unsafe {
+            let tuple = pg_sys::systable_getnext(self.scan).as_mut()?;
+            Some(&*pg_sys::GETSTRUCT(tuple).cast())
+        }
+    }
+
+    fn end(self) {
+        // SAFETY: in the order opposite to that of the beginning.
+        unsafe {
+            pg_sys::systable_endscan(self.scan);
+            pg_sys::table_close(self.catalog, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+            pg_sys::CommitTransactionCommand();
+        }
+    }
 }

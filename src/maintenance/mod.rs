@@ -7,26 +7,39 @@
 //! |---|---|
 //! | `worker`, `launcher` | the processes that do it in the background |
 //! | `steps` | what is due, and doing it |
-//! | `reclaim`, `shrink` | moving what is alive, making the file shorter |
+//! | `shrink` | making the file shorter |
+//! | `reclaim` | moving what is alive |
+//! | `builds` | the loop that waits for builds and publishes them |
+//! | `tail` | the closed segments and the open one |
 //! | `build_shard` | one shard, from its part of the log to its place in the directory |
+//! | `exchange` | changing the directory, giving back blocks and files |
 //! | `threads` | the threads that build a graph |
-//! | `lock` | who may do what beside whom |
+//! | `plan` | what a shard is built from, and what it replaces |
 //! | `context`, `report` | what all of these are given, and how they end |
+//! | `lock`, `signals`, `process` | who may do what beside whom; waiting; background processes |
+//!
+//! Each imports only what stands below it.
 
 mod build_shard;
+mod builds;
 mod context;
+mod exchange;
 pub mod launcher;
 pub mod lock;
+mod plan;
+mod process;
 mod reclaim;
 mod report;
 mod shrink;
+mod signals;
 mod steps;
+mod tail;
 mod threads;
 pub mod worker;
 
 use iscc_log::policy;
 
-pub use context::{Done, Foreground, Inspect, Job, Stopped, Watcher};
+pub use context::{Foreground, Inspect, Job, RebuiltShards, Stopped, Watcher, WorkDone};
 pub use report::{raise, warn};
 
 use crate::guc;
@@ -36,12 +49,12 @@ use crate::storage::directory;
 use crate::storage::update::Logging;
 use lock::Wait;
 
-/// Asks for a seal when an insert has made the open segment grow to so many blocks, and the tail is due.
+/// Starts the worker when an insert has made the open segment grow to `open_blocks` blocks and the tail is due.
 pub fn after_growth(index: Index<'_>, open_blocks: u32) {
-    /// Blocks between two looks at the tail.
-    const STEP: u32 = 16;
+    const BLOCKS_BETWEEN_LOOKS: u32 = 16;
     // A segment of one block is new: the one before may have been closed.
-    if !(open_blocks == 1 || open_blocks.is_multiple_of(STEP)) || !guc::background_worker() || index.is_temporary() {
+    let is_time = open_blocks == 1 || open_blocks.is_multiple_of(BLOCKS_BETWEEN_LOOKS);
+    if !is_time || !guc::background_worker() || index.is_temporary() {
         return;
     }
     let tail = directory::read(index).tail_blocks();
@@ -51,7 +64,7 @@ pub fn after_growth(index: Index<'_>, open_blocks: u32) {
 }
 
 /// What VACUUM does at its end. Segments without anything alive become free at once, so that what is inserted next uses
-/// their blocks; the rest is left to the background worker, or done here where none takes it.
+/// their blocks; the rest is left to the background worker, or done here if there can be none.
 pub fn after_vacuum(index: Index<'_>) {
     if index.is_temporary() {
         return;
@@ -60,12 +73,13 @@ pub fn after_vacuum(index: Index<'_>) {
     let mut job = Job::foreground(index, Logging::EachChange, &mut watcher);
     // A worker that has the lock for a long build frees them itself.
     let freed = match lock::maintenance(index.oid(), Wait::No) {
-        Some(_lock) => job.free_dead(),
-        None => Ok(Done::default()),
+        Some(_lock) => job.free_dead(None),
+        None => Ok(WorkDone::default()),
     };
-    let done = freed.and_then(|freed| match !job.is_due() || worker::hand_over() {
+    let mut rebuilt = RebuiltShards::new();
+    let done = freed.and_then(|freed| match !job.is_due(&rebuilt) || worker::hand_over() {
         true => Ok(freed),
-        false => job.run_due(),
+        false => job.run_due(&mut rebuilt),
     });
     if let Err(why) = done {
         warn(index, why);

@@ -5,37 +5,38 @@
 
 use std::time::Instant;
 
-use iscc_log::directory::{STATE_CLOSED, Segment};
+use iscc_log::directory::{Segment, State};
 use iscc_log::log_page::{self, Tid, is_alive, slots};
 use iscc_log::policy;
 use pgrx::pg_sys;
 
-use super::context::{Done, Job, Stopped, What, milliseconds, times_built};
-use super::{build_shard, lock};
-use crate::error::{self};
+use super::context::{Job, Stopped, WorkDone, milliseconds};
+use super::exchange::count_alive;
+use super::lock::{self, AdvisoryLock};
+use super::plan::{ShardPlan, times_built};
+use crate::error;
 use crate::failpoint::failpoint;
-use crate::relation::{Index, in_recovery};
+use crate::relation::Index;
 use crate::storage::buffer::Locked;
 use crate::storage::directory::{self, META_BLOCK, NO_SHARD};
 use crate::storage::log;
-use crate::storage::shard_file;
 use crate::storage::update::{Logging, Update, grow_ahead};
 
 /// Pages copied between two looks whether VACUUM waits.
-const PAGES_PER_LOOK: usize = 64;
+const PAGES_BETWEEN_LOOKS: usize = 64;
 
-/// What becomes of a rest that is too small to be due for a shard.
+/// What becomes of moved entries that are too few to be due for a shard.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Rest {
-    /// Part of the tail: a small table that changes all the time needs no shard.
-    Tail,
-    /// A shard of its own.
-    Shard,
+pub enum SmallRest {
+    /// They become part of the tail: a small table that changes all the time needs no shard.
+    JoinsTail,
+    /// They get a shard of their own.
+    GetsShard,
 }
 
 /// Where entries move to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum To {
+enum Destination {
     /// Free blocks, or the end of the relation.
     Anywhere,
     /// Free blocks before this one.
@@ -43,95 +44,75 @@ pub enum To {
 }
 
 impl Job<'_> {
-    /// Gives back the blocks of a move whose process died. Whoever holds the maintenance lock is the only one who moves.
-    pub(super) fn discard_pending(&self) {
-        if in_recovery() {
-            return;
-        }
-        let pending: Vec<Segment> = directory::read(self.index).pending().copied().collect();
-        if !pending.is_empty() {
-            self.discard(&pending);
-            failpoint!("pending_discarded");
-        }
+    /// Moves the entries alive of these segments and builds a shard from them; then the old blocks are free.
+    pub(super) fn reclaim(&mut self, segments: &[Segment], rest: SmallRest) -> Result<WorkDone, Stopped> {
+        // There is always room at the end of the relation.
+        let done = self.move_entries(segments, rest, Destination::Anywhere)?;
+        Ok(done.unwrap_or_default())
     }
 
-    /// Frees the units of which VACUUM has found every entry dead, but for those that are busy. The caller holds the
-    /// maintenance lock.
-    pub(super) fn free_dead(&mut self) -> Result<Done, Stopped> {
-        let mut done = Done::default();
-        if in_recovery() {
-            return Ok(done);
-        }
-        let is_dead = |segment: &Segment| segment.all_dead() >= u64::from(segment.entries.get());
-        for (_, segments) in directory::read(self.index).shards() {
-            // What VACUUM noted may be of what was in these blocks before.
-            if segments
-                .iter()
-                .all(|segment| is_dead(segment) && !self.is_busy(segment))
-                && build_shard::count_alive(self.index, &segments)? == 0
-            {
-                self.free(&segments)?;
-                done.freed_blocks += segments.iter().map(|s| i64::from(s.block_count.get())).sum::<i64>();
-            }
-        }
-        Ok(done)
+    /// Moves the entries alive of these segments to blocks before `below`; None, and nothing is done, when too few are
+    /// free there.
+    pub(super) fn move_below(&mut self, segments: &[Segment], below: u32) -> Result<Option<WorkDone>, Stopped> {
+        self.move_entries(segments, SmallRest::JoinsTail, Destination::Below(below))
     }
 
-    /// Moves the entries alive of these segments and builds a shard from them; the old blocks are free then.
-    pub(super) fn move_entries(&mut self, segments: &[Segment], rest: Rest, to: To) -> Result<Done, Stopped> {
+    fn move_entries(
+        &mut self,
+        segments: &[Segment],
+        rest: SmallRest,
+        to: Destination,
+    ) -> Result<Option<WorkDone>, Stopped> {
         let started = Instant::now();
         let name = self.index.name();
         self.watcher.begin(&format!("reclaiming space of index \"{name}\""));
-        let Some(places) = lock::move_entries(self.index.oid()) else {
+        let Some(places) = lock::places_alone(self.index.oid()) else {
             return Err(Stopped::Yielded);
         };
-        let all: i64 = segments.iter().map(|s| i64::from(s.entries.get())).sum();
-        let old_blocks: u32 = segments.iter().map(|s| s.block_count.get()).sum();
-        let alive = build_shard::count_alive(self.index, segments)?;
-        let mut done = Done::default();
+        let all: i64 = segments.iter().map(|s| i64::from(s.entries)).sum();
+        let old_blocks: u32 = segments.iter().map(|s| s.block_count).sum();
+        let alive = count_alive(self.index, segments)?;
+        let mut done = WorkDone::default();
         let mut new_blocks = 0;
         if alive == 0 {
             self.free(segments)?;
         } else {
-            let pending = self.add_pending(segments, alive, to)?;
+            let Some(pending) = self.add_pending(segments, alive, to) else {
+                return Ok(None);
+            };
             failpoint!("move_after_pending");
             self.copy(segments, &pending, &places)?;
             drop(places);
             failpoint!("move_after_copy");
-            new_blocks = pending.iter().map(|s| s.block_count.get()).sum();
-            let moved = self.replace(segments, &pending, rest);
-            if moved.is_err() {
-                self.discard(&pending);
-            }
-            done = moved?;
+            new_blocks = pending.iter().map(|s| s.block_count).sum();
+            done = self
+                .replace(segments, &pending, rest)
+                .inspect_err(|_| self.discard(&pending))?;
         }
         done.removed = all - alive as i64;
-        done.freed_blocks = i64::from(old_blocks) - i64::from(new_blocks);
+        let freed_blocks = i64::from(old_blocks) - i64::from(new_blocks);
+        done.freed_blocks += freed_blocks;
         let what = match to {
-            To::Anywhere => format!(
-                "reclaimed {} dead entries and {} blocks",
-                done.removed, done.freed_blocks
-            ),
-            To::Below(_) => format!("moved {alive} entries towards the front"),
+            Destination::Anywhere => format!("reclaimed {} dead entries and {freed_blocks} blocks", done.removed),
+            Destination::Below(_) => format!("moved {alive} entries towards the front"),
         };
         let time = milliseconds(started);
         error::log(format!("{what} of index \"{name}\" in {time} ms"));
-        Ok(done)
+        Ok(Some(done))
     }
 
     /// Puts the pending segments in the place of these.
-    fn replace(&mut self, segments: &[Segment], pending: &[Segment], rest: Rest) -> Result<Done, Stopped> {
-        let level = times_built(segments);
+    fn replace(&mut self, segments: &[Segment], pending: &[Segment], rest: SmallRest) -> Result<WorkDone, Stopped> {
         let directory = directory::read(self.index);
-        let blocks = |of: &mut dyn Iterator<Item = &Segment>| of.map(|s| s.block_count.get()).sum::<u32>();
-        let leaves = blocks(&mut segments.iter().filter(|segment| segment.state == STATE_CLOSED));
+        let blocks = |of: &mut dyn Iterator<Item = &Segment>| of.map(|s| s.block_count).sum::<u32>();
+        let leaves = blocks(&mut segments.iter().filter(|segment| segment.state == State::Closed));
         let tail = directory.tail_blocks() + blocks(&mut pending.iter()) - leaves;
-        if rest == Rest::Shard || policy::tail_is_due(tail, self.options.limits().max_blocks) {
-            let what = What::new("moved", "compacting", level);
-            return self.build_shard(shard_file::new_id(), pending, pending, segments, what);
+        if rest == SmallRest::GetsShard || policy::tail_is_due(tail, self.options.limits().max_blocks) {
+            return self.build_shard(ShardPlan::moved(pending, segments));
         }
+        let level = times_built(segments);
         let close = |segment: &Segment| Segment {
-            state: STATE_CLOSED,
+            state: State::Closed,
             level,
             ..*segment
         };
@@ -139,53 +120,51 @@ impl Job<'_> {
         self.exchange(pending, &closed, segments)?;
         failpoint!("move_after_list");
         self.unlink_replaced(&NO_SHARD, &[], segments);
-        Ok(Done::default())
+        Ok(WorkDone::default())
     }
 
-    /// Lists pending segments for the entries alive of these.
-    fn add_pending(&self, segments: &[Segment], alive: u64, to: To) -> Result<Vec<Segment>, Stopped> {
+    /// Lists pending segments for the entries alive of these; None when there is no room where they are to move.
+    fn add_pending(&self, segments: &[Segment], alive: u64, to: Destination) -> Option<Vec<Segment>> {
         let stride = stride_of(segments);
         let blocks = blocks_for(alive, stride);
-        let mut pending = loop {
-            let existing = self.index.block_count();
-            let found = directory::change(self.index, self.logging, |directory| match to {
-                To::Anywhere => directory.add_pending(blocks, stride, existing),
-                To::Below(below) => directory.add_pending_below(blocks, stride, below),
-            });
-            match (found, to) {
-                (Some(pending), _) => break pending,
-                // An insert was quicker.
-                (None, To::Below(_)) => return Err(Stopped::Overtaken),
-                // Before they are listed: more blocks than there are can only be few.
-                (None, To::Anywhere) => {
-                    grow_ahead(
-                        self.index,
-                        self.logging,
-                        directory::read_header(self.index).used_blocks.get(),
-                        blocks,
-                    );
-                }
-            }
+        let mut pending = match to {
+            Destination::Anywhere => self.add_pending_anywhere(blocks, stride),
+            Destination::Below(below) => directory::change(self.index, self.logging, |directory| {
+                directory.add_pending_below(blocks, stride, below)
+            })?,
         };
         // The count of entries is what a segment is listed with once it is sealed.
         let mut rest = alive;
         for segment in &mut pending {
-            let room = u64::from(segment.block_count.get()) * u64::from(segment.slots_per_block());
-            segment.entries = (rest.min(room) as u32).into();
+            let room = u64::from(segment.block_count) * u64::from(segment.slots_per_block());
+            segment.entries = rest.min(room) as u32;
             rest -= rest.min(room);
         }
-        Ok(pending)
+        Some(pending)
+    }
+
+    fn add_pending_anywhere(&self, blocks: u32, stride: u16) -> Vec<Segment> {
+        loop {
+            let existing = self.index.block_count();
+            let added = directory::change(self.index, self.logging, |directory| {
+                directory.add_pending(blocks, stride, existing)
+            });
+            if let Some(pending) = added {
+                return pending;
+            }
+            // The relation grows before they are listed: only a few blocks that are listed may be missing.
+            let used = directory::read_header(self.index).used_blocks;
+            grow_ahead(self.index, self.logging, used, blocks);
+        }
     }
 
     /// Copies the entries alive to the pending segments.
-    fn copy(&mut self, segments: &[Segment], pending: &[Segment], places: &lock::Held) -> Result<(), Stopped> {
-        let mut copy = Copy {
+    fn copy(&mut self, segments: &[Segment], pending: &[Segment], places: &AdvisoryLock) -> Result<(), Stopped> {
+        let mut filler = PageFiller {
             index: self.index,
             logging: self.logging,
             stride: stride_of(pending),
-            blocks: pending
-                .iter()
-                .flat_map(|s| s.blocks().map(|block| (block, s.epoch.get()))),
+            blocks: pending.iter().flat_map(|s| s.blocks().map(|block| (block, s.epoch))),
             page: Vec::new(),
         };
         let mut pages = 0;
@@ -193,7 +172,7 @@ impl Job<'_> {
             for block in segment.blocks() {
                 pgrx::check_for_interrupts!();
                 pages += 1;
-                if pages % PAGES_PER_LOOK == 0 && (places.is_wanted() || self.watcher.must_yield()) {
+                if pages % PAGES_BETWEEN_LOOKS == 0 && (places.is_wanted() || self.watcher.must_yield()) {
                     self.discard(pending);
                     return Err(Stopped::Yielded);
                 }
@@ -204,35 +183,26 @@ impl Job<'_> {
                         .map(|(tid, code)| (tid, code.to_vec()))
                         .collect::<Vec<_>>()
                 })?;
-                copy.add(entries);
+                filler.add(entries);
             }
         }
-        copy.write_page();
+        filler.write_page();
         Ok(())
-    }
-
-    /// Gives back the blocks of pending segments, those that are still there.
-    pub(super) fn discard(&self, pending: &[Segment]) {
-        directory::change(self.index, self.logging, |directory| {
-            for segment in pending {
-                let _is_there = directory.free(&[*segment]);
-            }
-        });
     }
 }
 
 /// Bytes of a code column cell in whatever these segments become.
-pub(super) fn stride_of(segments: &[Segment]) -> u16 {
-    segments.iter().map(|s| s.stride.get()).max().unwrap_or(1)
+fn stride_of(segments: &[Segment]) -> u16 {
+    segments.iter().map(|s| s.stride).max().unwrap_or(1)
 }
 
-/// Blocks that so many entries take up.
-pub(super) fn blocks_for(entries: u64, stride: u16) -> u32 {
+/// Blocks that this number of entries takes up.
+fn blocks_for(entries: u64, stride: u16) -> u32 {
     entries.div_ceil(u64::from(slots(stride))) as u32
 }
 
 /// Fills the pages of pending segments.
-struct Copy<'a, Blocks> {
+struct PageFiller<'a, Blocks> {
     index: Index<'a>,
     logging: Logging,
     stride: u16,
@@ -241,7 +211,7 @@ struct Copy<'a, Blocks> {
     page: Vec<(Tid, Vec<u8>)>,
 }
 
-impl<Blocks: Iterator<Item = (u32, u32)>> Copy<'_, Blocks> {
+impl<Blocks: Iterator<Item = (u32, u32)>> PageFiller<'_, Blocks> {
     fn add(&mut self, entries: Vec<(Tid, Vec<u8>)>) {
         for entry in entries {
             self.page.push(entry);

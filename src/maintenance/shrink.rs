@@ -10,10 +10,8 @@ use std::cmp::Reverse;
 use iscc_log::directory::Segment;
 use iscc_log::policy;
 
-use super::context::{Done, Job, Stopped};
-use super::lock::Wait;
-use super::reclaim::{Rest, To, blocks_for, stride_of};
-use super::{build_shard, lock};
+use super::context::{Job, Stopped, WorkDone};
+use super::lock::{self, Wait};
 use crate::error;
 use crate::failpoint::failpoint;
 use crate::relation::{Alone, in_recovery};
@@ -31,15 +29,15 @@ impl Job<'_> {
     }
 
     /// Makes the file shorter, if that is due and nobody else maintains the index. Gives up for now when somebody uses it.
-    pub(super) fn shrink(&mut self) -> Result<Done, Stopped> {
-        let mut done = Done::default();
+    pub(super) fn shrink(&mut self) -> Result<WorkDone, Stopped> {
+        let mut done = WorkDone::default();
         if !self.is_to_shrink() {
             return Ok(done);
         }
         let Some(_lock) = lock::maintenance(self.index.oid(), Wait::No) else {
             return Ok(done);
         };
-        self.discard_pending();
+        self.discard_leftovers();
         if self.is_mostly_free(&directory::read(self.index)) {
             done += self.move_down()?;
         }
@@ -52,7 +50,7 @@ impl Job<'_> {
 
     fn is_mostly_free(&self, directory: &Directory) -> bool {
         let existing = self.index.block_count();
-        let beyond = existing.saturating_sub(directory.header.used_blocks.get());
+        let beyond = existing.saturating_sub(directory.header.used_blocks);
         policy::is_to_shrink(directory.spare_blocks() + beyond, existing)
     }
 
@@ -62,10 +60,10 @@ impl Job<'_> {
     }
 
     /// Moves what stands behind the place where the file could end, the last first, as long as there is room before it.
-    fn move_down(&mut self) -> Result<Done, Stopped> {
-        let mut done = Done::default();
+    fn move_down(&mut self) -> Result<WorkDone, Stopped> {
+        let mut done = WorkDone::default();
         let directory = directory::read(self.index);
-        let end = directory.header.used_blocks.get() - directory.spare_blocks();
+        let end = directory.header.used_blocks - directory.spare_blocks();
         if directory.open_room().is_some_and(|room| room.end > end) {
             open_segment::close_open(self.index, self.logging);
         }
@@ -74,22 +72,16 @@ impl Job<'_> {
             .into_iter()
             .map(|(_, s)| s)
             .collect();
-        let last_start = |segments: &[Segment]| segments.iter().map(|s| s.start_block.get()).max().unwrap_or(0);
+        let last_start = |segments: &[Segment]| segments.iter().map(|s| s.start_block).max().unwrap_or(0);
         groups.sort_by_key(|segments| Reverse(last_start(segments)));
         for segments in groups {
             if segments.iter().all(|segment| segment.blocks().end <= end) {
                 continue;
             }
-            let below = last_start(&segments);
-            let alive = build_shard::count_alive(self.index, &segments)?;
-            let blocks = blocks_for(alive, stride_of(&segments));
-            let fits = directory::read(self.index)
-                .add_pending_below(blocks, 1, below)
-                .is_some();
-            if !fits {
-                break;
+            match self.move_below(&segments, last_start(&segments))? {
+                Some(moved) => done += moved,
+                None => break,
             }
-            done += self.move_entries(&segments, Rest::Tail, To::Below(below))?;
         }
         if directory::read(self.index).pages().any(|block| block >= end) {
             directory::move_chain(self.index, self.logging);
@@ -104,7 +96,7 @@ impl Job<'_> {
         };
         let existing = self.index.block_count();
         directory::change(self.index, self.logging, Directory::cut_end);
-        let used = directory::read_header(self.index).used_blocks.get();
+        let used = directory::read_header(self.index).used_blocks;
         // Were this change lost in a crash, the blocks would be missing.
         directory::flush(self.index);
         failpoint!("cut_before_truncate");

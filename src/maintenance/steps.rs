@@ -1,36 +1,39 @@
 //! What is due, and doing it: seal, rebuild, merge, move.
 
-use iscc_log::directory::{STATE_CLOSED, Segment};
+use iscc_log::directory::Segment;
 use iscc_log::policy::{self, Action, Kind, Unit};
 
-use super::build_shard;
-use super::context::{Done, Inspect, Job, Stopped, What, times_built};
+use super::context::{Inspect, Job, RebuiltShards, Stopped, WorkDone};
+use super::exchange::count_alive;
 use super::lock::{self, Wait};
-use super::reclaim::{Rest, To};
+use super::plan::ShardPlan;
+use super::reclaim::SmallRest;
 use crate::error::check_for_interrupts;
 use crate::failpoint::failpoint;
 use crate::relation::{Index, in_recovery};
-use crate::storage::directory::{self, Directory, NO_SHARD};
-use crate::storage::open_segment;
+use crate::storage::directory::{self, NO_SHARD};
 use crate::storage::shard_cache;
 use crate::storage::shard_file::{self, ShardId};
 
-/// The segments of one shard.
-type Group = (ShardId, Vec<Segment>);
+/// A shard and its segments.
+type ListedShard = (ShardId, Vec<Segment>);
 
 impl Job<'_> {
-    /// Does all that is due, step by step, but seals only once: the tail may grow as fast as it is sealed. Leaves the
-    /// work to another session that is at it.
-    pub fn run_due(&mut self) -> Result<Done, Stopped> {
-        let mut done = Done::default();
+    /// Does all that is due, step by step, but seals only once: the tail may grow as fast as it is sealed. If another
+    /// session maintains the index already, the work is left to it. Shards that are built again are added to `rebuilt`.
+    pub fn run_due(&mut self, rebuilt: &mut RebuiltShards) -> Result<WorkDone, Stopped> {
+        let mut done = WorkDone::default();
         let mut may_seal = true;
         while let Some(_lock) = lock::maintenance(self.index.oid(), Wait::No) {
-            done += self.free_dead()?;
-            let Some((action, groups)) = self.due(may_seal) else {
+            done += self.free_dead(None)?;
+            let Some((action, shards)) = self.due(may_seal, rebuilt) else {
                 break;
             };
             may_seal = may_seal && action != Action::Seal;
-            done += self.perform(action, groups)?;
+            if let Action::Rebuild(at) = action {
+                rebuilt.insert(shards[at].0);
+            }
+            done += self.perform(action, &shards)?;
             pgrx::check_for_interrupts!();
         }
         done += self.shrink()?;
@@ -38,61 +41,61 @@ impl Job<'_> {
     }
 
     /// True when [`Job::run_due`] would have something to do.
-    pub fn is_due(&self) -> bool {
-        self.due(true).is_some() || self.is_to_shrink()
+    pub fn is_due(&self, rebuilt: &RebuiltShards) -> bool {
+        self.due(true, rebuilt).is_some() || self.is_to_shrink()
     }
 
-    fn due(&self, may_seal: bool) -> Option<(Action, Vec<Group>)> {
+    fn due(&self, may_seal: bool, rebuilt: &RebuiltShards) -> Option<(Action, Vec<ListedShard>)> {
         let directory = directory::read(self.index);
-        let groups = directory.shards();
-        let units: Vec<Unit> = groups.iter().map(|group| self.unit(group, Inspect::Header)).collect();
+        let shards = directory.shards();
+        let unit = |shard: &ListedShard| match rebuilt.contains(&shard.0) {
+            true => self.unit(shard, Inspect::Nothing),
+            false => self.unit(shard, Inspect::Header),
+        };
+        let units: Vec<Unit> = shards.iter().map(unit).collect();
         let state = policy::State {
             open_blocks: directory.open_blocks(),
             max_blocks: self.options.limits().max_blocks,
             may_seal,
-            may_move: lock::move_entries(self.index.oid()).is_some(),
+            may_move: lock::places_alone(self.index.oid()).is_some(),
             may_change: !in_recovery(),
         };
-        Some((policy::next(&units, &state)?, groups))
+        Some((policy::next(&units, &state)?, shards))
     }
 
-    fn unit(&self, (id, segments): &Group, inspect: Inspect) -> Unit {
+    fn unit(&self, (id, segments): &ListedShard, inspect: Inspect) -> Unit {
         let sum = |value: fn(&Segment) -> u64| segments.iter().map(value).sum::<u64>();
         let kind = match segments.iter().all(Segment::is_sealed) {
             false => Kind::Tail,
-            true if self.rebuilt.contains(id) => Kind::Sealed,
             true if has_usable_shard(self.index, id, segments, inspect) => Kind::Sealed,
             true => Kind::Unusable,
         };
         Unit {
             kind,
-            blocks: sum(|s| s.block_count.get().into()) as u32,
-            stride: segments.iter().map(|s| s.stride.get()).max().unwrap_or(1),
-            entries: sum(|s| s.entries.get().into()),
+            blocks: sum(|s| s.block_count.into()) as u32,
+            stride: segments.iter().map(|s| s.stride).max().unwrap_or(1),
+            entries: sum(|s| s.entries.into()),
             dead: sum(Segment::all_dead),
         }
     }
 
-    fn perform(&mut self, action: Action, groups: Vec<Group>) -> Result<Done, Stopped> {
-        self.discard_pending();
+    fn perform(&mut self, action: Action, shards: &[ListedShard]) -> Result<WorkDone, Stopped> {
+        self.discard_leftovers();
         match action {
             Action::Seal => self.seal_tail(),
-            Action::Rebuild(at) => {
-                let (id, segments) = &groups[at];
-                self.rebuild(*id, segments)
-            }
-            Action::Merge(chosen) => self.merge(&members(&groups, &chosen)),
-            Action::Move(chosen) => self.move_entries(&members(&groups, &chosen), Rest::Tail, To::Anywhere),
+            Action::Rebuild(at) => self.rebuild(&shards[at]),
+            Action::Merge(chosen) => self.build_shard(ShardPlan::merge(&segments_of(shards, &chosen))),
+            Action::Move(chosen) => self.reclaim(&segments_of(shards, &chosen), SmallRest::JoinsTail),
         }
     }
 
     /// Seals the tail and whatever else lacks a usable shard, however small. The caller holds the maintenance lock, or is
     /// the only one that knows the index.
-    pub fn seal_all(&mut self, inspect: Inspect) -> Result<Done, Stopped> {
+    pub fn seal_all(&mut self, inspect: Inspect) -> Result<WorkDone, Stopped> {
         if self.index.is_temporary() {
-            return Ok(Done::default());
+            return Ok(WorkDone::default());
         }
-        self.discard_pending();
+        self.discard_leftovers();
         let mut done = self.seal_tail()?;
         done += self.rebuild_unusable(inspect)?;
         Ok(done)
@@ -100,11 +103,11 @@ impl Job<'_> {
 
     /// Builds the shards that the directory lists and that have no usable file: on a standby all that can be done. The
     /// caller holds the maintenance lock, or is the only one that knows the index.
-    pub fn rebuild_unusable(&mut self, inspect: Inspect) -> Result<Done, Stopped> {
-        let mut done = Done::default();
-        for group in directory::read(self.index).shards() {
-            if self.unit(&group, inspect).kind == Kind::Unusable {
-                done += self.rebuild(group.0, &group.1)?;
+    pub fn rebuild_unusable(&mut self, inspect: Inspect) -> Result<WorkDone, Stopped> {
+        let mut done = WorkDone::default();
+        for shard in directory::read(self.index).shards() {
+            if self.unit(&shard, inspect).kind == Kind::Unusable {
+                done += self.rebuild(&shard)?;
             }
         }
         Ok(done)
@@ -112,93 +115,54 @@ impl Job<'_> {
 
     /// Merges all shards into as few as `shard_size` allows and leaves all dead entries behind. The caller holds the
     /// maintenance lock.
-    pub fn compact(&mut self) -> Result<Done, Stopped> {
+    pub fn compact(&mut self) -> Result<WorkDone, Stopped> {
         let mut done = self.seal_all(Inspect::Everything)?;
         if self.index.is_temporary() {
             return Ok(done);
         }
-        let groups = directory::read(self.index).shards();
+        let shards = directory::read(self.index).shards();
         let mut units: Vec<Unit> = Vec::new();
-        for group in &groups {
-            let mut unit = self.unit(group, Inspect::Header);
-            unit.dead = unit
-                .entries
-                .saturating_sub(build_shard::count_alive(self.index, &group.1)?);
-            units.push(unit);
+        for shard in &shards {
+            // Inspected just now.
+            let unit = self.unit(shard, Inspect::Nothing);
+            let dead = unit.entries.saturating_sub(count_alive(self.index, &shard.1)?);
+            units.push(Unit { dead, ..unit });
         }
         for chosen in policy::compact(&units, self.options.limits().max_blocks) {
-            let segments = members(&groups, &chosen);
+            let segments = segments_of(&shards, &chosen);
             let has_dead = chosen.iter().any(|&at| units[at].dead > 0);
-            done += if has_dead {
-                self.move_entries(&segments, Rest::Shard, To::Anywhere)?
-            } else {
-                self.merge(&segments)?
+            done += match has_dead {
+                true => self.reclaim(&segments, SmallRest::GetsShard)?,
+                false => self.build_shard(ShardPlan::merge(&segments))?,
             };
         }
         Ok(done)
     }
 
-    /// The closed segments, but for those that are busy.
-    fn closed(&self, directory: &Directory) -> Vec<Segment> {
-        let closed = directory.listed.iter().filter(|s| s.state == STATE_CLOSED);
-        closed.filter(|segment| !self.is_busy(segment)).copied().collect()
-    }
-
-    /// What cannot wait for the end of another build by this process: frees what is wholly dead, so that inserts use its
-    /// blocks, and seals the tail if it is due.
-    pub(super) fn work_meanwhile(&mut self) -> Result<Done, Stopped> {
-        self.free_dead()?;
-        let directory = directory::read(self.index);
-        let closed: u32 = self.closed(&directory).iter().map(|s| s.block_count.get()).sum();
-        let tail = closed + directory.open_blocks();
-        if policy::tail_is_due(tail, self.options.limits().max_blocks) {
-            self.seal_tail()
-        } else {
-            Ok(Done::default())
-        }
-    }
-
-    fn seal_tail(&mut self) -> Result<Done, Stopped> {
-        open_segment::close_open(self.index, self.logging);
-        failpoint!("seal_after_close");
-        let mut done = Done::default();
-        let max_blocks = self.options.limits().max_blocks;
-        let mut waiting = self.closed(&directory::read(self.index));
-        while let Some(batch) = policy::pack(
-            waiting.iter().map(|s| (s.stride.get(), s.block_count.get())),
-            max_blocks,
-        )
-        .first()
-        {
-            let batch = &waiting[batch.clone()];
-            let what = What::new("sealed", "sealing", times_built(batch));
-            done += self.build_shard(shard_file::new_id(), batch, batch, &[], what)?;
+    fn seal_tail(&mut self) -> Result<WorkDone, Stopped> {
+        let mut done = WorkDone::default();
+        let mut waiting = self.close_tail(None);
+        while let Some(plan) = self.first_seal(&waiting) {
+            done += self.build_shard(plan)?;
             failpoint!("seal_between_shards");
-            // Beside that build, this process may have sealed some of the others.
-            let closed = self.closed(&directory::read(self.index));
-            waiting.retain(|segment| closed.iter().any(|listed| directory::same(segment, listed)));
+            // Beside that build, some of the others may have been sealed.
+            let closed = self.closed(None);
+            waiting.retain(|segment| closed.iter().any(|listed| segment.is_same(listed)));
         }
         Ok(done)
     }
 
-    fn rebuild(&mut self, id: ShardId, segments: &[Segment]) -> Result<Done, Stopped> {
-        self.rebuilt.insert(id);
-        let level = segments.iter().map(|segment| segment.level).max().unwrap_or(0);
-        self.build_shard(id, segments, segments, &[], What::new("rebuilt", "rebuilding", level))
-    }
-
-    fn merge(&mut self, segments: &[Segment]) -> Result<Done, Stopped> {
-        let what = What::new("merged", "merging", times_built(segments));
-        self.build_shard(shard_file::new_id(), segments, segments, &[], what)
+    fn rebuild(&mut self, (id, segments): &ListedShard) -> Result<WorkDone, Stopped> {
+        self.build_shard(ShardPlan::rebuild(*id, segments))
     }
 }
 
-fn members(groups: &[Group], chosen: &[usize]) -> Vec<Segment> {
-    chosen.iter().flat_map(|&at| groups[at].1.iter().copied()).collect()
+fn segments_of(shards: &[ListedShard], chosen: &[usize]) -> Vec<Segment> {
+    chosen.iter().flat_map(|&at| shards[at].1.iter().copied()).collect()
 }
 
 fn has_usable_shard(index: Index<'_>, id: &ShardId, segments: &[Segment], inspect: Inspect) -> bool {
-    if *id == NO_SHARD {
+    if *id == NO_SHARD || inspect == Inspect::Nothing {
         return true;
     }
     match shard_cache::open(&shard_file::path(index.locator(), id), id, segments) {

@@ -50,8 +50,7 @@ impl Support {
         }
         match self.type_info {
             // Operator classes of version 0.1.0 have none, nor have copies of ours.
-            // SAFETY: the function exists.
-            pg_sys::InvalidOid => metric_of_address(unsafe { address_of(self.distance) }),
+            pg_sys::InvalidOid => metric_of_address(address_of(self.distance)),
             function => type_info::metric_by(function, self.input),
         }
     }
@@ -97,13 +96,10 @@ pub fn metric_of_address(address: pgrx::pg_sys::PGFunction) -> Option<Metric> {
     }
 }
 
-/// Where a function's code is.
-///
-/// # Safety
-/// The function exists.
-pub unsafe fn address_of(function: pg_sys::Oid) -> pg_sys::PGFunction {
+/// Where a function's code is. Raises an error when there is no such function.
+pub fn address_of(function: pg_sys::Oid) -> pg_sys::PGFunction {
     let mut info = pg_sys::FmgrInfo::default();
-    // SAFETY: as the caller says.
+    // SAFETY: looks up a function of the catalog; raises an error when there is none.
     unsafe { pg_sys::fmgr_info(function, &mut info) };
     info.fn_addr
 }

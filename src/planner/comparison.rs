@@ -1,158 +1,153 @@
 //! Comparisons of a distance, such as `code <~> query < 0.1` or `1 - (code <~> query) > 0.9`, as conditions of an index.
 //!
 //! PostgreSQL has no way to ask an access method about an operator of `float8`. So before the planner distributes the
-//! conditions of a statement, `nphd_near(code, query, radius)` is put beside each such comparison. It follows from the
+//! conditions of a statement, `nphd_near(code, query, radius)` is added beside each such comparison. It follows from the
 //! comparison, so no answer changes; the comparison stays and decides about each row. The planner support function makes
 //! it a condition of the index.
 
-use iscc_metrics::Metric;
-use pgrx::pg_sys::{self, Node, NodeTag};
-use pgrx::{PgList, is_a};
+use pgrx::pg_sys;
 
-use super::ball_expr::{arguments, function_beside, function_call, list_of};
+use super::functions::{
+    are_equal, as_float8, both, call_of_two, function_beside, function_call, has_subqueries, is_distance,
+    is_index_column, is_volatile, overlap, relations_in, subtracted_from, type_of,
+};
 use super::is_usearch_info;
+use super::nodes::{Planner, Relation};
 use crate::compat;
-use crate::metrics::opclass::{address_of, metric_of_address};
+use crate::nodes::{List, Node, Value};
 use crate::types::ball;
 
-/// One and its distance to the next number: a bit more than one, so that what is subtracted from it and rounded is not
-/// less than what is subtracted from one.
+/// One plus the distance to the next number: subtracting from this and rounding never gives less than subtracting from
+/// one.
 const BIT_MORE_THAN_ONE: f64 = 1.0 + f64::EPSILON;
 
-/// Has the conditions of each statement looked at; called when the library is loaded.
+/// Has the conditions of each statement examined; called when the library is loaded.
 pub fn register() {
     compat::on_relation_info(add_conditions);
 }
 
-/// Puts a condition of the index beside each comparison of a distance from a column of this relation.
-unsafe fn add_conditions(root: *mut pg_sys::PlannerInfo, is_parent: bool, relation: *mut pg_sys::RelOptInfo) {
-    // SAFETY: the planner's own structures, while it looks up what relations have.
-    unsafe {
-        let jointree = (*(*root).parse).jointree;
-        let is_served = is_parent || {
-            let indexes = PgList::<pg_sys::IndexOptInfo>::from_pg((*relation).indexlist);
-            indexes.iter_ptr().any(|info| is_usearch_info(&*info))
+/// Adds a condition of the index beside each comparison of a distance from a column of this relation.
+fn add_conditions(planner: Planner<'_>, is_parent: bool, relation: Relation<'_>) {
+    let is_served = is_parent || relation.indexes().iter().any(is_usearch_info);
+    if is_served && let Some(from) = planner.query().from() {
+        let table = Table {
+            planner,
+            relation,
+            is_parent,
         };
-        if is_served && !jointree.is_null() {
-            let table = Table {
-                root,
-                relation,
-                is_parent,
-            };
-            table.visit(jointree.cast());
-        }
+        table.visit(from.untyped());
     }
 }
 
 /// A relation of a statement that is being planned.
-struct Table {
-    root: *mut pg_sys::PlannerInfo,
-    relation: *mut pg_sys::RelOptInfo,
-    /// Of partitions or children, whose indexes are not known yet.
+struct Table<'a> {
+    planner: Planner<'a>,
+    relation: Relation<'a>,
+    /// It has partitions or children, whose indexes are not known yet.
     is_parent: bool,
 }
 
-impl Table {
-    /// Visits the conditions of a part of FROM.
-    unsafe fn visit(&self, node: *mut Node) {
-        // SAFETY: a join tree whose conditions have been prepared: they are lists.
-        unsafe {
-            if is_a(node, NodeTag::T_FromExpr) {
-                let from = &mut *node.cast::<pg_sys::FromExpr>();
-                from.quals = self.with_conditions(from.quals.cast()).cast();
-                let parts = PgList::<Node>::from_pg(from.fromlist);
-                parts.iter_ptr().for_each(|part| self.visit(part));
-            } else if is_a(node, NodeTag::T_JoinExpr) {
-                let join = &mut *node.cast::<pg_sys::JoinExpr>();
-                join.quals = self.with_conditions(join.quals.cast()).cast();
-                self.visit(join.larg);
-                self.visit(join.rarg);
+impl<'a> Table<'a> {
+    /// Visits the conditions of a part of FROM. They have been prepared: each is a list.
+    fn visit(&self, node: Node<'a>) {
+        if let Some(from) = node.cast::<pg_sys::FromExpr>() {
+            if let Some(conditions) = from.conditions().and_then(Node::as_list) {
+                from.set_conditions(self.with_conditions(conditions));
             }
+            from.parts().iter().for_each(|part| self.visit(part));
+        } else if let Some(join) = node.cast::<pg_sys::JoinExpr>() {
+            if let Some(conditions) = join.conditions().and_then(Node::as_list) {
+                join.set_conditions(self.with_conditions(conditions));
+            }
+            let sides = [join.left(), join.right()];
+            sides.into_iter().flatten().for_each(|side| self.visit(side));
         }
     }
 
     /// A list of conditions that all hold, with what follows from them.
-    unsafe fn with_conditions(&self, list: *mut pg_sys::List) -> *mut pg_sys::List {
-        // SAFETY: a list of expressions, or NULL.
-        unsafe {
-            if list.is_null() || !is_a(list.cast(), NodeTag::T_List) {
-                return list;
+    fn with_conditions(&self, clauses: List<'a>) -> List<'a> {
+        let mut list = clauses;
+        for clause in clauses.iter() {
+            if let Some(condition) = self.condition(clause)
+                && !list.contains(condition)
+            {
+                list = list.with(condition);
             }
-            let clauses: Vec<*mut Node> = PgList::from_pg(list).iter_ptr().collect();
-            let mut list = list;
-            for clause in clauses {
-                if let Some(condition) = self.condition(clause)
-                    && !pg_sys::list_member(list, condition.cast())
-                {
-                    list = pg_sys::lappend(list, condition.cast());
-                }
-                if pg_sys::is_orclause(clause.cast()) {
-                    self.visit_arms((*clause.cast::<pg_sys::BoolExpr>()).args);
-                }
+            if let Some(or) = clause.cast::<pg_sys::BoolExpr>()
+                && or.is_or()
+            {
+                self.visit_arms(or);
             }
-            list
         }
+        list
     }
 
     /// Does the same for each arm of an OR.
-    unsafe fn visit_arms(&self, arms: *mut pg_sys::List) {
-        // SAFETY: a list of expressions; its cells are its own.
-        unsafe {
-            for cell in std::slice::from_raw_parts_mut((*arms).elements, (*arms).length as usize) {
-                let arm = cell.ptr_value.cast::<Node>();
-                if pg_sys::is_andclause(arm.cast()) {
-                    let and = &mut *arm.cast::<pg_sys::BoolExpr>();
-                    and.args = self.with_conditions(and.args);
-                } else if let Some(condition) = self.condition(arm) {
-                    let both = list_of(&[condition, arm]);
-                    cell.ptr_value = pg_sys::make_andclause(both).cast();
-                }
-            }
+    fn visit_arms(&self, or: Node<'a, pg_sys::BoolExpr>) {
+        let arms: Vec<Node<'a>> = or.arguments().iter().collect();
+        let extended: Vec<Node<'a>> = arms.iter().map(|&arm| self.with_condition(arm)).collect();
+        if extended != arms {
+            or.set_arguments(List::of(&extended));
         }
+    }
+
+    /// An arm of an OR with what follows from it.
+    fn with_condition(&self, arm: Node<'a>) -> Node<'a> {
+        if let Some(and) = arm.cast::<pg_sys::BoolExpr>()
+            && and.is_and()
+        {
+            and.set_arguments(self.with_conditions(and.arguments()));
+            return arm;
+        }
+        self.condition(arm).map_or(arm, |condition| both(condition, arm))
     }
 
     /// The condition that follows from a comparison of a distance; None if the clause is none, or no index serves it.
-    unsafe fn condition(&self, clause: *mut Node) -> Option<*mut Node> {
-        // SAFETY: an expression of the statement.
-        unsafe {
-            let (distance, radius) = upper_bound(clause)?;
-            let (function, [first, second]) = call(distance)?;
-            let is_column = self.is_column(first) || self.is_column(second);
-            let own = (*self.relation).relids;
-            let is_fixed = !pg_sys::bms_overlap(pg_sys::pull_varnos(self.root, radius), own)
-                && !pg_sys::contain_volatile_functions(clause)
-                && !pg_sys::contain_subplans(clause);
-            if !is_column || !is_fixed {
-                return None;
-            }
-            let code_type = parameter_type(function)?;
-            let types = [code_type, code_type, pg_sys::FLOAT8OID];
-            // It has the code of that one.
-            let near = function_beside(function, c"nphd_near", &types, ball::is_within_unchecked)?;
-            let parts = [first, second, radius].map(|part| pg_sys::copyObjectImpl(part.cast()).cast());
-            Some(function_call(near, pg_sys::BOOLOID, &parts))
+    fn condition(&self, clause: Node<'a>) -> Option<Node<'a>> {
+        let (distance, radius) = upper_bound(clause)?;
+        let (function, [first, second]) = call_of_two(distance)?;
+        if !self.is_column(first) && !self.is_column(second) {
+            return None;
         }
+        let depends_on_row = overlap(relations_in(self.planner, radius), self.relation.numbers());
+        if depends_on_row || is_volatile(clause) || has_subqueries(clause) {
+            return None;
+        }
+        let code_type = type_of(first);
+        let types = [code_type, code_type, pg_sys::FLOAT8OID];
+        // Its code is the same as that of `nphd_within_unchecked`.
+        let near = function_beside(function, c"nphd_near", &types, ball::is_within_unchecked)?;
+        let arguments = List::of(&[first, second, radius]).copied();
+        Some(function_call(near, pg_sys::BOOLOID, arguments))
     }
 
     /// Whether an expression is a column of this relation that an index may have.
-    unsafe fn is_column(&self, node: *mut Node) -> bool {
-        // SAFETY: an expression of the statement.
-        unsafe {
-            if self.is_parent {
-                let relids = pg_sys::pull_varnos(self.root, node);
-                return !relids.is_null() && pg_sys::bms_equal(relids, (*self.relation).relids);
-            }
-            let indexes = PgList::<pg_sys::IndexOptInfo>::from_pg((*self.relation).indexlist);
-            let has = |info: *mut pg_sys::IndexOptInfo| {
-                is_usearch_info(&*info) && pg_sys::match_index_to_operand(node, 0, info)
-            };
-            indexes.iter_ptr().any(has)
+    fn is_column(&self, node: Node<'a>) -> bool {
+        if self.is_parent {
+            return are_equal(relations_in(self.planner, node), self.relation.numbers());
         }
+        let mut indexes = self.relation.indexes().iter();
+        indexes.any(|index| is_usearch_info(index) && is_index_column(node, 0, index))
     }
 }
 
-/// A distance, and an expression of type float8 that it is not greater than where the comparison holds.
-unsafe fn upper_bound(clause: *mut Node) -> Option<(*mut Node, *mut Node)> {
+/// A distance, and an expression of type float8 that it does not exceed where the comparison holds.
+fn upper_bound(clause: Node<'_>) -> Option<(Node<'_>, Node<'_>)> {
+    let (less, greater) = comparison(clause)?;
+    // distance < radius
+    if call_of_two(less).is_some_and(|(function, _)| is_distance(function)) {
+        return Some((less, as_float8(greater)));
+    }
+    // similarity < 1 - distance
+    let (minus, [one, distance]) = call_of_two(greater)?;
+    if minus.to_u32() != pg_sys::F_FLOAT8MI || !is_one(one) || !is_distance(call_of_two(distance)?.0) {
+        return None;
+    }
+    Some((distance, subtracted_from(BIT_MORE_THAN_ONE, as_float8(less))))
+}
+
+/// The operands of a comparison of two numbers, the one that is less, or equal, first.
+fn comparison(clause: Node<'_>) -> Option<(Node<'_>, Node<'_>)> {
     const LESS: [u32; 6] = [
         pg_sys::F_FLOAT8LT,
         pg_sys::F_FLOAT8LE,
@@ -169,104 +164,25 @@ unsafe fn upper_bound(clause: *mut Node) -> Option<(*mut Node, *mut Node)> {
         pg_sys::F_FLOAT48GT,
         pg_sys::F_FLOAT48GE,
     ];
-    // SAFETY: an expression.
-    unsafe {
-        if !is_a(clause, NodeTag::T_OpExpr) {
-            return None;
-        }
-        let (function, [left, right]) = call(clause)?;
-        let function = function.to_u32();
-        let (less, greater) = if LESS.contains(&function) {
-            (left, right)
-        } else if GREATER.contains(&function) {
-            (right, left)
-        } else {
-            return None;
-        };
-        // distance < radius
-        if call(less).is_some_and(|(function, _)| is_distance(function)) {
-            return Some((less, as_float8(greater)));
-        }
-        // similarity < 1 - distance
-        let (minus, [one, distance]) = call(greater)?;
-        if minus.to_u32() != pg_sys::F_FLOAT8MI || !is_one(one) || !is_distance(call(distance)?.0) {
-            return None;
-        }
-        let parts = [float8_constant(BIT_MORE_THAN_ONE), as_float8(less)];
-        let radius = function_call(pg_sys::Oid::from(pg_sys::F_FLOAT8MI), pg_sys::FLOAT8OID, &parts);
-        Some((distance, pg_sys::eval_const_expressions(std::ptr::null_mut(), radius)))
+    if !clause.is::<pg_sys::OpExpr>() {
+        return None;
+    }
+    let (function, [left, right]) = call_of_two(clause)?;
+    let function = function.to_u32();
+    if LESS.contains(&function) {
+        Some((left, right))
+    } else if GREATER.contains(&function) {
+        Some((right, left))
+    } else {
+        None
     }
 }
 
-/// The function and the two arguments of an operator or a call.
-unsafe fn call(node: *mut Node) -> Option<(pg_sys::Oid, [*mut Node; 2])> {
-    // SAFETY: an expression; an operator's function is looked up if it is not known yet.
-    unsafe {
-        if is_a(node, NodeTag::T_OpExpr) {
-            let operation = &*node.cast::<pg_sys::OpExpr>();
-            let function = match operation.opfuncid {
-                pg_sys::InvalidOid => pg_sys::get_opcode(operation.opno),
-                function => function,
-            };
-            Some((function, arguments(operation.args)?))
-        } else if is_a(node, NodeTag::T_FuncExpr) {
-            let call = &*node.cast::<pg_sys::FuncExpr>();
-            Some((call.funcid, arguments(call.args)?))
-        } else {
-            None
-        }
-    }
-}
-
-/// Whether a function is the distance that balls are of. Its declaration is looked at first: its library need not be loaded.
-unsafe fn is_distance(function: pg_sys::Oid) -> bool {
-    // SAFETY: the function exists.
-    unsafe {
-        pg_sys::get_func_rettype(function) == pg_sys::FLOAT8OID
-            && function.to_u32() >= pg_sys::FirstNormalObjectId
-            && metric_of_address(address_of(function)) == Some(Metric::Nphd)
-    }
-}
-
-/// The type of a distance's arguments.
-unsafe fn parameter_type(function: pg_sys::Oid) -> Option<pg_sys::Oid> {
-    let mut types = std::ptr::null_mut();
-    let mut count = 0;
-    // SAFETY: the function exists; `types` has `count` elements.
-    unsafe {
-        pg_sys::get_func_signature(function, &mut types, &mut count);
-        (count == 2).then(|| *types)
-    }
-}
-
-unsafe fn is_one(node: *mut Node) -> bool {
-    // SAFETY: an expression; a constant of type float8 is its own value.
-    unsafe {
-        is_a(node, NodeTag::T_Const) && {
-            let constant = &*node.cast::<pg_sys::Const>();
-            constant.consttype == pg_sys::FLOAT8OID
-                && !constant.constisnull
-                && f64::from_bits(constant.constvalue.value() as u64) == 1.0
-        }
-    }
-}
-
-unsafe fn as_float8(node: *mut Node) -> *mut Node {
-    // SAFETY: an expression of type float8 or float4.
-    unsafe {
-        if pg_sys::exprType(node) != pg_sys::FLOAT4OID {
-            return node;
-        }
-        let cast = pg_sys::Oid::from(pg_sys::F_FLOAT8_FLOAT4);
-        let cast = function_call(cast, pg_sys::FLOAT8OID, &[node]);
-        pg_sys::eval_const_expressions(std::ptr::null_mut(), cast)
-    }
-}
-
-unsafe fn float8_constant(value: f64) -> *mut Node {
-    // SAFETY: a new node; float8 is passed by value.
-    unsafe {
-        let value = pg_sys::Datum::from(value.to_bits());
-        pg_sys::makeConst(pg_sys::FLOAT8OID, -1, pg_sys::InvalidOid, 8, value, false, true).cast()
-    }
+/// Whether an expression is the float8 1.
+fn is_one(node: Node<'_>) -> bool {
+    node.cast::<pg_sys::Const>().is_some_and(|constant| {
+        let is_float8 = constant.type_oid() == pg_sys::FLOAT8OID;
+        let value = constant.value();
+        is_float8 && matches!(value, Value::Known(one) if f64::from_bits(one.value() as u64) == 1.0)
+    })
 }

@@ -1,18 +1,39 @@
-//! What the planner hears.
+//! Cost estimates.
 
 use iscc_hnsw::cost::{START_NS, first_rows_ns, flat_ns, more_rows_ns};
+use pgrx::pg_sys;
 use pgrx::prelude::*;
-use pgrx::{PgList, is_a, pg_sys};
 
+use super::nodes::{IndexInfo, Planner};
 use crate::compat;
 use crate::guc;
 use crate::metrics::opclass::NEAR_STRATEGY;
+use crate::nodes::{List, Node, Set, View, functions};
 
-/// Nanoseconds of one unit of planner cost. A sequential scan of 110,308 codes with a filter that no row passes costs
-/// 2,490 units and takes 5.0 ms, the ten nearest by a sort 4,600 and 11.6 ms, all by a sort 13,340 and 27 ms.
+functions! {
+    fn conditions_of<'a>(clauses: List<'a, pg_sys::IndexClause>) -> List<'a, pg_sys::RestrictInfo> =
+        get_quals_from_indexclauses;
+    /// Conditions of a search, with those of a partial index that they do not imply.
+    fn with_predicate<'a>(index: IndexInfo<'a>, conditions: List<'a, pg_sys::RestrictInfo>) -> List<'a> =
+        add_predicate_to_index_quals;
+    fn selectivity_of(
+        planner: Planner<'_>,
+        conditions: List<'_>,
+        relation: i32,
+        join: pg_sys::JoinType::Type,
+        special_join: Option<Node<'_, pg_sys::SpecialJoinInfo>>,
+    ) -> f64 = clauselist_selectivity;
+    /// The strategy of an operator in a family; 0 without one.
+    fn strategy_of(operator: pg_sys::Oid, family: pg_sys::Oid) -> i32 = get_op_opfamily_strategy;
+    /// Whether a set has no, one or several members.
+    fn membership_of(set: Set<'_>) -> pg_sys::BMS_Membership::Type = bms_membership;
+}
+
+/// Nanoseconds per unit of planner cost. For 110,308 codes, a sequential scan with a filter that no row passes costs 2,490
+/// units and takes 5.0 ms, sorting for the ten nearest 4,600 and 11.6 ms, sorting all 13,340 and 27 ms.
 const NS_PER_COST_UNIT: f64 = 2_200.0;
 
-/// What a search is taken to need before it is known.
+/// What a search is assumed to need before that is known.
 const USUAL_EFFORT: usize = 64;
 const USUAL_QUERY_BYTES: usize = 32;
 
@@ -28,27 +49,21 @@ pub unsafe extern "C-unwind" fn amcostestimate(
     correlation: *mut f64,
     pages: *mut f64,
 ) {
-    // SAFETY: the planner passes valid pointers.
-    unsafe {
-        let info = &*(*path).indexinfo;
-        let quals = pg_sys::get_quals_from_indexclauses((*path).indexclauses);
-        let cost = match ((*path).indexorderbys.is_null(), quals.is_null()) {
-            (true, true) => {
-                compat::disable_path(path);
-                Cost::INFINITE
-            }
-            (false, true) => Cost::ordered(info.tuples, share_wanted(root, path)),
-            (true, false) => Cost::range(info.tuples, share_of_table(root, info, quals)),
-            (false, false) if all_are_near(info, quals) => {
-                Cost::ordered_near(info.tuples, share_of_table(root, info, quals))
-            }
-            (false, false) => Cost::ordered_range(info.tuples, share_of_table(root, info, quals)),
-        };
-        *startup_cost = cost.startup;
-        *total_cost = cost.total;
-        *selectivity = cost.share;
-        *correlation = 0.0;
-        *pages = f64::from(info.pages);
+    // SAFETY: the planner passes itself, a path of its own, and where it wants the numbers.
+    let (planner, path, places) = unsafe {
+        let places = [startup_cost, total_cost, selectivity, correlation, pages].map(|place| &mut *place);
+        (Node::view(root), Node::view(path), places)
+    };
+    let cost = Cost::of(planner, path);
+    let numbers = [
+        cost.startup,
+        cost.total,
+        cost.share,
+        0.0,
+        f64::from(path.index().pages()),
+    ];
+    for (place, number) in places.into_iter().zip(numbers) {
+        *place = number;
     }
 }
 
@@ -66,13 +81,31 @@ impl Cost {
         share: 1.0,
     };
 
+    /// That of a path.
+    fn of(planner: Planner<'_>, path: Node<'_, pg_sys::IndexPath>) -> Cost {
+        let index = path.index();
+        let conditions = conditions_of(path.conditions());
+        let entries = index.entries();
+        let share = || share_of_table(planner, index, conditions);
+        match (path.order().is_empty(), conditions.is_empty()) {
+            (true, true) => {
+                compat::disable_path(path);
+                Cost::INFINITE
+            }
+            (false, true) => Cost::ordered(entries, share_wanted(planner, path)),
+            (true, false) => Cost::range(entries, share()),
+            (false, false) if all_are_near(index, conditions) => Cost::ordered_near(entries, share()),
+            (false, false) => Cost::ordered_range(entries, share()),
+        }
+    }
+
     /// All rows in order of distance, of which this share is wanted.
     fn ordered(entries: f64, wanted: f64) -> Cost {
         let entries = entries.max(1.0);
         let effort = guc::ef_search().unwrap_or(USUAL_EFFORT);
         let startup = first_rows_ns(entries, USUAL_QUERY_BYTES, effort as f64) / NS_PER_COST_UNIT;
-        // The first rows cost more than the last ones, but the planner takes a share of the rows to cost that share of the
-        // total. So that total is given which makes the share that is wanted cost what it does.
+        // The first rows cost more than the last ones, but the planner assumes that a share of the rows costs that share
+        // of the total. So the total is set to make the share that is wanted cost what it does.
         let rows = (wanted * entries).clamp(1.0, entries);
         let cost = more_rows_ns(entries, USUAL_QUERY_BYTES, rows) / NS_PER_COST_UNIT;
         let total = startup + cost * entries / rows;
@@ -111,52 +144,43 @@ impl Cost {
 }
 
 /// Whether a search by these conditions may be approximate where its order may.
-unsafe fn all_are_near(info: &pg_sys::IndexOptInfo, quals: *mut pg_sys::List) -> bool {
-    // SAFETY: the planner's own structures; there is one column at least.
-    unsafe {
-        let family = *info.opfamily;
-        let quals = PgList::<pg_sys::RestrictInfo>::from_pg(quals);
-        quals.iter_ptr().all(|qual| {
-            let clause = (*qual).clause.cast::<pg_sys::Node>();
-            is_a(clause, pg_sys::NodeTag::T_OpExpr) && {
-                let operator = (*clause.cast::<pg_sys::OpExpr>()).opno;
-                pg_sys::get_op_opfamily_strategy(operator, family) == i32::from(NEAR_STRATEGY)
-            }
-        })
-    }
+fn all_are_near(index: IndexInfo<'_>, conditions: List<'_, pg_sys::RestrictInfo>) -> bool {
+    let Some(family) = index.families().get(0) else {
+        return false;
+    };
+    let is_near = |operator| strategy_of(operator, family) == i32::from(NEAR_STRATEGY);
+    let mut clauses = conditions.iter().map(|condition| condition.clause());
+    clauses.all(|clause| {
+        clause
+            .cast::<pg_sys::OpExpr>()
+            .is_some_and(|operation| is_near(operation.operator()))
+    })
 }
 
+/// What it costs to return this many rows.
 fn returning(rows: f64) -> f64 {
-    // SAFETY: a setting.
+    // SAFETY: a setting, which only this thread reads and writes.
     rows * unsafe { pg_sys::cpu_index_tuple_cost }
 }
 
-/// The share of the index's entries that a scan will probably return until the statement has enough rows: where that is
-/// one table's, it is known from LIMIT and from what its conditions let pass.
-unsafe fn share_wanted(root: *const pg_sys::PlannerInfo, path: *const pg_sys::IndexPath) -> f64 {
-    // SAFETY: the planner's own structures.
-    unsafe {
-        let root = &*root;
-        if pg_sys::bms_membership(root.all_baserels) != pg_sys::BMS_Membership::BMS_SINGLETON {
-            return 1.0;
-        }
-        let passing = (*path).path.rows.max(1.0);
-        match (root.limit_tuples, root.tuple_fraction) {
-            (limit, _) if limit > 0.0 => limit / passing,
-            (_, fraction) if fraction >= 1.0 => fraction / passing,
-            (_, fraction) if fraction > 0.0 => fraction,
-            _ => 1.0,
-        }
+/// The share of the index's entries that a scan will probably return until the statement has enough rows. In a statement
+/// about one table, it is known from LIMIT and from what the conditions let through.
+fn share_wanted(planner: Planner<'_>, path: Node<'_, pg_sys::IndexPath>) -> f64 {
+    if membership_of(planner.base_relations()) != pg_sys::BMS_Membership::BMS_SINGLETON {
+        return 1.0;
+    }
+    let passing = path.rows().max(1.0);
+    match (planner.limit_rows(), planner.wanted()) {
+        (limit, _) if limit > 0.0 => limit / passing,
+        (_, wanted) if wanted >= 1.0 => wanted / passing,
+        (_, wanted) if wanted > 0.0 => wanted,
+        _ => 1.0,
     }
 }
 
 /// The share of the table's rows that the index has and the conditions let through.
-unsafe fn share_of_table(root: *mut pg_sys::PlannerInfo, info: &pg_sys::IndexOptInfo, quals: *mut pg_sys::List) -> f64 {
-    // SAFETY: the planner's own structures.
-    unsafe {
-        let quals = pg_sys::add_predicate_to_index_quals(std::ptr::from_ref(info).cast_mut(), quals);
-        let relation = (*info.rel).relid as i32;
-        let inner = pg_sys::JoinType::JOIN_INNER;
-        pg_sys::clauselist_selectivity(root, quals, relation, inner, std::ptr::null_mut())
-    }
+fn share_of_table(planner: Planner<'_>, index: IndexInfo<'_>, conditions: List<'_, pg_sys::RestrictInfo>) -> f64 {
+    let conditions = with_predicate(index, conditions);
+    let relation = index.relation().number() as i32;
+    selectivity_of(planner, conditions, relation, pg_sys::JoinType::JOIN_INNER, None)
 }

@@ -10,9 +10,9 @@ use crate::storage::{directory, log};
 
 /// Pages that are read: with 256-bit codes some 3,200 entries.
 const PAGES: u64 = 16;
-/// Codes of the sample that stand for a query which is not known yet.
+/// Codes of the sample that stand in for a query that is not known yet.
 const QUERIES: usize = 8;
-/// Where the sample has nothing, there are no more rows than so many.
+/// The most rows that are assumed to be in a ball where the sample has none.
 const MOST_UNSEEN: f64 = 10.0;
 
 /// Copies of some pages of the log, evenly spread.
@@ -20,17 +20,16 @@ pub struct Sample {
     pages: Vec<Box<Page>>,
     /// Log pages of the index.
     blocks: u64,
-    /// Entries alive on the copied pages, NULLs included.
+    /// Live entries on the copied pages, NULLs included.
     rows: u64,
 }
 
 impl Sample {
-    /// Reads a sample. Pages that are damaged, or used again meanwhile, are left out; None when none is left with an
-    /// entry alive.
+    /// Reads a sample. Pages that are damaged, or have been reused meanwhile, are left out; None if no live entry remains.
     pub fn take(index: Index<'_>) -> Option<Self> {
         let directory = directory::try_read(index)?;
         let segments: Vec<&Segment> = directory.segments().collect();
-        let blocks = segments.iter().map(|s| u64::from(s.block_count.get())).sum();
+        let blocks = segments.iter().map(|s| u64::from(s.block_count)).sum();
         let mut sample = Sample {
             pages: Vec::new(),
             blocks,
@@ -52,7 +51,7 @@ impl Sample {
         (sample.rows > 0).then_some(sample)
     }
 
-    /// The share of rows within a ball, in an index of so many rows.
+    /// The share of rows within a ball, in an index of `rows` rows.
     pub fn share_within(&self, ball: &Ball, rows: f64) -> f64 {
         let hits: u64 = self.pages.iter().map(|page| hits(page, ball)).sum();
         match hits {
@@ -61,9 +60,9 @@ impl Sample {
         }
     }
 
-    /// The share of rows within a ball of this radius around a code of the index, itself excluded.
+    /// The share of rows within a ball of this radius around a code of the index, the code itself excluded.
     ///
-    /// Similar codes are often neighbours, so what is on the code's own page is not taken for what is on others.
+    /// Similar codes are often on the same page, so a code's own page says nothing about the others.
     pub fn share_of_neighbours(&self, radius: f64, rows: f64) -> f64 {
         let others = self.pages.len().saturating_sub(1);
         let weight = self.blocks.saturating_sub(1) as f64 / others.max(1) as f64;
@@ -91,7 +90,7 @@ impl Sample {
         }
     }
 
-    /// The share where so many queries have found nothing: half a row of the sample might have been.
+    /// The share after `queries` queries have found nothing: as if they had found half a row of the sample.
     fn unseen_share(&self, queries: u64, rows: f64) -> f64 {
         (0.5 / (self.rows * queries) as f64).min(MOST_UNSEEN / rows.max(1.0))
     }
@@ -100,9 +99,9 @@ impl Sample {
 /// The `n`th block of some segments.
 fn block_at<'a>(segments: &[&'a Segment], mut n: u64) -> Option<(&'a Segment, u32)> {
     for segment in segments {
-        let blocks = u64::from(segment.block_count.get());
+        let blocks = u64::from(segment.block_count);
         if n < blocks {
-            return Some((segment, segment.start_block.get() + n as u32));
+            return Some((segment, segment.start_block + n as u32));
         }
         n -= blocks;
     }
@@ -113,7 +112,7 @@ fn is_alive_at(page: &LogPage<'_>, slot: usize) -> bool {
     page.tid(slot).is_some_and(|tid| is_alive(&tid))
 }
 
-/// Entries of a page alive and within a ball.
+/// The number of live entries of a page within a ball.
 fn hits(page: &Page, ball: &Ball) -> u64 {
     let Ok(page) = LogPage::parse(page) else { return 0 };
     let mut near = Vec::new();
@@ -121,7 +120,7 @@ fn hits(page: &Page, ball: &Ball) -> u64 {
     near.iter().filter(|&&slot| is_alive_at(&page, slot as usize)).count() as u64
 }
 
-/// A ball around one of the codes alive on a page, another one for each number.
+/// A ball around one of the live codes on a page, a different one for each `number`.
 fn ball_on(page: &Page, number: usize, radius: f64) -> Option<Ball> {
     let page = LogPage::parse(page).ok()?;
     let slots = (0..page.len()).filter(|&slot| is_alive_at(&page, slot) && page.code(slot).is_some());

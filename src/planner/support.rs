@@ -1,22 +1,26 @@
 //! What the planner asks about `nphd_within`, what it becomes, and the operators `<@` and `@>`.
 //!
-//! An error about a radius could tell of rows that row-level security hides. So `nphd_within`, which raises it, is not
-//! leakproof. Where its radius comes from no row, it becomes `nphd_within_unchecked`, which is, with a check of the radius
-//! alone. `nphd_near` is what follows from a comparison of a distance (`comparison.rs`).
+//! An error about a radius could reveal rows that row-level security hides. So `nphd_within`, which raises it, is not
+//! leakproof. Where its radius comes from no row, it becomes `nphd_within_unchecked`, which is leakproof, with a check of
+//! the radius alone. `nphd_near` is what follows from a comparison of a distance (`comparison.rs`).
 
-use pgrx::pg_sys::{Datum, NodeTag};
-use pgrx::prelude::*;
-use pgrx::{is_a, pg_sys};
+use pgrx::pg_sys::{self, Datum, Oid};
 
-use super::ball_expr::{BallExpr, arguments, function_beside, function_call, list_of};
-use super::selectivity::share_within;
+use super::ball_expr::BallExpr;
+use super::functions::{
+    condition, function_beside, function_call, function_of_operator, has_columns, is_known_to_scan, operator_of_family,
+    result_type, simplified, type_of,
+};
+use super::nodes::Planner;
+use super::selectivity::Question;
 use super::visibility::has_barrier;
 use crate::metrics::opclass::{BALL_STRATEGY, NEAR_STRATEGY, address_of};
+use crate::nodes::{List, Node, View};
 use crate::types::ball;
 use crate::types::bitvec::Args;
 use crate::types::sql_function;
 
-/// Of which function the planner asks.
+/// The function that the planner asks about.
 #[derive(Clone, Copy, PartialEq)]
 enum Function {
     /// `nphd_within` or `nphd_within_unchecked`.
@@ -40,172 +44,137 @@ sql_function!(
     hamming_within_support, |args| answer(args, Function::Hamming)
 );
 
-/// How many rows the function lets through, how an index can serve it, and what it becomes; NULL to other questions.
-fn answer(args: Args, of: Function) -> Datum {
-    let request = args.datum(0).cast_mut_ptr::<pg_sys::Node>();
-    let none = std::ptr::null_mut::<pg_sys::Node>();
-    // SAFETY: the planner passes a request; its tag tells of which kind.
-    unsafe {
-        if is_a(request, NodeTag::T_SupportRequestSelectivity) {
-            let answered = estimate(&mut *request.cast(), of);
-            Datum::from(if answered { request } else { none })
-        } else if is_a(request, NodeTag::T_SupportRequestIndexCondition) {
-            Datum::from(index_condition(&mut *request.cast(), of))
-        } else if is_a(request, NodeTag::T_SupportRequestSimplify) && of == Function::Within {
-            Datum::from(leakproof_call(&*request.cast()))
-        } else {
-            Datum::from(none)
-        }
+/// How many rows the function lets through, how an index can serve it, and what it becomes; NULL for other requests.
+fn answer(args: Args<'_>, function: Function) -> Datum {
+    // SAFETY: the argument is of type internal, so only the planner calls this, with a request of the kind that its tag says.
+    let request: Node<'_> = unsafe { Node::view(args.datum(0).cast_mut_ptr()) };
+    let null = Datum::from(0);
+    if let Some(request) = request.cast() {
+        estimate(request, function).map_or(null, |share| {
+            request.set_selectivity(share);
+            args.datum(0)
+        })
+    } else if let Some(request) = request.cast() {
+        let condition = index_condition(request, function);
+        condition.map_or(null, |condition| Datum::from(List::of(&[condition]).raw()))
+    } else if let Some(request) = request.cast()
+        && function == Function::Within
+    {
+        leakproof_call(request).map_or(null, |call| Datum::from(call.raw()))
+    } else {
+        null
     }
 }
 
 sql_function!(
     /// Restriction estimator of `<@` and `@>`.
-    bitvec_ball_sel, |args| {
-        let (root, operator, list) = (args.datum(0), args.datum(1), args.datum(2));
-        // SAFETY: what the planner passes to a restriction estimator.
-        unsafe { operator_share(root.cast_mut_ptr(), operator, list.cast_mut_ptr(), args.int(3)) }
-    }
+    bitvec_ball_sel, |args| operator_share(args, args.int(3))
 );
 
 sql_function!(
     /// Join estimator of `<@` and `@>`.
-    bitvec_ball_joinsel, |args| {
-        let (root, operator, list) = (args.datum(0), args.datum(1), args.datum(2));
-        // SAFETY: what the planner passes to a join estimator.
-        unsafe { operator_share(root.cast_mut_ptr(), operator, list.cast_mut_ptr(), 0) }
-    }
+    bitvec_ball_joinsel, |args| operator_share(args, 0)
 );
 
 /// The estimate for an operator: code and ball, or the other way round.
-unsafe fn operator_share(
-    root: *mut pg_sys::PlannerInfo,
-    operator: Datum,
-    list: *mut pg_sys::List,
-    relation: i32,
-) -> Datum {
-    // SAFETY: the planner's own structures; which operand has which type follows from the operator's function.
-    let share = unsafe {
-        let function = pg_sys::get_opcode(pg_sys::Oid::from_datum(operator, false).unwrap_or(pg_sys::InvalidOid));
-        match arguments(list) {
-            Some([left, right]) => {
-                let is_first = ball::is_in_ball(address_of(function));
-                let (code, ball) = if is_first { (left, right) } else { (right, left) };
-                share_within(root, code, BallExpr::of(root, ball), relation, function)
-            }
-            None => 0.0,
+fn operator_share(args: Args<'_>, relation: i32) -> Datum {
+    let (planner, operands) = (args.datum(0).cast_mut_ptr(), args.datum(2).cast_mut_ptr());
+    // SAFETY: arguments of type internal, so only the planner calls this. It passes itself and the list of operands.
+    let (planner, operands) = unsafe { (Planner::view(planner), List::<pg_sys::Node>::view(operands)) };
+    let function = function_of_operator(Oid::from(args.datum(1).value() as u32));
+    let question = Question {
+        planner,
+        relation,
+        function,
+    };
+    // Which operand has which type follows from the operator's function.
+    let share = match operands.array() {
+        Some([left, right]) => {
+            let is_first = ball::is_in_ball(address_of(function));
+            let (code, ball) = if is_first { (left, right) } else { (right, left) };
+            question.share_within(code, BallExpr::of(planner, ball))
         }
+        None => 0.0,
     };
     Datum::from(share.to_bits())
 }
 
-/// Answers how many rows the function lets through; false if it cannot.
-unsafe fn estimate(request: &mut pg_sys::SupportRequestSelectivity, of: Function) -> bool {
-    // SAFETY: the planner's own structures; the function's arguments have the types that it is declared with.
-    unsafe {
-        let Some([code, query, size]) = arguments(request.args) else {
-            return false;
-        };
-        let (root, relation, function) = (request.root, request.varRelid, request.funcid);
-        let within = |code, ball| share_within(root, code, ball, relation, function);
-        request.selectivity = match of {
-            Function::Within => within(code, BallExpr::of_parts(root, query, size)),
-            // The comparison beside it is taken to let a third through.
-            Function::Near => (3.0 * within(code, BallExpr::of_parts(root, query, size))).min(1.0),
-            // As if all codes were of one length. Either argument may be the column.
-            Function::Hamming => match BallExpr::of_bits(root, code, size) {
-                Some(ball) if ball.radius.is_some() => within(query, Some(ball)),
-                _ => within(code, BallExpr::of_bits(root, query, size)),
-            },
-        };
-        true
-    }
+/// The share of the rows that the function lets through. Its arguments have the types that it is declared with.
+fn estimate(request: Node<'_, pg_sys::SupportRequestSelectivity>, of: Function) -> Option<f64> {
+    let [code, query, size] = request.arguments().array()?;
+    let planner = request.planner();
+    let question = Question {
+        planner,
+        relation: request.relation(),
+        function: request.function(),
+    };
+    let within = |code, ball| question.share_within(code, ball);
+    Some(match of {
+        Function::Within => within(code, BallExpr::of_parts(planner, query, size)),
+        // The planner assumes that the comparison beside it lets a third through.
+        Function::Near => (3.0 * within(code, BallExpr::of_parts(planner, query, size))).min(1.0),
+        // As if all codes had the same length. Either argument may be the column.
+        Function::Hamming => match BallExpr::of_bits(planner, code, size) {
+            Some(ball) if ball.radius.is_some() => within(query, Some(ball)),
+            _ => within(code, BallExpr::of_bits(planner, query, size)),
+        },
+    })
 }
 
 /// `column <@ nphd_ball(query, radius)` in place of `nphd_within(column, query, radius)`, when the column is indexed and
-/// the others are known when the scan starts; NULL otherwise.
-unsafe fn index_condition(request: &mut pg_sys::SupportRequestIndexCondition, of: Function) -> *mut pg_sys::List {
-    let none = std::ptr::null_mut();
-    // SAFETY: the planner's own structures.
-    unsafe {
-        if !is_a(request.node, NodeTag::T_FuncExpr) {
-            return none;
-        }
-        let call = &*request.node.cast::<pg_sys::FuncExpr>();
-        let Some([first, second, radius]) = arguments(call.args) else {
-            return none;
-        };
-        let (column, query) = match request.indexarg {
-            0 => (first, second),
-            1 => (second, first),
-            _ => return none,
-        };
-        let is_known = |node| pg_sys::is_pseudo_constant_for_index(request.root, node, request.index);
-        if !is_known(query) || !is_known(radius) {
-            return none;
-        }
-        let code_type = *(*request.index).opcintype.add(request.indexcol as usize);
-        let is_unchecked = || ball::is_within_unchecked(address_of(request.funcid));
-        let (name, strategy) = match of {
-            Function::Within if is_unchecked() => (c"nphd_ball_unchecked", BALL_STRATEGY),
-            Function::Within => (c"nphd_ball", BALL_STRATEGY),
-            Function::Near => (c"nphd_ball_unchecked", NEAR_STRATEGY),
-            Function::Hamming => (c"hamming_ball", BALL_STRATEGY),
-        };
-        let types = [code_type, pg_sys::exprType(radius)];
-        let is_ours = |function| ball::is_constructor(function) || ball::is_hamming_ball(function);
-        let Some(constructor) = function_beside(request.funcid, name, &types, is_ours) else {
-            return none;
-        };
-        let ball_type = pg_sys::get_func_rettype(constructor);
-        let operator = pg_sys::get_opfamily_member(request.opfamily, code_type, ball_type, strategy as i16);
-        if operator == pg_sys::InvalidOid {
-            return none;
-        }
-        let no_collation = pg_sys::InvalidOid;
-        let ball = function_call(constructor, ball_type, &[query, radius]);
-        let clause = pg_sys::make_opclause(
-            operator,
-            pg_sys::BOOLOID,
-            false,
-            column.cast(),
-            ball.cast(),
-            no_collation,
-            no_collation,
-        );
-        // Codes of other lengths are in that ball, too.
-        request.lossy = of == Function::Hamming;
-        list_of(&[clause.cast()])
+/// the others are known when the scan starts.
+fn index_condition<'a>(request: Node<'a, pg_sys::SupportRequestIndexCondition>, of: Function) -> Option<Node<'a>> {
+    let call = request.condition().cast::<pg_sys::FuncExpr>()?;
+    let [first, second, radius] = call.arguments().array()?;
+    let (column, query) = match request.column_argument() {
+        0 => (first, second),
+        1 => (second, first),
+        _ => return None,
+    };
+    let is_known = |node| is_known_to_scan(request.planner(), node, request.index());
+    if !is_known(query) || !is_known(radius) {
+        return None;
     }
+    let code_type = request.index().types().get(usize::try_from(request.column()).ok()?)?;
+    let is_unchecked = || ball::is_within_unchecked(address_of(request.function()));
+    let (name, strategy) = match of {
+        Function::Within if is_unchecked() => (c"nphd_ball_unchecked", BALL_STRATEGY),
+        Function::Within => (c"nphd_ball", BALL_STRATEGY),
+        Function::Near => (c"nphd_ball_unchecked", NEAR_STRATEGY),
+        Function::Hamming => (c"hamming_ball", BALL_STRATEGY),
+    };
+    let types = [code_type, type_of(radius)];
+    let is_ours = |function| ball::is_constructor(function) || ball::is_hamming_ball(function);
+    let constructor = function_beside(request.function(), name, &types, is_ours)?;
+    let ball_type = result_type(constructor);
+    let operator = operator_of_family(request.family(), code_type, ball_type, strategy as i16);
+    if operator == pg_sys::InvalidOid {
+        return None;
+    }
+    let ball = function_call(constructor, ball_type, List::of(&[query, radius]));
+    // Codes of other lengths are in that ball, too.
+    request.set_lossy(of == Function::Hamming);
+    Some(condition(operator, column, ball))
 }
 
 /// `nphd_within_unchecked(code, query, nphd_radius(radius))` in place of `nphd_within(code, query, radius)`, in a statement
-/// that may not see all rows and whose radius comes from none; NULL otherwise.
-unsafe fn leakproof_call(request: &pg_sys::SupportRequestSimplify) -> *mut pg_sys::Node {
-    let none = std::ptr::null_mut();
-    // SAFETY: the planner's own structures; there may be no planner.
-    unsafe {
-        let call = &*request.fcall;
-        let Some([code, query, radius]) = arguments(call.args) else {
-            return none;
-        };
-        let is_unchecked = ball::is_within_unchecked(address_of(call.funcid));
-        if is_unchecked
-            || request.root.is_null()
-            || !has_barrier((*request.root).parse)
-            || pg_sys::contain_var_clause(radius)
-        {
-            return none;
-        }
-        let (code_type, float8) = (pg_sys::exprType(code), pg_sys::FLOAT8OID);
-        let (name, types) = (c"nphd_within_unchecked", [code_type, code_type, float8]);
-        let unchecked = function_beside(call.funcid, name, &types, ball::is_within_unchecked);
-        let check = function_beside(call.funcid, c"nphd_radius", &[float8], ball::is_radius);
-        let (Some(unchecked), Some(check)) = (unchecked, check) else {
-            return none;
-        };
-        let radius = function_call(check, float8, &[radius]);
-        let radius = pg_sys::eval_const_expressions(request.root, radius);
-        function_call(unchecked, pg_sys::BOOLOID, &[code, query, radius])
+/// that may not see all rows and whose radius comes from none.
+fn leakproof_call<'a>(request: Node<'a, pg_sys::SupportRequestSimplify>) -> Option<Node<'a>> {
+    let call = request.call();
+    let [code, query, radius] = call.arguments().array()?;
+    let planner = request.planner()?;
+    let is_unchecked = ball::is_within_unchecked(address_of(call.function()));
+    if is_unchecked || !has_barrier(planner.query()) || has_columns(radius) {
+        return None;
     }
+    let (code_type, float8) = (type_of(code), pg_sys::FLOAT8OID);
+    let (name, types) = (c"nphd_within_unchecked", [code_type, code_type, float8]);
+    let unchecked = function_beside(call.function(), name, &types, ball::is_within_unchecked)?;
+    let check = function_beside(call.function(), c"nphd_radius", &[float8], ball::is_radius)?;
+    let radius = simplified(Some(planner), function_call(check, float8, List::of(&[radius])));
+    Some(function_call(
+        unchecked,
+        pg_sys::BOOLOID,
+        List::of(&[code, query, radius]),
+    ))
 }

@@ -1,104 +1,77 @@
-//! Which rows a statement's user may see, as PostgreSQL asks before it uses statistics: an estimate must not tell of others.
+//! Which rows the user of a statement may see. PostgreSQL checks the same before it uses statistics: an estimate must not
+//! reveal hidden rows.
 
-use pgrx::{PgList, pg_sys};
+use pgrx::pg_sys::{self, AclMode, AclResult, Oid};
 
-/// Whether the statement may know all values of an expression over columns of a relation: its user may read these columns,
-/// and neither row-level security nor a security barrier hides rows.
-///
-/// # Safety
-/// `column` is an expression over the relation of this number, which is a table's, of this planner.
-pub unsafe fn sees_all(root: *mut pg_sys::PlannerInfo, number: u32, column: *mut pg_sys::Node) -> bool {
-    // SAFETY: as the caller says; the planner's arrays have an element for each number.
-    unsafe {
-        let mut number = number;
-        let mut columns = columns_of(column, number);
-        // Who reads a partition by its parent needs no rights on it, and the parent's policies hold.
-        while let Some(child) = parent_of(root, number) {
-            let parents = std::slice::from_raw_parts(child.parent_colnos, child.num_child_cols as usize);
-            for column in &mut columns {
-                let position = usize::try_from(*column - 1).ok();
-                *column = position
-                    .and_then(|at| parents.get(at))
-                    .map_or(0, |&parent| i32::from(parent));
-            }
-            number = child.parent_relid;
-        }
-        let table = &**(*root).simple_rte_array.add(number as usize);
-        let relation = &**(*root).simple_rel_array.add(number as usize);
-        let user = match relation.userid {
-            pg_sys::InvalidOid => pg_sys::GetUserId(),
-            user => user,
-        };
-        table.securityQuals.is_null() && !is_inside_barrier(root) && may_select(table.relid, &columns, user)
-    }
+use super::functions::add_columns;
+use super::nodes::Planner;
+use crate::nodes::{Node, Set, functions};
+
+functions! {
+    fn current_user() -> Oid = GetUserId;
+    fn check_table(table: Oid, user: Oid, right: AclMode) -> AclResult::Type = pg_class_aclcheck;
+    fn check_column(table: Oid, column: i16, user: Oid, right: AclMode) -> AclResult::Type = pg_attribute_aclcheck;
 }
 
-/// Whether a query reads from what hides rows: by row-level security or a security barrier.
-///
-/// # Safety
-/// A query that is being planned.
-pub unsafe fn has_barrier(query: *const pg_sys::Query) -> bool {
-    // SAFETY: as the caller says.
-    unsafe {
-        let tables = PgList::<pg_sys::RangeTblEntry>::from_pg((*query).rtable);
-        let hides = |table: *mut pg_sys::RangeTblEntry| !(*table).securityQuals.is_null() || (*table).security_barrier;
-        tables.iter_ptr().any(hides)
+/// Whether the statement may know all values of an expression over columns of the relation with this number, a table: its
+/// user may read these columns, and neither row-level security nor a security barrier hides rows.
+pub fn sees_all<'a>(planner: Planner<'a>, number: u32, expression: Node<'a>) -> bool {
+    let mut number = number;
+    let mut columns = columns_of(expression, number);
+    // Reading a partition through its parent needs no rights on the partition, and the parent's policies apply.
+    while let Some(child) = parent_of(planner, number) {
+        let parents = child.parent_columns();
+        for column in &mut columns {
+            let position = usize::try_from(*column - 1).ok();
+            *column = position.and_then(|at| parents.get(at)).map_or(0, i32::from);
+        }
+        number = child.parent();
     }
+    let at = number as usize;
+    let (Some(table), Some(relation)) = (
+        planner.tables().get(at).flatten(),
+        planner.relations().get(at).flatten(),
+    ) else {
+        return false;
+    };
+    let user = match relation.user() {
+        pg_sys::InvalidOid => current_user(),
+        user => user,
+    };
+    table.security_quals().is_empty() && !is_inside_barrier(planner) && may_select(table.oid(), &columns, user)
+}
+
+/// Whether a query reads from something that hides rows, by row-level security or a security barrier.
+pub fn has_barrier(query: Node<'_, pg_sys::Query>) -> bool {
+    let mut tables = query.tables().iter();
+    tables.any(|table| !table.security_quals().is_empty() || table.is_barrier())
 }
 
 /// Whether a query may be part of a view with a security barrier: then its conditions may come from outside.
-unsafe fn is_inside_barrier(root: *const pg_sys::PlannerInfo) -> bool {
-    // SAFETY: planners of a statement's parts stay until all of it is planned.
-    unsafe {
-        let mut outer = (*root).parent_root;
-        while !outer.is_null() {
-            if has_barrier((*outer).parse) {
-                return true;
-            }
-            outer = (*outer).parent_root;
-        }
-        false
-    }
+fn is_inside_barrier(planner: Planner<'_>) -> bool {
+    std::iter::successors(planner.outer(), |outer| outer.outer()).any(|outer| has_barrier(outer.query()))
 }
 
 /// The numbers of the columns in an expression; 0 or less for a whole row and system columns.
-unsafe fn columns_of(node: *mut pg_sys::Node, relation: u32) -> Vec<i32> {
-    let mut set = std::ptr::null_mut();
-    let mut columns = Vec::new();
-    // SAFETY: an expression; the set is ours.
-    unsafe {
-        pg_sys::pull_varattnos(node, relation, &mut set);
-        let mut member = pg_sys::bms_next_member(set, -1);
-        while member >= 0 {
-            columns.push(member + pg_sys::FirstLowInvalidHeapAttributeNumber);
-            member = pg_sys::bms_next_member(set, member);
-        }
-    }
-    columns
+fn columns_of(expression: Node<'_>, relation: u32) -> Vec<i32> {
+    let mut columns = Set::empty();
+    add_columns(expression, relation, &mut columns);
+    let number = |member: i32| member + pg_sys::FirstLowInvalidHeapAttributeNumber;
+    columns.iter().map(number).collect()
 }
 
-/// How a relation belongs to the table whose partition or child it is, if the statement names that one.
-unsafe fn parent_of<'a>(root: *const pg_sys::PlannerInfo, number: u32) -> Option<&'a pg_sys::AppendRelInfo> {
-    // SAFETY: the planner's own arrays; the elements may be NULL.
-    unsafe {
-        if (*root).append_rel_array.is_null() {
-            return None;
-        }
-        let child = (*(*root).append_rel_array.add(number as usize)).as_ref()?;
-        let parent = &**(*root).simple_rte_array.add(child.parent_relid as usize);
-        // Not an arm of UNION ALL.
-        (parent.rtekind == pg_sys::RTEKind::RTE_RELATION).then_some(child)
-    }
+/// How a relation belongs to the table whose partition or child it is, if the statement names that table.
+fn parent_of(planner: Planner<'_>, number: u32) -> Option<Node<'_, pg_sys::AppendRelInfo>> {
+    let child = planner.children().get(number as usize).flatten()?;
+    let parent = planner.tables().get(child.parent() as usize).flatten()?;
+    // An arm of UNION ALL is no child of a table.
+    parent.is_relation().then_some(child)
 }
 
 /// Whether a user may read these columns of a table.
-unsafe fn may_select(table: pg_sys::Oid, columns: &[i32], user: pg_sys::Oid) -> bool {
-    let right = pg_sys::ACL_SELECT as pg_sys::AclMode;
-    let is_allowed = |result| result == pg_sys::AclResult::ACLCHECK_OK;
-    // SAFETY: reads the catalogs; the planner has locked the table.
-    unsafe {
-        let may_read =
-            |&column: &i32| column > 0 && is_allowed(pg_sys::pg_attribute_aclcheck(table, column as i16, user, right));
-        is_allowed(pg_sys::pg_class_aclcheck(table, user, right)) || columns.iter().all(may_read)
-    }
+fn may_select(table: Oid, columns: &[i32], user: Oid) -> bool {
+    let right = pg_sys::ACL_SELECT as AclMode;
+    let is_allowed = |result| result == AclResult::ACLCHECK_OK;
+    let may_read = |&column: &i32| column > 0 && is_allowed(check_column(table, column as i16, user, right));
+    is_allowed(check_table(table, user, right)) || columns.iter().all(may_read)
 }

@@ -74,7 +74,7 @@ impl Keyed for Found {
 /// Rows of the first pass.
 const FIRST_BATCH: usize = 128;
 /// Each pass finds so many times more rows than the one before.
-const GROWTH: usize = 8;
+const GROWTH: usize = iscc_hnsw::cost::PASS_GROWTH;
 /// Entries of a page that tell whether it has short codes: those in the page's last cache line.
 const SAMPLE: usize = 6;
 /// So many entries of a page that are near enough, and those of the next page are worth loading ahead.
@@ -99,7 +99,7 @@ pub struct ExactStream {
 impl ExactStream {
     /// Scans these segments, nothing read yet. `expected` rows are probably wanted.
     pub fn new(mut segments: Vec<Segment>, expected: usize, restriction: Restriction) -> Self {
-        segments.sort_unstable_by_key(|segment| segment.start_block.get());
+        segments.sort_unstable_by_key(|segment| segment.start_block);
         let complete = segments.is_empty();
         // All rows in one pass, where memory allows.
         let batch = match restriction.wants_all() {
@@ -157,7 +157,7 @@ impl ExactStream {
         if self.after.is_none() {
             counted.exact_shards = self.shards();
         }
-        let first_block = self.segments.first().map_or(0, |first| first.start_block.get());
+        let first_block = self.segments.first().map_or(0, |first| first.start_block);
         let mut recent = Recent::of(index, first_block);
         for segment in &self.segments {
             let mut entries = 0;

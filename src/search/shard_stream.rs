@@ -31,8 +31,8 @@ pub enum Taken {
 }
 
 /// Nodes that the first exact pass fetches; each one after it fetches so many times more.
-const FIRST_BATCH: usize = 32;
-const GROWTH: usize = 8;
+const FIRST_BATCH: usize = cost::FIRST_ROWS;
+const GROWTH: usize = cost::PASS_GROWTH;
 /// The same where there are conditions, so that probably all rows are wanted.
 const RESTRICTED_BATCH: usize = 1024;
 /// Who wants more than this share of the nodes is better served by a scan of the log: it looks up no entry by itself.

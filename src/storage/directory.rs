@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use iscc_log::allocation;
-use iscc_log::directory::{self as format, MetaHeader, STATE_CLOSED, STATE_PENDING, Segment};
+use iscc_log::directory::{self as format, MetaHeader, Segment, State};
 use iscc_log::page::{NO_BLOCK, PageError, PageKind};
 use pgrx::pg_sys;
 
@@ -40,7 +40,7 @@ pub struct Directory {
 impl Directory {
     /// The segments that make up the index, the open one last.
     pub fn segments(&self) -> impl Iterator<Item = &Segment> {
-        self.complete().chain(self.header.open_segment())
+        self.complete().chain(self.header.open.as_ref())
     }
 
     /// The closed and sealed segments.
@@ -50,8 +50,8 @@ impl Directory {
 
     /// The blocks that the open segment has or may grow to.
     pub fn open_room(&self) -> Option<Range<u32>> {
-        let open = self.header.open_segment()?.blocks();
-        Some(open.start..open.end.max(self.header.open_limit.get()))
+        let open = self.header.open?.blocks();
+        Some(open.start..open.end.max(self.header.open_limit))
     }
 
     /// Blocks of the directory pages.
@@ -61,18 +61,18 @@ impl Directory {
 
     /// Size of the open segment.
     pub fn open_blocks(&self) -> u32 {
-        self.header.open_segment().map_or(0, |open| open.block_count.get())
+        self.header.open.as_ref().map_or(0, |open| open.block_count)
     }
 
     /// Size of what has no shard yet: the open segment and the closed ones.
     pub fn tail_blocks(&self) -> u32 {
-        let closed = self.listed.iter().filter(|segment| segment.state == STATE_CLOSED);
-        self.open_blocks() + closed.map(|segment| segment.block_count.get()).sum::<u32>()
+        let closed = self.listed.iter().filter(|segment| segment.state == State::Closed);
+        self.open_blocks() + closed.map(|segment| segment.block_count).sum::<u32>()
     }
 
     /// Segments being filled with entries of others.
     pub fn pending(&self) -> impl Iterator<Item = &Segment> {
-        self.listed.iter().filter(|segment| segment.state == STATE_PENDING)
+        self.listed.iter().filter(|segment| segment.state == State::Pending)
     }
 
     /// True when a segment has this shard.
@@ -96,22 +96,22 @@ impl Directory {
     /// Blocks that will be used again.
     pub fn free_blocks(&self) -> u32 {
         let free = self.listed.iter().filter(|segment| segment.is_free());
-        free.map(|segment| segment.block_count.get()).sum()
+        free.map(|segment| segment.block_count).sum()
     }
 
     /// Takes blocks for a new segment: free ones, or the next ones of the relation.
     fn allocate(&mut self, count: u32) -> Range<u32> {
         allocation::take(&mut self.listed, count).unwrap_or_else(|| {
-            let start = self.header.used_blocks.get();
-            self.header.used_blocks = (start + count).into();
+            let start = self.header.used_blocks;
+            self.header.used_blocks = start + count;
             start..start + count
         })
     }
 
     /// The number of a new generation.
     pub(super) fn new_epoch(&mut self) -> u32 {
-        let epoch = self.header.next_epoch.get();
-        self.header.next_epoch = epoch.wrapping_add(1).into();
+        let epoch = self.header.next_epoch;
+        self.header.next_epoch = epoch.wrapping_add(1);
         epoch
     }
 
@@ -133,7 +133,7 @@ impl Directory {
     }
 
     fn list_pending(&mut self, pieces: Vec<Range<u32>>, stride: u16) -> Vec<Segment> {
-        let mut pending = |blocks| Segment::new(STATE_PENDING, blocks, stride, self.new_epoch());
+        let mut pending = |blocks| Segment::new(State::Pending, blocks, stride, self.new_epoch());
         let pending: Vec<Segment> = pieces.into_iter().map(&mut pending).collect();
         self.listed.extend_from_slice(&pending);
         pending
@@ -147,7 +147,7 @@ impl Directory {
 
     /// The free blocks at the end of those in use.
     pub fn free_at_end(&self) -> Range<u32> {
-        allocation::free_at_end(&self.listed, self.header.used_blocks.get())
+        allocation::free_at_end(&self.listed, self.header.used_blocks)
     }
 
     /// Forgets the free blocks at the end, so that the file can be cut there.
@@ -155,7 +155,7 @@ impl Directory {
         let end = self.free_at_end();
         self.listed
             .retain(|segment| !(segment.is_free() && segment.blocks() == end));
-        self.header.used_blocks = end.start.into();
+        self.header.used_blocks = end.start;
     }
 
     /// Puts `new` segments in the place of the `replaced` ones, whose blocks they cover, and makes the blocks of the
@@ -164,10 +164,10 @@ impl Directory {
     #[must_use]
     pub fn exchange(&mut self, replaced: &[Segment], new: &[Segment], freed: &[Segment]) -> bool {
         let mut old = replaced.iter().chain(freed);
-        if !old.all(|segment| self.listed.iter().any(|listed| same(segment, listed))) {
+        if !old.all(|segment| self.listed.iter().any(|listed| segment.is_same(listed))) {
             return false;
         }
-        let is_old = |listed: &Segment| replaced.iter().chain(freed).any(|segment| same(segment, listed));
+        let is_old = |listed: &Segment| replaced.iter().chain(freed).any(|segment| segment.is_same(listed));
         self.listed.retain(|listed| !is_old(listed));
         self.listed.extend_from_slice(new);
         for segment in freed {
@@ -260,7 +260,7 @@ fn walk<M: Mode>(index: Index<'_>, meta: &Locked<M>) -> Result<Directory, (u32, 
         true => Ok(segments),
         false => Err(PageError::Layout),
     };
-    if !header.open_segment().is_none_or(exists) {
+    if !header.open.as_ref().is_none_or(exists) {
         return Err((META_BLOCK, PageError::Layout));
     }
     let listed = format::segments(meta.page(), PageKind::Meta).and_then(inside);
@@ -436,10 +436,4 @@ pub fn move_chain(index: Index<'_>, logging: Logging) {
     let mut meta = Locked::<Exclusive>::read(index, META_BLOCK);
     let before = read_under(index, &meta);
     write_new_chain(index, &mut meta, &before, before.clone(), logging, None);
-}
-
-/// Identity of a segment over time: its blocks and the generation of their contents. One that has become part of a larger
-/// one is not the same.
-pub fn same(a: &Segment, b: &Segment) -> bool {
-    a.blocks() == b.blocks() && a.epoch == b.epoch
 }

@@ -75,9 +75,7 @@ impl Appender {
     }
 
     fn last_open_block(&self, index: Index<'_>) -> Option<u32> {
-        directory::read_header(index)
-            .open_segment()
-            .and_then(Segment::last_block)
+        directory::read_header(index).open.and_then(|open| open.last_block())
     }
 
     /// Appends to this block if it is the open one and has room.
@@ -213,7 +211,7 @@ pub fn parse<'a, M: Mode>(segment: &Segment, buffer: &'a Locked<M>) -> Result<Lo
         why,
     };
     let page = LogPage::parse(buffer.page()).map_err(|why| mismatch(Some(why)))?;
-    if !segment.has_epoch(page.epoch()) || page.stride() != usize::from(segment.stride.get()) {
+    if !segment.has_epoch(page.epoch()) || page.stride() != usize::from(segment.stride) {
         return Err(mismatch(None));
     }
     Ok(page)

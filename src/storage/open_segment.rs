@@ -1,12 +1,12 @@
 //! The open segment, which takes new entries: making room in it, opening the next one, closing it.
 
 use iscc_log::allocation;
-use iscc_log::directory::{self as format, MetaHeader, STATE_CLOSED, STATE_NONE, STATE_OPEN, Segment};
+use iscc_log::directory::{self as format, MetaHeader, Segment, State};
 use iscc_log::log_page::{self, LogPage};
 use iscc_metrics::MAX_CODE_BYTES;
 use pgrx::pg_sys;
 
-use super::buffer::{Exclusive, Locked, Page};
+use super::buffer::{Exclusive, Locked};
 use super::directory::{LEAST_REUSED_BLOCKS, META_BLOCK, OtherPage, checked, header_of, read_to_change, write};
 use super::update::{Logging, Update};
 use crate::failpoint::failpoint;
@@ -40,19 +40,20 @@ pub struct Room {
 /// blocks of the open segment when this added one.
 pub fn make_room(index: Index<'_>, room: Room, logging: Logging) -> Option<u32> {
     let mut meta = Locked::<Exclusive>::read(index, META_BLOCK);
-    let mut header = header_of(index, meta.page());
-    if let Some(open) = header.open_segment().copied() {
-        let fits = room.code_bytes <= usize::from(open.stride.get());
+    let header = header_of(index, meta.page());
+    if let Some(open) = header.open {
+        let fits = room.code_bytes <= usize::from(open.stride);
         if fits && open.last_block() != room.full_block {
             return None;
         }
-        if fits && open.block_count < room.limits.max_blocks && grow_open(&mut header) {
-            let mut log = new_log_block(index, &header);
+        let may_grow = fits && open.block_count < room.limits.max_blocks;
+        if may_grow && let Some((header, open)) = grown(&header, open) {
+            let mut log = new_log_block(index, &open);
             let mut update = Update::begin(index, logging);
             format::set_meta(update.page(&mut meta), &header);
-            init_log_page(update.new_page(&mut log), &header);
+            log_page::init(update.new_page(&mut log), open.stride, open.epoch);
             update.commit();
-            return Some(header.open.block_count.get());
+            return Some(open.block_count);
         }
         close_under(index, &mut meta, logging);
     }
@@ -71,46 +72,46 @@ fn open_segment(index: Index<'_>, meta: &mut Locked<Exclusive>, room: Room, logg
         ENOUGH_REUSED_BLOCKS,
         room.limits.max_blocks,
     );
-    let start = reused
-        .as_ref()
-        .map_or(after.header.used_blocks.get(), |free| free.start);
-    after.header.open = Segment::new(STATE_OPEN, start..start, stride, after.new_epoch());
-    after.header.open_limit = reused.map_or(0, |free| free.end).into();
-    if !grow_open(&mut after.header) {
+    let start = reused.as_ref().map_or(after.header.used_blocks, |free| free.start);
+    after.header.open_limit = reused.map_or(0, |free| free.end);
+    let empty = Segment::new(State::Open, start..start, stride, after.new_epoch());
+    let Some((header, open)) = grown(&after.header, empty) else {
         index.corrupt(META_BLOCK, "a new segment has no room");
-    }
-    let header = after.header;
-    let mut log = new_log_block(index, &header);
+    };
+    after.header = header;
+    let mut log = new_log_block(index, &open);
     let new_page = OtherPage {
         buffer: &mut log,
         is_new: true,
-        change: &|page| init_log_page(page, &header),
+        change: &|page| log_page::init(page, open.stride, open.epoch),
     };
     write(index, meta, &before, after, logging, Some(new_page));
 }
 
-/// Adds a block to the open segment of `header`; false when what comes behind it belongs to others.
-fn grow_open(header: &mut MetaHeader) -> bool {
-    let end = header.open.blocks().end;
-    match header.open_limit.get() {
+/// The header and its open segment with one more block; None when the block behind it belongs to another segment.
+fn grown(header: &MetaHeader, open: Segment) -> Option<(MetaHeader, Segment)> {
+    let mut header = header.clone();
+    let end = open.blocks().end;
+    match header.open_limit {
         0 if header.used_blocks == end => header.used_blocks += 1,
         limit if end < limit => {}
-        _ => return false,
+        _ => return None,
     }
-    header.open.block_count += 1;
-    true
+    let open = Segment {
+        block_count: open.block_count + 1,
+        ..open
+    };
+    header.open = Some(open);
+    header.stride = open.stride;
+    Some((header, open))
 }
 
 /// The last block of the open segment, which has just been added.
-fn new_log_block(index: Index<'_>, header: &MetaHeader) -> Locked<Exclusive> {
-    let block = header.open.blocks().end - 1;
+fn new_log_block(index: Index<'_>, open: &Segment) -> Locked<Exclusive> {
+    let block = open.blocks().end - 1;
     let buffer = Locked::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);
     failpoint!("log_page_new");
     buffer
-}
-
-fn init_log_page(page: &mut Page, header: &MetaHeader) {
-    log_page::init(page, header.open.stride.get(), header.open.epoch.get());
 }
 
 /// The stride of a new segment: what the column's type declares, else what the last segment had,
@@ -119,7 +120,7 @@ fn init_log_page(page: &mut Page, header: &MetaHeader) {
 fn stride_for(header: &MetaHeader, room: Room) -> u16 {
     const SMALLEST: usize = 32;
     match room.limits.declared_bytes {
-        0 => usize::from(header.open.stride.get())
+        0 => usize::from(header.stride)
             .max(room.code_bytes)
             .max(SMALLEST)
             .next_power_of_two()
@@ -136,31 +137,25 @@ pub fn close_open(index: Index<'_>, logging: Logging) {
 
 fn close_under(index: Index<'_>, meta: &mut Locked<Exclusive>, logging: Logging) {
     let before = read_to_change(index, meta);
-    let Some(open) = before.header.open_segment().copied() else {
-        return;
-    };
+    let Some(open) = before.header.open else { return };
     let Some(last_block) = open.last_block() else { return };
     let mut last = Locked::<Exclusive>::read(index, last_block);
     let last_len = checked(index, last_block, LogPage::parse(last.page())).len() as u32;
     // All pages before the last one are full: a page is left only then.
-    let entries = (open.block_count.get() - 1) * u32::from(open.slots_per_block()) + last_len;
+    let entries = (open.block_count - 1) * u32::from(open.slots_per_block()) + last_len;
     if entries == 0 {
         return;
     }
     let mut after = before.clone();
-    let rest = open.blocks().end..before.header.open_limit.get().max(open.blocks().end);
+    let rest = open.blocks().end..before.header.open_limit.max(open.blocks().end);
     allocation::release(&mut after.listed, rest);
     after.listed.push(Segment {
-        state: STATE_CLOSED,
-        entries: entries.into(),
+        state: State::Closed,
+        entries,
         ..open
     });
-    after.header.open_limit = 0.into();
-    after.header.open = Segment {
-        state: STATE_NONE,
-        stride: open.stride,
-        ..Segment::default()
-    };
+    after.header.open_limit = 0;
+    after.header.open = None;
     let last_page = OtherPage {
         buffer: &mut last,
         is_new: false,

@@ -221,7 +221,7 @@ pub fn open(path: &Path, id: &ShardId, segments: &[Segment]) -> Result<MappedSha
     }
     let mut covered: Vec<(u32, u32, u16)> = segments
         .iter()
-        .map(|s| (s.start_block.get(), s.block_count.get(), s.slots_per_block()))
+        .map(|s| (s.start_block, s.block_count, s.slots_per_block()))
         .collect();
     covered.sort_unstable();
     let mut ranges: Vec<(u32, u32, u16)> = shard

@@ -71,7 +71,10 @@ fn maintain(client: &mut Client) {
     if let Err(error) = client.batch_execute("SELECT usearch_seal('t_code')") {
         // REINDEX CONCURRENTLY replaces the index; it may do so between the look at its name and the lock.
         let message = error.as_db_error().map_or("", |error| error.message());
-        let gone = message.contains("could not open relation") || error.code() == Some(&SqlState::UNDEFINED_TABLE);
+        let gone = message.contains("could not open relation")
+            || [SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_OBJECT]
+                .iter()
+                .any(|code| error.code() == Some(code));
         assert!(gone, "{error:?}");
     }
 }

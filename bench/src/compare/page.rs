@@ -39,7 +39,7 @@ fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
 fn head(results: &Results) -> String {
     format!(
         "{} rows ({} distinct codes), {} queries that are not among them.\n{}; {}.\n\
-         A prepared statement that returns ten rows takes {:.3} ms there and back.\n\n\
+         The round trip of a prepared statement that returns ten rows takes {:.3} ms.\n\n\
          ![Recall and latency](benchmark-{}.svg)\n\n",
         thousands(results.rows),
         thousands(results.distinct),
@@ -75,7 +75,8 @@ fn at_recall(results: &Results) -> String {
         [vec![curve.to_string()], cells.to_vec()].concat()
     };
     let rows: Vec<_> = results.curves().into_iter().map(row).collect();
-    "Median latency in milliseconds, at the fastest setting that finds so much:\n\n".to_string() + &table(&head, rows)
+    "Median latency in milliseconds, at the fastest setting that reaches the recall:\n\n".to_string()
+        + &table(&head, rows)
 }
 
 /// Three digits that count.
@@ -104,7 +105,7 @@ fn builds(results: &Results) -> String {
         ]
     };
     table(
-        &["index", "build s", "codes/s", "bytes a code"],
+        &["index", "build time, s", "codes/s", "bytes per code"],
         results.builds.iter().map(row),
     )
 }
@@ -114,7 +115,7 @@ fn throughputs(results: &Results) -> String {
         1 => "1 client".into(),
         more => format!("{more} clients"),
     });
-    let mut head = vec!["queries a second", "setting", "recall@10"];
+    let mut head = vec!["queries per second", "setting", "recall@10"];
     head.extend(names.iter().map(String::as_str));
     let row = |line: &super::results::Throughput| {
         let mut cells = vec![line.system.clone(), line.setting.clone(), format!("{:.4}", line.recall)];
@@ -135,9 +136,9 @@ fn connections(results: &Results) -> String {
         ]
     };
     let head = [
-        "a connection at default settings",
-        "first query ms",
-        "later one ms",
+        "one connection at default settings",
+        "first query, ms",
+        "later query, ms",
         "private kB before",
         "after 1,000 queries",
     ];
@@ -155,7 +156,7 @@ fn joins(results: &Results) -> String {
         ]
     };
     let head = [
-        "each code with its ten nearest, one backend",
+        "join of each code with its ten nearest, one backend",
         "setting",
         "recall@10",
         "codes joined",
@@ -174,9 +175,9 @@ fn sweeps(results: &Results) -> String {
             latency(point.p95),
         ]
     };
-    let head = ["", "setting", "recall@10", "median ms", "95 % ms"];
+    let head = ["", "setting", "recall@10", "median, ms", "95th percentile, ms"];
     let all = table(&head, results.points.iter().map(row));
-    format!("<details><summary>Every setting</summary>\n\n{all}</details>\n")
+    format!("<details><summary>All settings</summary>\n\n{all}</details>\n")
 }
 
 /// Writes the page's section and the plot: to `docs`, or to `target/bench` when `ISCC_ROWS` has made the set smaller.

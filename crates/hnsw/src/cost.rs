@@ -8,10 +8,11 @@ const EXACT_ENTRY_NS: f64 = 2.5;
 /// Comparing one of the mapped codes of a shard, and each word of it.
 const FLAT_CODE_NS: f64 = 0.2;
 const FLAT_WORD_NS: f64 = 0.18;
-/// Rows that the first search of a shard finds reliably, the factor by which each further pass over its codes finds more,
-/// and the effort per row of resumed graph searches.
-const FIRST_ROWS: f64 = 32.0;
-const PASS_GROWTH: f64 = 8.0;
+/// Rows that the first search of a shard finds reliably.
+pub const FIRST_ROWS: usize = 32;
+/// The factor by which each further pass over all codes finds more rows than the one before.
+pub const PASS_GROWTH: usize = 8;
+/// The effort per row of resumed graph searches.
 const SEARCH_ON: f64 = 4.0;
 /// Looking up one row in the log, at random.
 const LOOKUP_NS: f64 = 900.0;
@@ -61,9 +62,9 @@ pub fn first_rows_ns(codes: f64, query_bytes: usize, ef: f64) -> f64 {
 /// What `rows` rows of an ordered scan cost beyond the first ones, in an index of `codes` codes: searching on, and
 /// looking up each row in the log. A scan that wants most rows reads the log in its order instead.
 pub fn more_rows_ns(codes: f64, query_bytes: usize, rows: f64) -> f64 {
-    let beyond = rows / FIRST_ROWS;
+    let beyond = rows / FIRST_ROWS as f64;
     let search = if beyond > 1.0 {
-        let passes = 1.0 + beyond.log(PASS_GROWTH);
+        let passes = 1.0 + beyond.log(PASS_GROWTH as f64);
         (flat_ns(codes, query_bytes) * passes).min(graph_ns(codes, SEARCH_ON * rows))
     } else {
         0.0

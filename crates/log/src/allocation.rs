@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::directory::{STATE_FREE, Segment};
+use crate::directory::{Segment, State};
 
 /// Gives blocks back: they become a free entry of the list, joined with free neighbours.
 pub fn release(list: &mut Vec<Segment>, blocks: Range<u32>) {
@@ -15,7 +15,7 @@ pub fn release(list: &mut Vec<Segment>, blocks: Range<u32>) {
         !touches
     });
     if !blocks.is_empty() {
-        list.push(Segment::new(STATE_FREE, blocks, 1, 0));
+        list.push(Segment::new(State::Free, blocks, 1, 0));
     }
 }
 
@@ -27,16 +27,16 @@ fn free_entries(list: &[Segment], at_least: u32) -> impl Iterator<Item = &Segmen
 
 /// Takes `count` blocks from the first free entry that has them: so free blocks gather at the end, where they can be cut off.
 pub fn take(list: &mut Vec<Segment>, count: u32) -> Option<Range<u32>> {
-    let from = *free_entries(list, count).min_by_key(|entry| entry.start_block.get())?;
+    let from = *free_entries(list, count).min_by_key(|entry| entry.start_block)?;
     Some(take_from(list, &from, count))
 }
 
 /// Takes the first free entry that has `enough` blocks, else the largest, but no more than `at_most` blocks of it; None if
 /// all have fewer than `at_least`.
 pub fn take_room(list: &mut Vec<Segment>, at_least: u32, enough: u32, at_most: u32) -> Option<Range<u32>> {
-    let first = free_entries(list, enough.max(at_least)).min_by_key(|entry| entry.start_block.get());
-    let from = *first.or_else(|| free_entries(list, at_least).max_by_key(|entry| entry.block_count.get()))?;
-    Some(take_from(list, &from, from.block_count.get().min(at_most)))
+    let first = free_entries(list, enough.max(at_least)).min_by_key(|entry| entry.start_block);
+    let from = *first.or_else(|| free_entries(list, at_least).max_by_key(|entry| entry.block_count))?;
+    Some(take_from(list, &from, from.block_count.min(at_most)))
 }
 
 /// Takes `count` blocks before block `below`, from the first free entries on. Pieces of fewer than `least_piece` blocks are
@@ -80,7 +80,7 @@ fn take_from(list: &mut Vec<Segment>, from: &Segment, count: u32) -> Range<u32> 
 /// The same blocks in as few segments as possible, by position: neighbours of one stride become one.
 pub fn joined(segments: &[Segment]) -> Vec<Segment> {
     let mut sorted = segments.to_vec();
-    sorted.sort_unstable_by_key(|segment| segment.start_block.get());
+    sorted.sort_unstable_by_key(|segment| segment.start_block);
     let mut joined: Vec<Segment> = Vec::with_capacity(sorted.len());
     for segment in sorted {
         match joined.last_mut() {
@@ -102,7 +102,6 @@ pub fn joined(segments: &[Segment]) -> Vec<Segment> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::STATE_SEALED;
 
     fn free_ranges(list: &[Segment]) -> Vec<Range<u32>> {
         let mut free: Vec<_> = list.iter().filter(|e| e.is_free()).map(Segment::blocks).collect();
@@ -112,7 +111,7 @@ mod tests {
 
     #[test]
     fn neighbours_join_and_pieces_are_taken() {
-        let mut list = vec![Segment::new(STATE_SEALED, 100..110, 32, 1)];
+        let mut list = vec![Segment::new(State::Sealed, 100..110, 32, 1)];
         for blocks in [10..20, 30..35, 20..30, 50..60, 90..100, 110..120] {
             release(&mut list, blocks);
         }
@@ -124,7 +123,7 @@ mod tests {
         assert_eq!(take_room(&mut list, 8, 9, 9), Some(50..59), "the first that is enough");
         assert_eq!(take_room(&mut list, 4, 50, 9).map(|r| r.len()), Some(9), "the largest");
         release(&mut list, 7..7);
-        assert_eq!(list.iter().filter(|e| e.state == STATE_SEALED).count(), 1);
+        assert_eq!(list.iter().filter(|e| e.state == State::Sealed).count(), 1);
     }
 
     #[test]
@@ -173,8 +172,8 @@ mod tests {
     #[test]
     fn segments_join_in_order() {
         let segment = |blocks, stride, epoch| Segment {
-            entries: 10.into(),
-            ..Segment::new(STATE_SEALED, blocks, stride, epoch)
+            entries: 10,
+            ..Segment::new(State::Sealed, blocks, stride, epoch)
         };
         let all = [
             segment(20..30, 32, 5),
@@ -186,7 +185,7 @@ mod tests {
         let joined = joined(&all);
         let shape: Vec<_> = joined
             .iter()
-            .map(|s| (s.blocks(), s.oldest_epoch.get(), s.epoch.get(), s.entries.get()))
+            .map(|s| (s.blocks(), s.oldest_epoch, s.epoch, s.entries))
             .collect();
         assert_eq!(shape, [(1..30, 2, 9, 30), (30..31, 6, 6, 10), (40..41, 7, 7, 10)]);
     }

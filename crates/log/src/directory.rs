@@ -7,6 +7,8 @@
 //! The list also says which blocks are free. So every block of the index is the metapage, a directory
 //! page, or part of one segment, unless a crash came between the growth of the file and its use.
 
+use std::ops::Range;
+
 use iscc_metrics::MAX_CODE_BYTES;
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -19,100 +21,105 @@ pub const META_MAGIC: u32 = 0x6873_636E;
 /// Format of the log and the directory written by this version.
 pub const LOG_VERSION: u16 = 1;
 
-/// No segment: the header's `open` before the first insert.
-pub const STATE_NONE: u8 = 0;
-/// Takes new entries; scanned exactly.
-pub const STATE_OPEN: u8 = 1;
-/// Complete, waiting for its shard; scanned exactly.
-pub const STATE_CLOSED: u8 = 2;
-/// Served by the shard `shard_id`, or exactly when its file is missing.
-pub const STATE_SEALED: u8 = 3;
-/// Being filled with entries that are moved here: no part of the index yet, but VACUUM looks at it.
-pub const STATE_PENDING: u8 = 4;
-/// Blocks to use again.
-pub const STATE_FREE: u8 = 5;
+/// What a segment is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Takes new entries; scanned exactly.
+    Open,
+    /// Complete, waiting for its shard; scanned exactly.
+    Closed,
+    /// Served by the shard `shard_id`, or exactly when its file is missing.
+    Sealed,
+    /// Being filled with entries that are moved here: not part of the index yet, but VACUUM looks at it.
+    Pending,
+    /// Blocks to use again.
+    Free,
+}
 
 /// A contiguous range of log blocks.
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug, Default, PartialEq)]
-#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Segment {
     /// First block.
-    pub start_block: U32,
+    pub start_block: u32,
     /// Number of blocks.
-    pub block_count: U32,
+    pub block_count: u32,
     /// Bytes of one cell of the code column, the same on all its pages.
-    pub stride: U16,
-    /// One of the `STATE_` constants.
-    pub state: u8,
-    /// The most times that any of its entries was built into a shard before; 0 when first sealed.
+    pub stride: u16,
+    /// What it is for.
+    pub state: State,
+    /// How often its entries were built into a shard before, at most; 0 as sealed.
     pub level: u8,
     /// Newest generation of the blocks' contents, as in their page tails.
-    pub epoch: U32,
+    pub epoch: u32,
+    /// Oldest generation of the blocks' contents: a segment may be several old ones that were merged.
+    pub oldest_epoch: u32,
     /// Entries, dead ones and NULLs included; known once closed.
-    pub entries: U32,
+    pub entries: u32,
     /// Entries with a code found dead by the last VACUUM.
-    pub dead: U32,
+    pub dead: u32,
     /// Entries without a code; known once sealed.
-    pub nulls: U32,
-    /// Nodes of the shard: distinct codes among the entries alive when it was built.
-    pub nodes: U32,
+    pub nulls: u32,
+    /// Entries without a code found dead by the last VACUUM.
+    pub dead_nulls: u32,
+    /// Nodes of the shard: distinct codes among the live entries when it was built.
+    pub nodes: u32,
     /// Identity of the shard; zero without one.
     pub shard_id: [u8; 16],
-    /// Oldest generation of the blocks' contents: a segment may be several old ones that were merged.
-    pub oldest_epoch: U32,
-    /// Entries without a code found dead by the last VACUUM.
-    pub dead_nulls: U32,
-    /// Zero.
-    pub reserved: [u8; 8],
 }
 
 impl Segment {
     /// A segment of this generation.
-    pub fn new(state: u8, blocks: std::ops::Range<u32>, stride: u16, epoch: u32) -> Self {
+    pub fn new(state: State, blocks: Range<u32>, stride: u16, epoch: u32) -> Self {
         Segment {
-            start_block: blocks.start.into(),
-            block_count: (blocks.end - blocks.start).into(),
-            stride: stride.into(),
+            start_block: blocks.start,
+            block_count: blocks.end - blocks.start,
+            stride,
             state,
-            epoch: epoch.into(),
-            oldest_epoch: epoch.into(),
-            ..Segment::default()
+            level: 0,
+            epoch,
+            oldest_epoch: epoch,
+            entries: 0,
+            dead: 0,
+            nulls: 0,
+            dead_nulls: 0,
+            nodes: 0,
+            shard_id: [0; 16],
         }
     }
 
     /// True when a page of this generation can be one of its pages.
     pub fn has_epoch(&self, epoch: u32) -> bool {
-        (self.oldest_epoch.get()..=self.epoch.get()).contains(&epoch)
+        (self.oldest_epoch..=self.epoch).contains(&epoch)
     }
 
     /// Part of the index: open, closed or sealed.
     pub fn is_searchable(&self) -> bool {
-        matches!(self.state, STATE_OPEN | STATE_CLOSED | STATE_SEALED)
+        matches!(self.state, State::Open | State::Closed | State::Sealed)
     }
 
     /// True when a segment has a shard, or needs none, whatever the state of its file.
     pub fn is_sealed(&self) -> bool {
-        self.state == STATE_SEALED
+        self.state == State::Sealed
     }
 
     /// Entries found dead, with or without a code.
     pub fn all_dead(&self) -> u64 {
-        u64::from(self.dead.get()) + u64::from(self.dead_nulls.get())
+        u64::from(self.dead) + u64::from(self.dead_nulls)
     }
 
     /// True for blocks to use again.
     pub fn is_free(&self) -> bool {
-        self.state == STATE_FREE
+        self.state == State::Free
     }
 
     /// Entries that fit on each of its pages.
     pub fn slots_per_block(&self) -> u16 {
-        slots(self.stride.get())
+        slots(self.stride)
     }
 
     /// Its blocks, in order.
-    pub fn blocks(&self) -> std::ops::Range<u32> {
-        self.start_block.get()..self.start_block.get() + self.block_count.get()
+    pub fn blocks(&self) -> Range<u32> {
+        self.start_block..self.start_block + self.block_count
     }
 
     /// The last block; None for a segment without blocks.
@@ -120,62 +127,194 @@ impl Segment {
         self.blocks().next_back()
     }
 
-    /// True when its fields make sense; checked whenever a segment is read from a page.
-    fn is_valid(&self) -> bool {
-        (1..=MAX_CODE_BYTES).contains(&usize::from(self.stride.get()))
-            && self.start_block.get() > 0
-            && self
-                .start_block
-                .get()
-                .checked_add(self.block_count.get())
-                .is_some_and(|end| end < NO_BLOCK)
-            && matches!(
-                self.state,
-                STATE_OPEN | STATE_CLOSED | STATE_SEALED | STATE_PENDING | STATE_FREE
-            )
+    /// Whether this is the same segment over time: its blocks and the generation of their contents. One that has become
+    /// part of a larger one is not the same.
+    pub fn is_same(&self, other: &Segment) -> bool {
+        self.blocks() == other.blocks() && self.epoch == other.epoch
     }
 }
 
-/// The fixed part of the metapage.
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug, Default, PartialEq)]
+/// A [`Segment`] on a page.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Default)]
 #[repr(C)]
+struct SegmentRecord {
+    start_block: U32,
+    block_count: U32,
+    stride: U16,
+    /// One of the `STATE_` constants.
+    state: u8,
+    level: u8,
+    epoch: U32,
+    entries: U32,
+    dead: U32,
+    nulls: U32,
+    nodes: U32,
+    shard_id: [u8; 16],
+    oldest_epoch: U32,
+    dead_nulls: U32,
+    reserved: [u8; 8],
+}
+
+/// No open segment: only in the metapage's header.
+const STATE_NONE: u8 = 0;
+
+impl State {
+    fn number(self) -> u8 {
+        match self {
+            State::Open => 1,
+            State::Closed => 2,
+            State::Sealed => 3,
+            State::Pending => 4,
+            State::Free => 5,
+        }
+    }
+
+    fn of_number(number: u8) -> Option<Self> {
+        let states = [State::Open, State::Closed, State::Sealed, State::Pending, State::Free];
+        states.into_iter().find(|state| state.number() == number)
+    }
+}
+
+impl SegmentRecord {
+    fn of(segment: &Segment) -> Self {
+        SegmentRecord {
+            start_block: segment.start_block.into(),
+            block_count: segment.block_count.into(),
+            stride: segment.stride.into(),
+            state: segment.state.number(),
+            level: segment.level,
+            epoch: segment.epoch.into(),
+            entries: segment.entries.into(),
+            dead: segment.dead.into(),
+            nulls: segment.nulls.into(),
+            nodes: segment.nodes.into(),
+            shard_id: segment.shard_id,
+            oldest_epoch: segment.oldest_epoch.into(),
+            dead_nulls: segment.dead_nulls.into(),
+            reserved: [0; 8],
+        }
+    }
+
+    /// The segment, if the fields make sense.
+    fn segment(&self) -> Option<Segment> {
+        let segment = Segment {
+            start_block: self.start_block.get(),
+            block_count: self.block_count.get(),
+            stride: self.stride.get(),
+            state: State::of_number(self.state)?,
+            level: self.level,
+            epoch: self.epoch.get(),
+            oldest_epoch: self.oldest_epoch.get(),
+            entries: self.entries.get(),
+            dead: self.dead.get(),
+            nulls: self.nulls.get(),
+            dead_nulls: self.dead_nulls.get(),
+            nodes: self.nodes.get(),
+            shard_id: self.shard_id,
+        };
+        let end = segment.start_block.checked_add(segment.block_count)?;
+        let has_stride = (1..=MAX_CODE_BYTES).contains(&usize::from(segment.stride));
+        if !has_stride || segment.start_block == 0 || end >= NO_BLOCK {
+            return None;
+        }
+        // Builds take memory for the entries that are counted here.
+        let room = u64::from(segment.block_count) * u64::from(segment.slots_per_block());
+        let counts = [segment.entries, segment.dead, segment.nulls, segment.dead_nulls];
+        counts.iter().all(|&count| u64::from(count) <= room).then_some(segment)
+    }
+}
+
+/// What the metapage says beside its directory entries.
+#[derive(Clone, Debug, PartialEq)]
 pub struct MetaHeader {
-    /// [`META_MAGIC`].
-    pub magic: U32,
-    /// [`LOG_VERSION`].
-    pub version: U16,
-    /// Distance of the operator class: 1 NPHD, 2 Jaccard, 3 Hamming.
+    /// Distance of the operator class: its number and 1.
     pub metric: u8,
-    /// Zero.
-    pub reserved: u8,
-    /// Zero.
-    pub reserved2: U32,
     /// Blocks in use, from block 0; blocks beyond may exist after a crash and are used first.
-    pub used_blocks: U32,
+    pub used_blocks: u32,
     /// Generation to give to the next segment.
-    pub next_epoch: U32,
+    pub next_epoch: u32,
     /// Where the room of the open segment ends, if it reuses free blocks; 0: it grows with the relation.
-    pub open_limit: U32,
-    /// Zero.
-    pub reserved3: [u8; 8],
-    /// The segment that takes new entries.
-    pub open: Segment,
+    pub open_limit: u32,
+    /// The segment that takes new entries; it has at least one block.
+    pub open: Option<Segment>,
+    /// The stride of the open segment, or of the last one that was; 0 before the first.
+    pub stride: u16,
 }
 
 impl MetaHeader {
     /// True when a segment ends within the blocks in use.
     pub fn has_blocks(&self, segment: &Segment) -> bool {
-        segment.blocks().end <= self.used_blocks.get()
-    }
-
-    /// The open segment, if there is one.
-    pub fn open_segment(&self) -> Option<&Segment> {
-        (self.open.state == STATE_OPEN && self.open.block_count > 0).then_some(&self.open)
+        segment.blocks().end <= self.used_blocks
     }
 }
 
-const SEGMENT_BYTES: usize = size_of::<Segment>();
-const META_ENTRIES_OFFSET: usize = HEADER_BYTES + size_of::<MetaHeader>();
+/// A [`MetaHeader`] on the metapage.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy)]
+#[repr(C)]
+struct MetaRecord {
+    magic: U32,
+    version: U16,
+    metric: u8,
+    reserved: u8,
+    reserved2: U32,
+    used_blocks: U32,
+    next_epoch: U32,
+    open_limit: U32,
+    reserved3: [u8; 8],
+    open: SegmentRecord,
+}
+
+impl MetaRecord {
+    fn of(header: &MetaHeader) -> Self {
+        let none = SegmentRecord {
+            state: STATE_NONE,
+            stride: header.stride.into(),
+            ..SegmentRecord::default()
+        };
+        MetaRecord {
+            magic: META_MAGIC.into(),
+            version: LOG_VERSION.into(),
+            metric: header.metric,
+            reserved: 0,
+            reserved2: 0.into(),
+            used_blocks: header.used_blocks.into(),
+            next_epoch: header.next_epoch.into(),
+            open_limit: header.open_limit.into(),
+            reserved3: [0; 8],
+            open: header.open.as_ref().map_or(none, SegmentRecord::of),
+        }
+    }
+
+    fn header(&self) -> Result<MetaHeader, PageError> {
+        if self.magic != META_MAGIC {
+            return Err(PageError::NotOurs);
+        }
+        if self.version != LOG_VERSION {
+            return Err(PageError::Version(self.version.get()));
+        }
+        let open = match self.open.state {
+            STATE_NONE => None,
+            _ => Some(self.open.segment().ok_or(PageError::Layout)?),
+        };
+        let header = MetaHeader {
+            metric: self.metric,
+            used_blocks: self.used_blocks.get(),
+            next_epoch: self.next_epoch.get(),
+            open_limit: self.open_limit.get(),
+            open: open.filter(|open| open.state == State::Open && open.block_count > 0),
+            stride: self.open.stride.get(),
+        };
+        let open_is_sane = open.is_none_or(|open| header.has_blocks(&open));
+        let room_is_sane = header.open_limit <= header.used_blocks;
+        if !(open_is_sane && room_is_sane && (1..NO_BLOCK).contains(&header.used_blocks)) {
+            return Err(PageError::Layout);
+        }
+        Ok(header)
+    }
+}
+
+const SEGMENT_BYTES: usize = size_of::<SegmentRecord>();
+const META_ENTRIES_OFFSET: usize = HEADER_BYTES + size_of::<MetaRecord>();
 
 fn entries_offset(kind: PageKind) -> usize {
     if kind == PageKind::Meta {
@@ -190,12 +329,12 @@ pub fn init_meta(page: &mut [u8; PAGE_BYTES], metric: u8) {
     page::set_tail(page, &page::new_tail(PageKind::Meta));
     page::set_bounds(page, META_ENTRIES_OFFSET, TAIL_OFFSET);
     let header = MetaHeader {
-        magic: META_MAGIC.into(),
-        version: LOG_VERSION.into(),
         metric,
-        used_blocks: 1.into(),
-        next_epoch: 1.into(),
-        ..MetaHeader::default()
+        used_blocks: 1,
+        next_epoch: 1,
+        open_limit: 0,
+        open: None,
+        stride: 0,
     };
     set_meta(page, &header);
 }
@@ -209,25 +348,13 @@ pub fn init_directory(page: &mut [u8; PAGE_BYTES]) {
 /// Reads and checks the header of the metapage.
 pub fn meta(page: &[u8; PAGE_BYTES]) -> Result<MetaHeader, PageError> {
     page::tail(page, PageKind::Meta)?;
-    let header = MetaHeader::read_from_bytes(&page[HEADER_BYTES..META_ENTRIES_OFFSET]).map_err(|_| PageError::Size)?;
-    if header.magic != META_MAGIC {
-        return Err(PageError::NotOurs);
-    }
-    if header.version != LOG_VERSION {
-        return Err(PageError::Version(header.version.get()));
-    }
-    let open = &header.open;
-    let open_is_sane = open.state == STATE_NONE || (open.is_valid() && header.has_blocks(open));
-    let room_is_sane = header.open_limit <= header.used_blocks;
-    if !(open_is_sane && room_is_sane && (1..NO_BLOCK).contains(&header.used_blocks.get())) {
-        return Err(PageError::Layout);
-    }
-    Ok(header)
+    let record = MetaRecord::read_from_bytes(&page[HEADER_BYTES..META_ENTRIES_OFFSET]);
+    record.map_err(|_| PageError::Size)?.header()
 }
 
 /// Writes the header of the metapage.
 pub fn set_meta(page: &mut [u8; PAGE_BYTES], header: &MetaHeader) {
-    page[HEADER_BYTES..META_ENTRIES_OFFSET].copy_from_slice(header.as_bytes());
+    page[HEADER_BYTES..META_ENTRIES_OFFSET].copy_from_slice(MetaRecord::of(header).as_bytes());
 }
 
 fn count(page: &[u8; PAGE_BYTES], kind: PageKind) -> Result<usize, PageError> {
@@ -243,15 +370,9 @@ fn count(page: &[u8; PAGE_BYTES], kind: PageKind) -> Result<usize, PageError> {
 pub fn segments(page: &[u8; PAGE_BYTES], kind: PageKind) -> Result<Vec<Segment>, PageError> {
     let count = count(page, kind)?;
     let bytes = &page[entries_offset(kind)..][..count * SEGMENT_BYTES];
-    let mut found = Vec::with_capacity(count);
-    for chunk in bytes.chunks_exact(SEGMENT_BYTES) {
-        let segment = Segment::read_from_bytes(chunk).map_err(|_| PageError::Size)?;
-        if !segment.is_valid() {
-            return Err(PageError::Layout);
-        }
-        found.push(segment);
-    }
-    Ok(found)
+    let records = <[SegmentRecord]>::ref_from_bytes(bytes).map_err(|_| PageError::Size)?;
+    let segments = records.iter().map(SegmentRecord::segment).collect();
+    Option::ok_or(segments, PageError::Layout)
 }
 
 /// Number of entries that a page has room for.
@@ -265,8 +386,9 @@ pub fn set_segments(page: &mut [u8; PAGE_BYTES], kind: PageKind, segments: &[Seg
     if segments.len() > capacity(kind) {
         return Err(PageError::Layout);
     }
-    let (start, end) = (entries_offset(kind), entries_offset(kind) + size_of_val(segments));
-    page[start..end].copy_from_slice(segments.as_bytes());
+    let records: Vec<SegmentRecord> = segments.iter().map(SegmentRecord::of).collect();
+    let (start, end) = (entries_offset(kind), entries_offset(kind) + size_of_val(&records[..]));
+    page[start..end].copy_from_slice(records.as_bytes());
     // The rest is the page's hole, which has to be zero.
     page[end..TAIL_OFFSET].fill(0);
     page::set_bounds(page, end, TAIL_OFFSET);
@@ -292,7 +414,7 @@ mod tests {
     use super::*;
 
     fn segment(start: u32) -> Segment {
-        Segment::new(STATE_CLOSED, start..start + 5, 32, 1)
+        Segment::new(State::Closed, start..start + 5, 32, 1)
     }
 
     #[test]
@@ -300,16 +422,18 @@ mod tests {
         let mut page = Box::new([0u8; PAGE_BYTES]);
         init_meta(&mut page, 1);
         let mut header = meta(&page).unwrap();
-        assert_eq!(header.open_segment(), None);
-        header.open = Segment {
-            state: STATE_OPEN,
+        assert_eq!(header.open, None);
+        let open = Segment {
+            state: State::Open,
             ..segment(1)
         };
+        header.open = Some(open);
+        header.stride = open.stride;
         set_meta(&mut page, &header);
         assert_eq!(meta(&page), Err(PageError::Layout), "beyond the blocks in use");
-        header.used_blocks = 6.into();
+        header.used_blocks = 6;
         set_meta(&mut page, &header);
-        assert_eq!(meta(&page).unwrap().open_segment().unwrap().last_block(), Some(5));
+        assert_eq!(meta(&page).unwrap().open.unwrap().last_block(), Some(5));
         assert!(segments(&page, PageKind::Meta).unwrap().is_empty());
     }
 
@@ -338,8 +462,8 @@ mod tests {
     #[test]
     fn generations() {
         let merged = Segment {
-            oldest_epoch: 3.into(),
-            epoch: 5.into(),
+            oldest_epoch: 3,
+            epoch: 5,
             ..segment(1)
         };
         let known: Vec<u32> = (0..9).filter(|&epoch| merged.has_epoch(epoch)).collect();
@@ -354,9 +478,9 @@ mod tests {
         let header = meta(&page).unwrap();
         for (used_blocks, open_limit) in [(0, 0), (NO_BLOCK, 0), (5, 6)] {
             let bad = MetaHeader {
-                used_blocks: used_blocks.into(),
-                open_limit: open_limit.into(),
-                ..header
+                used_blocks,
+                open_limit,
+                ..header.clone()
             };
             set_meta(&mut page, &bad);
             assert_eq!(meta(&page), Err(PageError::Layout), "{used_blocks} {open_limit}");
@@ -364,24 +488,32 @@ mod tests {
         set_meta(&mut page, &header);
         let bad = [
             Segment {
-                stride: 0.into(),
+                stride: 0,
                 ..segment(1)
             },
             Segment {
-                stride: 4097.into(),
+                stride: 4097,
                 ..segment(1)
             },
-            Segment { state: 9, ..segment(1) },
             Segment {
-                block_count: u32::MAX.into(),
+                block_count: u32::MAX,
                 ..segment(1)
             },
             segment(0),
+            Segment {
+                entries: 5 * u32::from(slots(32)) + 1,
+                ..segment(1)
+            },
         ];
         for segment in bad {
             let mut copy = page.clone();
             set_segments(&mut copy, PageKind::Meta, &[segment]).unwrap();
             assert_eq!(segments(&copy, PageKind::Meta), Err(PageError::Layout));
+        }
+        for (number, is_state) in [(0, false), (1, true), (5, true), (6, false), (255, false)] {
+            set_segments(&mut page, PageKind::Meta, &[segment(1)]).unwrap();
+            page[META_ENTRIES_OFFSET + std::mem::offset_of!(SegmentRecord, state)] = number;
+            assert_eq!(segments(&page, PageKind::Meta).is_ok(), is_state, "{number}");
         }
     }
 }

@@ -21,21 +21,18 @@ fn metapage() {
     for (metric, shard, file) in FILES {
         let page = &blocks(file)[0];
         let header = directory::meta(page).unwrap();
-        assert_eq!((header.metric, header.used_blocks.get()), (metric, 4));
-        assert_eq!((header.next_epoch.get(), header.open_limit.get()), (3, 0));
-        let open = header.open_segment().expect("an open segment");
-        assert_eq!((open.blocks(), open.stride.get(), open.epoch.get()), (3..4, 32, 2));
+        assert_eq!((header.metric, header.used_blocks), (metric, 4));
+        assert_eq!((header.next_epoch, header.open_limit), (3, 0));
+        let open = header.open.expect("an open segment");
+        assert_eq!((open.blocks(), open.stride, open.epoch), (3..4, 32, 2));
 
         let segments = directory::segments(page, PageKind::Meta).unwrap();
         let [sealed] = segments.as_slice() else {
             panic!("{segments:?}");
         };
         assert!(sealed.is_sealed() && sealed.has_epoch(1) && sealed.blocks() == (1..3));
-        assert_eq!(
-            (sealed.entries.get(), sealed.nodes.get(), sealed.nulls.get()),
-            (250, 245, 5)
-        );
-        assert_eq!((sealed.dead.get(), sealed.shard_id[0]), (28, shard));
+        assert_eq!((sealed.entries, sealed.nodes, sealed.nulls), (250, 245, 5));
+        assert_eq!((sealed.dead, sealed.shard_id[0]), (28, shard));
         assert_eq!(directory::next(page, PageKind::Meta), Ok(None));
     }
 }

@@ -1,0 +1,129 @@
+//! Background processes of this extension: describing and starting one, and its transactions.
+
+use std::ffi::{CStr, CString, c_char};
+use std::panic::AssertUnwindSafe;
+
+use pgrx::pg_sys;
+use pgrx::pg_sys::Datum;
+use pgrx::prelude::*;
+
+use crate::error;
+
+/// Describes a background process of this extension. It connects to a database, also on a standby.
+pub fn description(name: &CStr, function: &CStr, argument: Datum) -> pg_sys::BackgroundWorker {
+    let mut process = pg_sys::BackgroundWorker {
+        bgw_flags: (pg_sys::BGWORKER_SHMEM_ACCESS | pg_sys::BGWORKER_BACKEND_DATABASE_CONNECTION) as i32,
+        bgw_start_time: pg_sys::BgWorkerStartTime::BgWorkerStart_ConsistentState,
+        bgw_restart_time: pg_sys::BGW_NEVER_RESTART,
+        bgw_main_arg: argument,
+        ..Default::default()
+    };
+    copy(&mut process.bgw_name, name);
+    copy(&mut process.bgw_type, name);
+    // The same full name as in the extension's functions: dynamic_library_path may lack its directory.
+    copy(&mut process.bgw_library_name, c"$libdir/iscc_usearch");
+    copy(&mut process.bgw_function_name, function);
+    process
+}
+
+fn copy(target: &mut [c_char], text: &CStr) {
+    for (to, from) in target.iter_mut().zip(text.to_bytes_with_nul()) {
+        *to = *from as c_char;
+    }
+}
+
+/// A background process that this one has asked for.
+pub struct Started(*mut pg_sys::BackgroundWorkerHandle);
+
+impl Started {
+    /// Asks the postmaster for a process and does not wait for it; None if all of `max_worker_processes` are in use.
+    pub fn new(mut description: pg_sys::BackgroundWorker) -> Option<Self> {
+        let mut handle = std::ptr::null_mut();
+        // SAFETY: a complete description, and a place for the handle.
+        let registered = unsafe { pg_sys::RegisterDynamicBackgroundWorker(&mut description, &mut handle) };
+        registered.then(|| Started(handle))
+    }
+
+    /// True until the process has ended.
+    pub fn runs(&self) -> bool {
+        use pg_sys::BgwHandleStatus::{BGWH_NOT_YET_STARTED, BGWH_STARTED};
+        let mut pid = 0;
+        // SAFETY: the handle that PostgreSQL gave for this process.
+        let status = unsafe { pg_sys::GetBackgroundWorkerPid(self.0, &mut pid) };
+        status == BGWH_NOT_YET_STARTED || status == BGWH_STARTED
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // An error frees the handle with its memory context.
+        if !std::thread::panicking() {
+            // SAFETY: allocated for us at the registration, and not used afterwards.
+            unsafe { pg_sys::pfree(self.0.cast()) };
+        }
+    }
+}
+
+/// The database that this process is connected to.
+pub fn database() -> pg_sys::Oid {
+    // SAFETY: written once, when the process connected.
+    unsafe { pg_sys::MyDatabaseId }
+}
+
+/// Tells statistics and the server's log what this process is.
+pub fn set_application_name(name: &CStr) {
+    // SAFETY: copies the text.
+    unsafe { pg_sys::pgstat_report_appname(name.as_ptr()) };
+}
+
+/// Runs `work` in a transaction. An error is written to the server's log with the process's name and gives None.
+pub fn in_transaction<T>(name: &CStr, work: impl FnOnce() -> T) -> Option<T> {
+    let result = PgTryBuilder::new(AssertUnwindSafe(|| {
+        // SAFETY: this process is not in a transaction.
+        unsafe { pg_sys::StartTransactionCommand() };
+        let result = work();
+        // SAFETY: in the transaction that was started above.
+        unsafe { pg_sys::CommitTransactionCommand() };
+        Some(result)
+    }))
+    .catch_others(|error| {
+        log_error(name, &error);
+        abort_transaction();
+        None
+    })
+    .execute();
+    report(pg_sys::BackendState::STATE_IDLE, None);
+    result
+}
+
+/// Ends a transaction that failed, with all its locks, pins and buffers.
+fn abort_transaction() {
+    // SAFETY: what PostgreSQL does in a process's outermost error handler. It resets the counts where it catches an
+    // error of its own; an error raised from Rust has not passed there.
+    unsafe {
+        pg_sys::InterruptHoldoffCount = 0;
+        pg_sys::QueryCancelHoldoffCount = 0;
+        pg_sys::AbortCurrentTransaction();
+    }
+}
+
+fn log_error(name: &CStr, error: &pg_sys::panic::CaughtError) {
+    use pg_sys::panic::CaughtError::{ErrorReport, PostgresError, RustPanic};
+    match error {
+        PostgresError(report) | ErrorReport(report) | RustPanic { ereport: report, .. } => {
+            error::log(format!("{} failed: {}", name.to_string_lossy(), report.message()));
+        }
+    }
+}
+
+/// Shows in `pg_stat_activity` what this process does.
+pub fn show_activity(what: &str) {
+    let text = CString::new(format!("iscc_usearch: {what}")).unwrap_or_default();
+    report(pg_sys::BackendState::STATE_RUNNING, Some(&text));
+}
+
+fn report(state: pg_sys::BackendState::Type, text: Option<&CStr>) {
+    let text = text.map_or(std::ptr::null(), CStr::as_ptr);
+    // SAFETY: copies the text, which may be NULL.
+    unsafe { pg_sys::pgstat_report_activity(state, text) };
+}
