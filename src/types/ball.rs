@@ -7,6 +7,7 @@ use std::ffi::CStr;
 use iscc_metrics::Metric;
 use iscc_metrics::ball::is_within;
 use iscc_metrics::distance::hamming;
+use iscc_metrics::text;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
@@ -77,10 +78,10 @@ sql_function!(
     bitvec_ball_out, |args| {
         let (radius, code) = parts(args.bytes(0));
         let radius = text_of(radius);
-        let at = 1 + io::text_len(code);
+        let at = 1 + text::text_len(code);
         build_text(at + radius.len() + 2, |text| {
             text[0] = b'(';
-            io::write_text(code, &mut text[1..at]);
+            text::write(code, &mut text[1..at]);
             text[at] = b',';
             text[at + 1..][..radius.len()].copy_from_slice(radius.as_bytes());
             text[at + 1 + radius.len()] = b')';

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 
+use iscc_metrics::text::{self, TextError};
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
@@ -10,60 +11,28 @@ use super::bitvec::{MAX_BITS, build, build_text, check_len, checked};
 use super::sql_function;
 use crate::error::report;
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
-
-/// The value of a hexadecimal digit.
-fn digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).map(|d| d as u8)
-}
-
 /// Parses the text form; raises an error that quotes the input.
 pub(super) fn parse(text: &[u8]) -> Datum {
-    let prefixes: [&[u8]; 3] = [b"\\x", b"0x", b"0X"];
-    let digits = prefixes
-        .iter()
-        .find_map(|prefix| text.strip_prefix(*prefix))
-        .unwrap_or(text);
-    let quoted = || {
-        let shown: String = String::from_utf8_lossy(text).chars().take(80).collect();
-        report(
-            PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION,
-            format!("invalid input syntax for type bitvec: \"{shown}\""),
-        )
-    };
-    if let Some(at) = digits.iter().position(|&b| digit(b).is_none()) {
-        let rest = String::from_utf8_lossy(&digits[at..]);
-        let bad = rest.chars().next().unwrap_or('?');
-        quoted()
+    let digits = text::digits(text).unwrap_or_else(|why| raise(text, why));
+    check_len(digits.len() / 2);
+    build(digits.len() / 2, |payload| text::decode(digits, payload))
+}
+
+fn raise(text: &[u8], why: TextError) -> ! {
+    let shown: String = String::from_utf8_lossy(text).chars().take(80).collect();
+    let report = report(
+        PgSqlErrorCode::ERRCODE_INVALID_TEXT_REPRESENTATION,
+        format!("invalid input syntax for type bitvec: \"{shown}\""),
+    );
+    match why {
+        TextError::Digit(bad) => report
             .detail(format!("\"{bad}\" is not a hexadecimal digit."))
             .hint("Write the code in hexadecimal: \\xff80 or ff80.")
-            .raise();
-    }
-    if digits.is_empty() || !digits.len().is_multiple_of(2) {
-        quoted()
-            .detail(format!("The number of hexadecimal digits is {}.", digits.len()))
+            .raise(),
+        TextError::Count(count) => report
+            .detail(format!("The number of hexadecimal digits is {count}."))
             .hint("A bitvec has at least one byte, and each byte is two digits.")
-            .raise();
-    }
-    check_len(digits.len() / 2);
-    build(digits.len() / 2, |payload| {
-        for (byte, pair) in payload.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = digit(pair[0]).unwrap_or(0) << 4 | digit(pair[1]).unwrap_or(0);
-        }
-    })
-}
-
-/// Length of a code's text form.
-pub(super) fn text_len(bytes: &[u8]) -> usize {
-    2 + 2 * bytes.len()
-}
-
-/// Writes the text form of a code to `out`, of [`text_len`] bytes.
-pub(super) fn write_text(bytes: &[u8], out: &mut [u8]) {
-    out[..2].copy_from_slice(b"\\x");
-    for (pair, byte) in out[2..].chunks_exact_mut(2).zip(bytes) {
-        pair[0] = HEX[usize::from(byte >> 4)];
-        pair[1] = HEX[usize::from(byte & 15)];
+            .raise(),
     }
 }
 
@@ -107,7 +76,7 @@ sql_function!(
     /// Text output: `\x` and lower-case hexadecimal.
     bitvec_out, |args| {
         let bytes = args.bytes(0);
-        build_text(text_len(bytes), |text| write_text(bytes, text))
+        build_text(text::text_len(bytes), |text| text::write(bytes, text))
     }
 );
 

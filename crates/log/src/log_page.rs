@@ -49,7 +49,7 @@ impl<'a> LogPage<'a> {
             return Err(PageError::Layout);
         }
         let len = (lower - HEADER_BYTES) / stride;
-        if upper != TAIL_OFFSET - len * ENTRY_BYTES {
+        if upper + len * ENTRY_BYTES != TAIL_OFFSET {
             return Err(PageError::Layout);
         }
         Ok(LogPage {

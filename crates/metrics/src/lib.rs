@@ -19,6 +19,7 @@
 //! | [`nearest`] | the nearest few of a pass over many codes |
 //! | [`query`] | a code to search for, and keys |
 //! | [`ball`] | a code and a radius, as a bound of keys |
+//! | [`text`] | codes in hexadecimal |
 //! | [`prefetch`] | hints to the processor's cache |
 
 #![deny(unsafe_code)]
@@ -33,6 +34,7 @@ pub mod nearest;
 #[allow(unsafe_code)]
 pub mod prefetch;
 pub mod query;
+pub mod text;
 
 pub use bits::NO_KEY;
 pub use code::MAX_CODE_BYTES;

@@ -207,7 +207,7 @@ pub struct Footer {
 pub const FOOTER_BYTES: usize = size_of::<Footer>();
 
 /// Bytes of the footer that its checksum covers.
-pub(crate) const FOOTER_CRC_BYTES: usize = std::mem::offset_of!(Footer, crc);
+pub const FOOTER_CRC_BYTES: usize = std::mem::offset_of!(Footer, crc);
 
 const _: () = assert!(size_of::<DenseHead>() == 64 && size_of::<GraphHeader>() == 40 && FOOTER_BYTES == 392);
 

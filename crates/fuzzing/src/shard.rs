@@ -1,0 +1,58 @@
+//! Shard files.
+
+use iscc_hnsw::search::{FlatSearch, GraphSearch};
+use iscc_hnsw::shard::Shard;
+use iscc_hnsw::shard::format::{FOOTER_BYTES, FOOTER_CRC_BYTES};
+use iscc_metrics::{Metric, Query};
+
+/// Uses everything that a file offers, as it is and with a checksum that matches its footer.
+pub fn shard_file(input: &[u8]) {
+    exercise(input);
+    if let Some(footer) = input.len().checked_sub(FOOTER_BYTES) {
+        let mut forged = input.to_vec();
+        let crc = crc32c::crc32c(&forged[footer..][..FOOTER_CRC_BYTES]);
+        forged[footer + FOOTER_CRC_BYTES..][..4].copy_from_slice(&crc.to_le_bytes());
+        exercise(&forged);
+    }
+}
+
+fn exercise(file: &[u8]) {
+    let Ok(shard) = Shard::open(file) else { return };
+    let mut found = Vec::new();
+    for metric in Metric::all() {
+        for bytes in [3, 9, 32] {
+            let query = Query::new(metric, &[0x5a; 32][..bytes]);
+            let mut graph = GraphSearch::default();
+            graph.start(&shard, &query, 10, &mut found);
+            let mut returned = 0;
+            while !found.is_empty() {
+                returned += found.len();
+                assert!(returned <= shard.nodes() as usize, "a node came twice");
+                for candidate in &found {
+                    assert!(shard.code(candidate.node).is_some());
+                    assert!(shard.postings(candidate.node).len() <= shard.entries() as usize);
+                }
+                graph.resume(&shard, &query, 50, &mut found);
+            }
+            let mut flat = FlatSearch::default();
+            flat.start(u32::MAX);
+            let mut returned = 0;
+            while !flat.is_complete() {
+                flat.next(&shard, &query, 64, u32::MAX, &mut found);
+                returned += found.len();
+                assert!(returned <= file.len(), "more codes than bytes");
+            }
+        }
+    }
+    let calibration = shard.calibration();
+    let _ = (
+        calibration.favours_graph(32, 0.99),
+        calibration.effort(shard.metric(), 32, 5, 0.99),
+    );
+    let _ = (shard.verify(&|| {}), shard.has_sound_codes(&|| {}), shard.ranges());
+    let _ = (
+        shard.code(u32::MAX),
+        shard.postings(u32::MAX).count(),
+        shard.flat_parts(),
+    );
+}

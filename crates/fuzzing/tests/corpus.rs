@@ -1,0 +1,69 @@
+//! The corpora in `fuzz/corpus`, and changes of their files, the same in each run.
+
+use std::fs;
+use std::path::Path;
+
+use iscc_fuzzing::TARGETS;
+
+/// Changed inputs per target.
+const CHANGES: usize = if cfg!(miri) { 20 } else { 4_000 };
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % end.max(1) as u64) as usize
+    }
+}
+
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fuzz/corpus")
+        .join(target);
+    let entries = fs::read_dir(&folder).expect("a corpus");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.sort();
+    assert!(files.len() > 3, "{} has few files", folder.display());
+    files.iter().map(|file| fs::read(file).expect("a file")).collect()
+}
+
+/// Changes some bytes, cuts a piece out, or puts another file's piece in.
+fn change(input: &mut Vec<u8>, other: &[u8], random: &mut Random) {
+    for _ in 0..1 + random.below(4) {
+        let at = random.below(input.len());
+        let piece = random.below(16);
+        match random.below(8) {
+            0 => input.truncate(at),
+            1 => drop(input.drain(at..input.len().min(at + piece))),
+            2 => {
+                let from = random.below(other.len());
+                let bytes = other[from..].iter().take(piece).copied().collect::<Vec<_>>();
+                input.splice(at..at, bytes);
+            }
+            _ => {
+                let value = [0, 1, 0x7f, 0x80, 0xff, random.below(256) as u8][random.below(6)];
+                let end = input.len().min(at + 1 + random.below(4));
+                input[at.min(end)..end].fill(value);
+            }
+        }
+    }
+}
+
+#[test]
+fn targets_survive_their_corpora() {
+    for (name, target) in TARGETS {
+        let corpus = corpus(name);
+        corpus.iter().for_each(|input| target(input));
+        let mut random = Random(1);
+        for _ in 0..CHANGES {
+            let mut input = corpus[random.below(corpus.len())].clone();
+            change(&mut input, &corpus[random.below(corpus.len())], &mut random);
+            target(&input);
+        }
+    }
+}
