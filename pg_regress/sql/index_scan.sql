@@ -156,7 +156,7 @@ DROP FUNCTION rest_of;
 
 -- rows found can be locked and changed
 BEGIN;
-SELECT id >= 0 AS found FROM t ORDER BY code <~> sha256('7')::bitvec LIMIT 1 FOR UPDATE;
+SELECT id / 20 AS cluster FROM t ORDER BY code <~> sha256('7')::bitvec LIMIT 1 FOR UPDATE;
 DECLARE c CURSOR FOR SELECT id FROM t ORDER BY code <~> sha256('7')::bitvec;
 MOVE 2 IN c;
 UPDATE t SET kind = 1000 WHERE CURRENT OF c;

@@ -29,9 +29,9 @@ pub fn log_page(input: &[u8]) {
         }
         let _ = (view.problems(), view.epoch(), view.lsn());
         for metric in Metric::all() {
-            for bytes in [3, 8, 32, 200] {
+            for bytes in [3, 32] {
                 let mut near = Vec::new();
-                Query::new(metric, &[0x5a; 200][..bytes]).near(view.column(), u32::MAX, &mut near);
+                Query::new(metric, &[0x5a; 32][..bytes]).near(view.column(), u32::MAX, &mut near);
                 assert!(near.iter().all(|&slot| (slot as usize) < view.len()));
             }
         }
@@ -53,7 +53,7 @@ pub fn log_page(input: &[u8]) {
 pub fn directory(input: &[u8]) {
     let mut page = page_of(input);
     if let Ok(header) = directory::meta(&page) {
-        if let Some(open) = header.open_segment() {
+        if let Some(open) = &header.open {
             assert!(header.has_blocks(open) && open.slots_per_block() > 0);
         }
         directory::set_meta(&mut page, &header);

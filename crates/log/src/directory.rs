@@ -214,7 +214,7 @@ impl SegmentRecord {
         };
         let end = segment.start_block.checked_add(segment.block_count)?;
         let has_stride = (1..=MAX_CODE_BYTES).contains(&usize::from(segment.stride));
-        if !has_stride || segment.start_block == 0 || end >= NO_BLOCK {
+        if !has_stride || segment.start_block == 0 || end == NO_BLOCK {
             return None;
         }
         // Builds take memory for the entries that are counted here.
