@@ -353,7 +353,7 @@ fn kills_amid_everything() {
     let kills = number_from_environment("ISCC_KILLS").unwrap_or(KILLS);
     let seed = number_from_environment("ISCC_SEED").unwrap_or(1);
     let mut settings = SETTINGS.to_vec();
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         settings.push(("iscc_usearch.failpoint", "build_meanwhile:on"));
     }
     let mut cluster = Cluster::with(&settings);
