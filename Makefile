@@ -2,7 +2,7 @@
 PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
 export PG_CONFIG
 
-.PHONY: help demo test build install uninstall installcheck lint bench clean setup
+.PHONY: help demo test build install uninstall installcheck lint bench microbench miri fuzz clean setup
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -30,6 +30,15 @@ lint: setup ## rustfmt, layers, clippy, misuse that must not compile, shellcheck
 
 bench: setup ## measure speed and recall, compared with pgvector, FAISS and iscc-usearch (about an hour)
 	@scripts/bench
+
+microbench: setup ## measure the kernels of each instruction set
+	@cargo bench --package iscc-metrics --bench kernels
+
+miri: setup ## the unit tests under Miri (nightly toolchain, some minutes)
+	@scripts/miri
+
+fuzz: setup ## each fuzzer for a minute (nightly toolchain, cargo-fuzz)
+	@scripts/fuzz
 
 clean: ## remove what was built
 	@cargo clean

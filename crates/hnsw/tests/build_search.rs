@@ -1,4 +1,5 @@
 //! Building, reading and searching shards.
+#![cfg(not(miri))] // too slow there
 
 mod common;
 

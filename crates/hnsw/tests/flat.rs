@@ -1,4 +1,5 @@
 //! Exact search of a shard, and what its calibration says.
+#![cfg(not(miri))] // too slow there
 
 mod common;
 

@@ -32,6 +32,7 @@ fn three_codes_byte_by_byte() {
 
 /// A change here that is meant needs a new format version, or none if only the graph's links differ.
 #[test]
+#[cfg_attr(miri, ignore = "slow there")]
 fn a_small_shard_has_a_fixed_checksum() {
     let bytes = to_bytes(&build(&clusters(300, 9), params(1)));
     assert_eq!((bytes.len(), crc32c::crc32c(&bytes)), (63_936, 2_034_251_008));
@@ -39,6 +40,7 @@ fn a_small_shard_has_a_fixed_checksum() {
 
 /// Shard files that version 0.1.0 has written open, are whole, and answer as all their codes say.
 #[test]
+#[cfg_attr(miri, ignore = "slow there")]
 fn shards_of_version_0_1_0() {
     let files: [(&[u8], Metric); 2] = [
         (

@@ -1,4 +1,5 @@
 //! Damaged and malicious files: an error or a wrong answer, never a panic, an endless loop or a read out of bounds.
+#![cfg(not(miri))] // too slow there
 
 mod common;
 

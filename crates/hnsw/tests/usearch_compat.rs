@@ -1,4 +1,5 @@
 //! USearch itself opens our files, and its search agrees with ours.
+#![cfg(not(miri))] // which runs no C++
 
 mod common;
 

@@ -250,7 +250,12 @@ mod tests {
 
     #[test]
     fn fills_up_and_reads_back() {
-        for stride in [1u16, 8, 32, 33, 255, 4096] {
+        let strides: &[u16] = if cfg!(miri) {
+            &[255, 4096]
+        } else {
+            &[1, 8, 32, 33, 255, 4096]
+        };
+        for &stride in strides {
             let mut page = empty_page(stride);
             let n = usize::from(slots(stride));
             for i in 0..n {
@@ -316,7 +321,7 @@ mod tests {
             state ^= state << 17;
             state
         };
-        for _ in 0..20_000 {
+        for _ in 0..if cfg!(miri) { 20 } else { 20_000 } {
             let mut page = empty_page(32);
             for _ in 0..10 {
                 append(&mut page, &[3; 32], &TID);

@@ -436,7 +436,10 @@ mod tests {
                 "late {late}: {shards} shards, {builds} builds"
             );
         }
-        let (shards, builds) = simulate(std::iter::repeat_n(1, 1_000_000), MAX_BLOCKS);
+        let (shards, builds) = simulate(
+            std::iter::repeat_n(1, if cfg!(miri) { 1_000 } else { 1_000_000 }),
+            MAX_BLOCKS,
+        );
         assert!(
             shards <= 100 && builds <= 6,
             "200 million: {shards} shards, {builds} builds"

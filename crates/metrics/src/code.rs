@@ -3,7 +3,7 @@
 /// Longest code in bytes (32,768 bits).
 pub const MAX_CODE_BYTES: usize = 4096;
 
-/// Bytes of a word, see [`words_of`].
+/// Bytes of a word.
 pub const WORD_BYTES: usize = 8;
 
 /// The code in words, the last one padded with zeros.

@@ -23,7 +23,7 @@
 //! | ordinals | `u32` × entries, ascending within a node |
 //! | entry ranges | [`RangeRecord`] each: where in the log the ordinals are, see [`super::ranges`] |
 //! | groups | [`GroupRecord`] each, by ascending length of their codes |
-//! | words | for each group: node number of each code `u32`, padded to 8 bytes, left out if there is one group only; then the codes in columns of 8-byte words, see [`super::words`] |
+//! | words | for each group: node number of each code `u32`, padded to 8 bytes, left out if there is one group only; then the codes in columns of 8-byte words |
 //! | calibration | [`Calibration`]: how well searches of the graph do |
 //! | footer | [`Footer`] |
 //!

@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn keys_and_bounds_of_counts_are_exact() {
-        for bits in 0..=8 * MAX_CODE_BYTES as u32 {
+        for bits in (0..=8 * MAX_CODE_BYTES as u32).step_by(if cfg!(miri) { 97 } else { 1 }) {
             let key = count_key(bits);
             let (numerator, denominator) = (u64::from(bits), u64::from(bits + HALF_COUNT));
             assert_eq!(u64::from(key), (numerator << FRACTION_BITS) / denominator);

@@ -1,0 +1,49 @@
+//! All that the crate does, with few codes: for Miri, which looks for races of the threads that build, too.
+
+mod common;
+
+use common::{build, clusters, exact_keys, to_bytes};
+use iscc_hnsw::params::BuildParams;
+use iscc_hnsw::search::{FlatSearch, GraphSearch};
+use iscc_hnsw::shard::Shard;
+use iscc_metrics::{Metric, Query};
+
+#[test]
+fn built_by_two_threads_written_opened_searched() {
+    let codes = clusters(40, 3);
+    for metric in Metric::all() {
+        let params = BuildParams {
+            metric,
+            m: 3,
+            ef_construction: 8,
+            max_code_bytes: 32,
+            threads: 2,
+            seed: 5,
+        };
+        let file = to_bytes(&build(&codes, params));
+        let shard = Shard::open(file).unwrap();
+        assert_eq!(shard.verify(&|| {}), Vec::<String>::new());
+        for code in [&codes[7][..], &[0x5a; 32]] {
+            let query = Query::new(metric, code);
+            let expected = exact_keys(&codes, &query, codes.len());
+            let (mut batch, mut found) = (Vec::new(), Vec::new());
+            let mut graph = GraphSearch::default();
+            graph.start(&shard, &query, 5, &mut batch);
+            while !batch.is_empty() {
+                found.extend(batch.iter().map(|found| found.key));
+                graph.resume(&shard, &query, 5, &mut batch);
+            }
+            found.sort_unstable();
+            assert_eq!(found, expected, "{metric:?} by the graph");
+
+            found.clear();
+            let mut flat = FlatSearch::default();
+            flat.start(u32::MAX);
+            while !flat.is_complete() {
+                flat.next(&shard, &query, 7, u32::MAX, &mut batch);
+                found.extend(batch.iter().map(|found| found.key));
+            }
+            assert_eq!(found, expected, "{metric:?} by all codes");
+        }
+    }
+}
