@@ -9,6 +9,7 @@ use iscc_hnsw::shard::Shard;
 use iscc_metrics::{Metric, Query};
 
 #[test]
+#[cfg_attr(miri, ignore = "another calibration there")]
 fn three_codes_byte_by_byte() {
     let codes = [vec![0x10, 0x20], vec![0xFF], vec![0x10, 0x20], vec![0x10]];
     let parameters = BuildParams {

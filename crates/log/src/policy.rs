@@ -417,6 +417,7 @@ mod tests {
 
     /// A million codes of 256 bits are 5,000 blocks.
     #[test]
+    #[cfg_attr(miri, ignore = "slow there")]
     fn few_shards_and_few_builds() {
         let mut state = 1u32;
         let mut random = move |below: u32| {
@@ -436,10 +437,7 @@ mod tests {
                 "late {late}: {shards} shards, {builds} builds"
             );
         }
-        let (shards, builds) = simulate(
-            std::iter::repeat_n(1, if cfg!(miri) { 1_000 } else { 1_000_000 }),
-            MAX_BLOCKS,
-        );
+        let (shards, builds) = simulate(std::iter::repeat_n(1, 1_000_000), MAX_BLOCKS);
         assert!(
             shards <= 100 && builds <= 6,
             "200 million: {shards} shards, {builds} builds"

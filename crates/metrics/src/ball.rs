@@ -114,6 +114,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "slow there")]
     fn exact_at_every_boundary() {
         assert_exact(&[
             1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 20, 23, 24, 31, 32,
@@ -121,6 +122,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "slow there")]
     fn exact_at_boundaries_of_long_codes() {
         assert_exact(&[32, 1000, 4093, 4095, MAX_CODE_BYTES]);
     }
@@ -178,7 +180,7 @@ mod tests {
             let end = entries.len() - 8 * slot;
             entries[end - 2..end].copy_from_slice(&(length as u16).to_le_bytes());
         }
-        for radius in radii(&[3, 8, 32]) {
+        for radius in radii(&[3, 8, 32]).into_iter().step_by(if cfg!(miri) { 50 } else { 1 }) {
             let ball = Ball::new(&[0; 32], radius);
             let mut near = Vec::new();
             ball.near(Column::new(&codes, 32, &entries), &mut near);

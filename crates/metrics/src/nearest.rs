@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn passes_return_everything_once_and_in_order() {
         // Many ties, in the order of their places.
-        let items: Vec<Item> = (0..1000u32)
+        let items: Vec<Item> = (0..if cfg!(miri) { 60 } else { 1000u32 })
             .map(|place| Item {
                 key: place.wrapping_mul(0x9E37_79B9) >> 26,
                 place,

@@ -18,7 +18,7 @@ use crate::shard::words::{self, WordColumns};
 
 /// Nodes inserted by one thread before the others join: two nodes inserted at once do not see each other, which matters
 /// while the graph is small.
-const SERIAL_NODES: usize = 1024;
+const SERIAL_NODES: usize = if cfg!(miri) { 4 } else { 1024 };
 
 /// Nodes between two updates of the progress counter.
 const PROGRESS_STRIDE: u64 = 16;
