@@ -20,9 +20,9 @@ const TEN_THOUSAND: &[Line] = &[
     ("n10", "i??ss", "ii?ss"),
     ("i100", "?ssss", "?ssss"),
     ("n100", "??sss", "??sss"),
-    ("i1000", "?ssss", "sssss"),
+    ("i1000", "sssss", "sssss"),
     ("n1000", "?ss?s", "?ssss"),
-    ("i10000", "?ssss", "sssss"),
+    ("i10000", "sssss", "sssss"),
     ("n10000", "?ssss", "sss?s"),
 ];
 const HUNDRED_THOUSAND: &[Line] = &[
