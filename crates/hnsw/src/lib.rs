@@ -34,6 +34,7 @@
 //! | [`search`] | searches of a file that can be resumed: by its graph, or exact |
 //! | [`shard`] | every byte of the file; opening it in constant time, checking all of it |
 //! | `graph` | neighbour lists in memory, insertion, repair, the order of nodes |
+//! | `space` | what a graph needs of its rows, and the kinds of rows that there are |
 //! | [`control`], [`params`], [`cost`], `random` | how a build is watched and stopped; how it is done; what searches cost; random numbers |
 
 #![deny(unsafe_code)]
@@ -46,5 +47,6 @@ pub mod params;
 mod random;
 pub mod search;
 pub mod shard;
+mod space;
 
 pub use graph::levels::MAX_NODES;

@@ -15,6 +15,7 @@ use crate::params::BuildParams;
 use crate::shard::Calibration;
 use crate::shard::format::{self, Layout};
 use crate::shard::words::{self, WordColumns};
+use crate::space::{Codes, Space};
 
 /// Nodes inserted by one thread before the others join: two nodes inserted at once do not see each other, which matters
 /// while the graph is small.
@@ -110,12 +111,8 @@ impl ShardBuilder {
         let rows = gather_rows(&codes, &code_of_node, control)?;
         let postings = PostingLists::new(entries, &code_of_node, control)?;
         drop(codes);
-        control.set_total(u64::from(levels.nodes()));
-        let graph = Graph::new(levels, m);
-        if levels.nodes() > 0 {
-            link_all(&graph, &rows, &params, control)?;
-        }
         let all_rows = Rows::new(&rows, usize::from(params.max_code_bytes));
+        let graph = link_all(Codes::new(all_rows, params.metric), levels, &params, control)?;
         let columns = WordColumns::of(all_rows, control)?;
         let calibration = measure::measure(&graph, all_rows, columns.table(), &params, control)?;
         Ok(BuiltShard {
@@ -139,11 +136,20 @@ fn gather_rows(codes: &CodeSet, code_of_node: &[u32], control: &BuildControl) ->
     Ok(rows)
 }
 
-/// Inserts all nodes, then makes sure that each can be reached.
-fn link_all(graph: &Graph, rows: &[u8], params: &BuildParams, control: &BuildControl) -> Result<(), Cancelled> {
-    let rows = Rows::new(rows, usize::from(params.max_code_bytes));
-    let order = order::insertion_order(graph.levels(), params.seed);
-    let new_inserter = || Inserter::new(graph, rows, params.metric, usize::from(params.ef_construction));
+/// The graph of all rows: inserts each, then makes sure that it can be reached.
+fn link_all<S: Space + Sync>(
+    space: S,
+    levels: Levels,
+    params: &BuildParams,
+    control: &BuildControl,
+) -> Result<Graph, Cancelled> {
+    control.set_total(u64::from(levels.nodes()));
+    let graph = Graph::new(levels, usize::from(params.m));
+    if levels.nodes() == 0 {
+        return Ok(graph);
+    }
+    let order = order::insertion_order(&levels, params.seed);
+    let new_inserter = || Inserter::new(&graph, space, usize::from(params.ef_construction));
     // Node 0 is the graph's start: it is there without being inserted.
     control.add_done(1);
     let (serial, parallel) = order[1..].split_at((order.len() - 1).min(SERIAL_NODES));
@@ -158,11 +164,11 @@ fn link_all(graph: &Graph, rows: &[u8], params: &BuildParams, control: &BuildCon
     });
     control.check()?;
     repair::link_unreachable(&mut inserter, control)?;
-    Ok(())
+    Ok(graph)
 }
 
 /// Inserts the nodes of `order` that no other thread took, until none is left or the build is cancelled.
-fn insert_from(inserter: &mut Inserter<'_>, order: &[u32], next: &AtomicU32, control: &BuildControl) {
+fn insert_from<S: Space>(inserter: &mut Inserter<'_, S>, order: &[u32], next: &AtomicU32, control: &BuildControl) {
     let mut unreported = 0;
     while let Some(&node) = order.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
         if control.is_cancelled() {

@@ -17,6 +17,7 @@ use crate::random::Random;
 use crate::search::{Candidate, FlatSearch, GraphSearch};
 use crate::shard::words::WordTable;
 use crate::shard::{CLASSES, Calibration, Curve, EFFORTS, LENGTH_EIGHTHS, NEIGHBOURS};
+use crate::space::Codes;
 
 /// Queries of each length.
 const QUERIES: u32 = if cfg!(miri) { 4 } else { 240 };
@@ -130,7 +131,8 @@ impl Trial {
         let farthest = self.truth.last().map_or(0, |last| last.key);
         let nodes = f64::from(of.rows.count());
         let flat_ns = cost::flat_ns(nodes, query.code().len());
-        let view = View::new(of.rows, of.graph, query.metric(), query.code());
+        let code = query.code();
+        let view = View::new(Codes::new(of.rows, query.metric()), of.graph, &code);
         let mut class = CLASSES - 1;
         let mut curve = Curve {
             queries: 1.into(),

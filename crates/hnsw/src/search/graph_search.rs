@@ -8,7 +8,8 @@ use iscc_metrics::Query;
 use crate::graph::links::Links;
 use crate::graph::pool::{key_of, node_of};
 use crate::graph::walk::{View, Walk};
-use crate::shard::{FileLinks, Shard};
+use crate::shard::Shard;
+use crate::space::Space;
 
 /// A node and its distance to the query.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -34,11 +35,6 @@ pub struct GraphSearch {
     waiting: BinaryHeap<Reverse<u64>>,
 }
 
-/// What a search of a shard reads.
-fn view_of<'a, B: AsRef<[u8]>>(shard: &'a Shard<B>, query: &'a Query) -> View<'a, FileLinks<'a>> {
-    View::new(shard.rows(), shard.links(), query.metric(), query.code())
-}
-
 impl GraphSearch {
     /// Empty buffers.
     pub fn new() -> Self {
@@ -47,23 +43,24 @@ impl GraphSearch {
 
     /// Forgets the search before and begins another: `out` becomes the up to `ef` best nodes found, nearest first.
     pub fn start<B: AsRef<[u8]>>(&mut self, shard: &Shard<B>, query: &Query, ef: usize, out: &mut Vec<Candidate>) {
-        let view = view_of(shard, query);
+        let code = query.code();
+        let view = View::new(shard.codes(query.metric()), shard.links(), &code);
         self.start_in(&view, usize::from(shard.max_level()), ef, out);
     }
 
-    pub(crate) fn start_in<L: Links>(
+    pub(crate) fn start_in<L: Links, S: Space>(
         &mut self,
-        view: &View<'_, L>,
+        view: &View<'_, L, S>,
         max_level: usize,
         ef: usize,
         out: &mut Vec<Candidate>,
     ) {
-        self.walk.reset(view.rows.count(), ef);
+        self.walk.reset(view.space.count(), ef);
         self.waiting.clear();
         self.leftovers.clear();
         self.walk.computed = 0;
         out.clear();
-        if view.rows.count() > 0 {
+        if view.space.count() > 0 {
             let entry = self.walk.descend(view, max_level, 0);
             self.walk.enter(entry);
             self.collect(view, out);
@@ -74,10 +71,12 @@ impl GraphSearch {
     /// nearly so: `out` becomes the up to `ef` best nodes found, nearest first, those found before among them. Not after
     /// [`GraphSearch::resume`].
     pub fn widen<B: AsRef<[u8]>>(&mut self, shard: &Shard<B>, query: &Query, ef: usize, out: &mut Vec<Candidate>) {
-        self.widen_in(&view_of(shard, query), ef, out);
+        let code = query.code();
+        let view = View::new(shard.codes(query.metric()), shard.links(), &code);
+        self.widen_in(&view, ef, out);
     }
 
-    pub(crate) fn widen_in<L: Links>(&mut self, view: &View<'_, L>, ef: usize, out: &mut Vec<Candidate>) {
+    pub(crate) fn widen_in<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, ef: usize, out: &mut Vec<Candidate>) {
         out.clear();
         self.walk.pool.widen(ef, &mut self.leftovers);
         self.collect(view, out);
@@ -88,7 +87,8 @@ impl GraphSearch {
     ///
     /// Shard and query are those of [`GraphSearch::start`]; with others the result is unspecified, but safe.
     pub fn resume<B: AsRef<[u8]>>(&mut self, shard: &Shard<B>, query: &Query, ef: usize, out: &mut Vec<Candidate>) {
-        let view = view_of(shard, query);
+        let code = query.code();
+        let view = View::new(shard.codes(query.metric()), shard.links(), &code);
         out.clear();
         self.waiting.extend(self.leftovers.drain(..).map(Reverse));
         self.walk.pool.reset(ef);
@@ -106,7 +106,7 @@ impl GraphSearch {
     }
 
     /// Expands the pool and moves it to `out`.
-    fn collect<L: Links>(&mut self, view: &View<'_, L>, out: &mut Vec<Candidate>) {
+    fn collect<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, out: &mut Vec<Candidate>) {
         self.walk.expand(view, 0, &mut self.leftovers);
         // The upper levels may have led into a part of the graph that has no way back. All nodes are reachable from
         // node 0, so that is where to go on when the rest (a pool with room has no leftovers) does not fill the pool.

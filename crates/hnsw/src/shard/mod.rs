@@ -13,6 +13,5 @@ pub(crate) use calibration::LENGTH_EIGHTHS;
 pub use calibration::{CLASSES, Calibration, Curve, EFFORTS, LengthCurves, NEIGHBOURS};
 pub use identity::ShardIdentity;
 pub use ranges::EntryRange;
-pub(crate) use reader::FileLinks;
 pub use reader::{Postings, Shard, ShardError};
 pub use verify::Pause;

@@ -14,6 +14,7 @@ use super::words::WordTable;
 use crate::graph::levels::Levels;
 use crate::graph::links::Links;
 use crate::params::{MAX_M, MIN_M};
+use crate::space::Codes;
 
 /// Bytes of which a checksum is computed at once.
 const CHECKSUM_PIECE: usize = 1 << 20;
@@ -193,6 +194,11 @@ impl<B: AsRef<[u8]>> Shard<B> {
             .get(Layout::ROWS_OFFSET as usize..)
             .unwrap_or_default();
         Rows::new(rows, self.layout.max_code_bytes)
+    }
+
+    /// The codes, to be compared by this metric.
+    pub(crate) fn codes(&self, metric: Metric) -> Codes<'_> {
+        Codes::new(self.rows(), metric)
     }
 
     /// The neighbour lists.
