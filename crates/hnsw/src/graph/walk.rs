@@ -22,9 +22,7 @@ impl<'a, L: Links, S: Space> View<'a, L, S> {
 
     /// A node with its key.
     pub(crate) fn packed(&self, node: u32) -> u64 {
-        let mut key = [0];
-        self.space.keys(self.centre, &[node], &mut key);
-        pack(key[0], node)
+        pack(self.space.key(self.centre, node), node)
     }
 }
 
@@ -89,7 +87,7 @@ impl Walk {
                 self.ids.clear();
                 self.ids.extend(view.links.neighbors(node_of(best), level));
                 self.ids.iter().for_each(|&id| view.space.prefetch(id));
-                view.space.keys_into(view.centre, &self.ids, &mut self.keys);
+                view.space.keys(view.centre, &self.ids, &mut self.keys);
                 self.computed += self.ids.len();
                 let nearest = self.keys.iter().zip(&self.ids).map(|(&key, &id)| pack(key, id)).min();
                 // The best only gets nearer, so this ends on any bytes.
@@ -118,7 +116,7 @@ impl Walk {
             let new = self.visited.insert_all(view.links.neighbors(node_of(nearest), level));
             new.iter().for_each(|&id| view.space.prefetch(id));
             self.computed += new.len();
-            view.space.keys_into(view.centre, new, &mut self.keys);
+            view.space.keys(view.centre, new, &mut self.keys);
             // Few are near enough, and which is as good as random: gathered without a branch on it.
             let bound = self.pool.bound();
             let mut count = 0;

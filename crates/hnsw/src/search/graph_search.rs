@@ -1,10 +1,10 @@
 //! Best-first search over a shard that can be resumed until every reachable node was returned.
 
+use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use iscc_metrics::Query;
-
+use super::query::ShardQuery;
 use crate::graph::links::Links;
 use crate::graph::pool::{key_of, node_of};
 use crate::graph::walk::{View, Walk};
@@ -14,10 +14,17 @@ use crate::space::Space;
 /// A node and its distance to the query.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Candidate {
-    /// See [`Query::key`].
+    /// Of codes [`Query::key`](iscc_metrics::Query::key); of dense vectors that of the derived row, which is near it.
     pub key: u32,
     /// Node number.
     pub node: u32,
+}
+
+/// How many of the candidates that a search of dense vectors with this effort finds, nearest first, are worth looking up:
+/// their rows are near the values, but it is the values that count. Calibrations are measured so.
+pub const fn looked_up(effort: usize) -> usize {
+    let half = effort / 2;
+    if half > 30 { half } else { 30 }
 }
 
 /// State and buffers of a search; reusable for other queries and shards, which [`GraphSearch::start`] begins.
@@ -42,9 +49,15 @@ impl GraphSearch {
     }
 
     /// Forgets the search before and begins another: `out` becomes the up to `ef` best nodes found, nearest first.
-    pub fn start<B: AsRef<[u8]>>(&mut self, shard: &Shard<B>, query: &Query, ef: usize, out: &mut Vec<Candidate>) {
-        let code = query.code();
-        let view = View::new(shard.codes(query.metric()), shard.links(), &code);
+    pub fn start<B: AsRef<[u8]>, Q: ShardQuery>(
+        &mut self,
+        shard: &Shard<B>,
+        query: &Q,
+        ef: usize,
+        out: &mut Vec<Candidate>,
+    ) {
+        let centre = query.centre();
+        let view = View::new(query.space(shard), shard.links(), centre.borrow());
         self.start_in(&view, usize::from(shard.max_level()), ef, out);
     }
 
@@ -70,9 +83,15 @@ impl GraphSearch {
     /// Makes the search that [`GraphSearch::start`] began one of more effort, as if that had been given to it at once, or
     /// nearly so: `out` becomes the up to `ef` best nodes found, nearest first, those found before among them. Not after
     /// [`GraphSearch::resume`].
-    pub fn widen<B: AsRef<[u8]>>(&mut self, shard: &Shard<B>, query: &Query, ef: usize, out: &mut Vec<Candidate>) {
-        let code = query.code();
-        let view = View::new(shard.codes(query.metric()), shard.links(), &code);
+    pub fn widen<B: AsRef<[u8]>, Q: ShardQuery>(
+        &mut self,
+        shard: &Shard<B>,
+        query: &Q,
+        ef: usize,
+        out: &mut Vec<Candidate>,
+    ) {
+        let centre = query.centre();
+        let view = View::new(query.space(shard), shard.links(), centre.borrow());
         self.widen_in(&view, ef, out);
     }
 
@@ -86,9 +105,15 @@ impl GraphSearch {
     /// be nearer than the last ones of the call before. An empty `out` means that every reachable node was returned.
     ///
     /// Shard and query are those of [`GraphSearch::start`]; with others the result is unspecified, but safe.
-    pub fn resume<B: AsRef<[u8]>>(&mut self, shard: &Shard<B>, query: &Query, ef: usize, out: &mut Vec<Candidate>) {
-        let code = query.code();
-        let view = View::new(shard.codes(query.metric()), shard.links(), &code);
+    pub fn resume<B: AsRef<[u8]>, Q: ShardQuery>(
+        &mut self,
+        shard: &Shard<B>,
+        query: &Q,
+        ef: usize,
+        out: &mut Vec<Candidate>,
+    ) {
+        let centre = query.centre();
+        let view = View::new(query.space(shard), shard.links(), centre.borrow());
         out.clear();
         self.waiting.extend(self.leftovers.drain(..).map(Reverse));
         self.walk.pool.reset(ef);

@@ -8,7 +8,7 @@ use super::Space;
 /// Codes compared by a metric over their common prefix. The extent of a code is its length: over the few bits of a short
 /// code, all that share its prefix look near.
 #[derive(Clone, Copy)]
-pub(crate) struct Codes<'a> {
+pub struct Codes<'a> {
     rows: Rows<'a>,
     metric: Metric,
     kernel: Kernel,
@@ -21,6 +21,14 @@ impl<'a> Codes<'a> {
             metric,
             kernel: Kernel::active(),
         }
+    }
+
+    pub(crate) fn rows(&self) -> Rows<'a> {
+        self.rows
+    }
+
+    pub(crate) fn metric(&self) -> Metric {
+        self.metric
     }
 
     #[inline]
@@ -54,8 +62,15 @@ impl<'a> Space for Codes<'a> {
     }
 
     #[inline]
-    fn keys(&self, centre: &&'a [u8], ids: &[u32], keys: &mut [u32]) {
+    fn keys(&self, centre: &&'a [u8], ids: &[u32], keys: &mut Vec<u32>) {
+        keys.resize(ids.len(), 0);
         self.kernel.row_keys(self.metric, centre, self.rows, ids, keys);
+    }
+
+    fn key(&self, centre: &&'a [u8], node: u32) -> u32 {
+        let mut key = [0];
+        self.kernel.row_keys(self.metric, centre, self.rows, &[node], &mut key);
+        key[0]
     }
 
     #[inline]
