@@ -78,5 +78,5 @@ pub fn metric_by(function: pg_sys::Oid, input: pg_sys::Oid) -> Option<Metric> {
     // SAFETY: null, or what the function says it is. The magic is looked at before the rest.
     let info = unsafe { info.as_ref() }?;
     let is_code = info.magic == MAGIC && info.version == VERSION && info.value == CODE && length == -1;
-    Metric::of_number(info.metric).filter(|_| is_code)
+    Metric::of_number(info.metric).filter(|metric| is_code && metric.dense().is_none())
 }

@@ -91,7 +91,9 @@ impl<B: AsRef<[u8]>> Shard<B> {
         if expected != actual {
             return Err(ShardError::Length { expected, actual });
         }
-        let metric = Metric::of_number(footer.metric).ok_or(ShardError::Field("metric"))?;
+        let metric = Metric::of_number(footer.metric)
+            .filter(|metric| metric.dense().is_none())
+            .ok_or(ShardError::Field("metric"))?;
         let layout = checked_layout(&footer)?;
         check_sections(&footer, &layout, body.len() as u64)?;
         Ok(Self {

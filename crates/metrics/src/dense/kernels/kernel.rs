@@ -1,0 +1,251 @@
+//! The tables of compiled loops, one for each instruction set, and the choice between them.
+//!
+//! The loops are generic over `Simd`, the primitives of an instruction set, and over what is compared. Each set wraps them in
+//! functions with the matching `#[target_feature]`, so that the primitives are inlined and a whole page or neighbour list
+//! costs one indirect call.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use super::element::{Element, F16, F32};
+use super::loops::{self, Cells};
+use super::portable;
+use super::row_keys::{Center, Comparison, Integers, Numbers, RowKey, by_row};
+use super::sums::{self, Differences, Products, SquaredDifferences};
+use super::values::{Measure, by_metric};
+use crate::dense::rows::{RowKind, Rows};
+use crate::dense::scalar::Scalar;
+use crate::metric::DenseMetric;
+
+type ByScalar<T> = [T; Scalar::COUNT];
+type ByMetric<T> = [[T; DenseMetric::COUNT]; Scalar::COUNT];
+type ByRow<T> = [[T; Comparison::COUNT]; RowKind::COUNT];
+
+type DistanceFn = unsafe fn(&[u8], &[u8]) -> f64;
+type DistanceToFn = unsafe fn(&[f32], f64, &[u8]) -> f64;
+type NearFn = unsafe fn(&[f32], f64, Cells<'_>, u64, &mut Vec<(u64, u32)>);
+type KeysFn = unsafe fn(&Center, Rows<'_>, &[u32], &mut [u32]);
+type AnyBelowFn = unsafe fn(&Center, Rows<'_>, &[u32], u32) -> bool;
+type NearRowsFn = unsafe fn(&Center, Rows<'_>, Range<u32>, u32, &mut Vec<(u32, u32)>);
+
+/// The entry points of one instruction set.
+struct Table {
+    name: &'static str,
+    square: unsafe fn(&[f32]) -> f64,
+    widen: ByScalar<unsafe fn(*const u8, &mut [f32])>,
+    scaled_integers: unsafe fn(&[u8], &[i16], &mut [i16]),
+    distance: ByMetric<DistanceFn>,
+    distance_to: ByMetric<DistanceToFn>,
+    near: ByMetric<NearFn>,
+    keys: ByRow<KeysFn>,
+    any_below: ByRow<AnyBelowFn>,
+    near_rows: ByRow<NearRowsFn>,
+}
+
+/// Compiles the generic loops for one instruction set into a `TABLE` in a module.
+macro_rules! kernel_table {
+    ($module:ident, $name:literal, $simd:ty $(, $feature:literal)?) => {
+        mod $module {
+            use super::*;
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn square(numbers: &[f32]) -> f64 {
+                // SAFETY: the caller vouches for the instruction set.
+                unsafe { sums::square::<$simd>(numbers) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn widen<E: Element>(from: *const u8, to: &mut [f32]) {
+                // SAFETY: the caller vouches for the numbers and the instruction set.
+                unsafe { sums::widen::<$simd, E>(from, to) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn scaled_integers(row: &[u8], factors: &[i16], integers: &mut [i16]) {
+                // SAFETY: the caller vouches for the instruction set.
+                unsafe { loops::scaled_integers(row, factors, integers) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn distance<M: Measure, E: Element>(a: &[u8], b: &[u8]) -> f64 {
+                // SAFETY: the caller vouches for the instruction set.
+                unsafe { loops::distance::<$simd, M, E>(a, b) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn distance_to<M: Measure, E: Element>(query: &[f32], square: f64, value: &[u8]) -> f64 {
+                // SAFETY: the caller vouches for the instruction set.
+                unsafe { loops::distance_to::<$simd, M, E>(query, square, value) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn near<M: Measure, E: Element>(
+                query: &[f32],
+                square: f64,
+                cells: Cells<'_>,
+                below: u64,
+                keys: &mut Vec<(u64, u32)>,
+            ) {
+                // SAFETY: the caller vouches for the instruction set.
+                unsafe { loops::near::<$simd, M, E>(query, square, cells, below, keys) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn keys<K: RowKey>(center: &Center, rows: Rows<'_>, ids: &[u32], keys: &mut [u32]) {
+                // SAFETY: the caller vouches for the instruction set and for the center.
+                unsafe { loops::keys::<$simd, K>(center, rows, ids, keys) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn any_below<K: RowKey>(center: &Center, rows: Rows<'_>, ids: &[u32], limit: u32) -> bool {
+                // SAFETY: the caller vouches for the instruction set and for the center.
+                unsafe { loops::any_below::<$simd, K>(center, rows, ids, limit) }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn near_rows<K: RowKey>(
+                center: &Center,
+                rows: Rows<'_>,
+                range: Range<u32>,
+                below: u32,
+                near: &mut Vec<(u32, u32)>,
+            ) {
+                // SAFETY: the caller vouches for the instruction set and for the center.
+                unsafe { loops::near_rows::<$simd, K>(center, rows, range, below, near) }
+            }
+
+            pub(super) static TABLE: Table = Table {
+                name: $name,
+                square,
+                widen: [widen::<F32>, widen::<F16>],
+                scaled_integers,
+                distance: [by_metric!(distance, F32), by_metric!(distance, F16)],
+                distance_to: [by_metric!(distance_to, F32), by_metric!(distance_to, F16)],
+                near: [by_metric!(near, F32), by_metric!(near, F16)],
+                keys: by_row!(keys),
+                any_below: by_row!(any_below),
+                near_rows: by_row!(near_rows),
+            };
+        }
+    };
+}
+
+kernel_table!(portable_table, "portable", portable::Portable);
+
+/// One compiled set of loops that this processor can run.
+///
+/// A value exists only for an instruction set that was detected, so its methods are safe to call.
+#[derive(Clone, Copy)]
+pub struct Kernel(&'static Table);
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.name)
+    }
+}
+
+impl Kernel {
+    /// Every kernel that this processor can run, slowest first; never empty.
+    pub fn available() -> Vec<Kernel> {
+        vec![Kernel(&portable_table::TABLE)]
+    }
+
+    /// The fastest kernel, detected at the first call.
+    pub fn active() -> Kernel {
+        static ACTIVE: OnceLock<Kernel> = OnceLock::new();
+        *ACTIVE.get_or_init(|| {
+            Self::available()
+                .last()
+                .copied()
+                .unwrap_or(Kernel(&portable_table::TABLE))
+        })
+    }
+
+    /// `portable`, `avx2`, `avx512` or `neon`.
+    pub fn name(self) -> &'static str {
+        self.0.name
+    }
+
+    /// The product of a vector with itself.
+    pub(crate) fn square(self, numbers: &[f32]) -> f64 {
+        // SAFETY: a `Kernel` exists only for a detected instruction set.
+        unsafe { (self.0.square)(numbers) }
+    }
+
+    /// The numbers of a value, as many as both have room for.
+    pub(crate) fn widen(self, scalar: Scalar, value: &[u8], numbers: &mut [f32]) {
+        let count = numbers.len().min(value.len() / scalar.bytes());
+        // SAFETY: the value has as many numbers; a `Kernel` exists only for a detected instruction set.
+        unsafe { (self.0.widen[scalar as usize])(value.as_ptr(), &mut numbers[..count]) }
+    }
+
+    /// A row's integers of 8 bits times factors, divided by 128.
+    pub(crate) fn scaled_integers(self, row: &[u8], factors: &[i16], integers: &mut [i16]) {
+        // SAFETY: a `Kernel` exists only for a detected instruction set.
+        unsafe { (self.0.scaled_integers)(row, factors, integers) }
+    }
+
+    /// What [`distance`](crate::dense::distance) does, with this kernel.
+    pub fn distance(self, metric: DenseMetric, scalar: Scalar, a: &[u8], b: &[u8]) -> f64 {
+        // SAFETY: a `Kernel` exists only for a detected instruction set; bounds are checked.
+        unsafe { (self.0.distance[scalar as usize][metric as usize])(a, b) }
+    }
+
+    /// The same from a query's numbers and the product with themselves.
+    pub(crate) fn distance_to(
+        self,
+        metric: DenseMetric,
+        scalar: Scalar,
+        query: &[f32],
+        square: f64,
+        value: &[u8],
+    ) -> f64 {
+        // SAFETY: a `Kernel` exists only for a detected instruction set; bounds are checked.
+        unsafe { (self.0.distance_to[scalar as usize][metric as usize])(query, square, value) }
+    }
+
+    /// What [`Query::near`](crate::dense::Query::near) does, with this kernel.
+    #[allow(clippy::too_many_arguments)] // a query in parts
+    pub(crate) fn near(
+        self,
+        metric: DenseMetric,
+        scalar: Scalar,
+        query: &[f32],
+        square: f64,
+        cells: Cells<'_>,
+        below: u64,
+        keys: &mut Vec<(u64, u32)>,
+    ) {
+        // SAFETY: a `Kernel` exists only for a detected instruction set; bounds are checked.
+        unsafe { (self.0.near[scalar as usize][metric as usize])(query, square, cells, below, keys) }
+    }
+
+    /// Keys of rows.
+    #[inline]
+    pub(crate) fn keys(self, center: &Center, rows: Rows<'_>, ids: &[u32], keys: &mut [u32]) {
+        // SAFETY: the function is for this center; a `Kernel` exists only for a detected instruction set.
+        unsafe { (self.0.keys[center.kind as usize][center.comparison as usize])(center, rows, ids, keys) }
+    }
+
+    /// Whether any of the rows has a key below `limit`.
+    #[inline]
+    pub(crate) fn any_below(self, center: &Center, rows: Rows<'_>, ids: &[u32], limit: u32) -> bool {
+        // SAFETY: the function is for this center; a `Kernel` exists only for a detected instruction set.
+        unsafe { (self.0.any_below[center.kind as usize][center.comparison as usize])(center, rows, ids, limit) }
+    }
+
+    /// Adds keys and numbers of rows in a range that have a key less than `below`.
+    pub(crate) fn near_rows(
+        self,
+        center: &Center,
+        rows: Rows<'_>,
+        range: Range<u32>,
+        below: u32,
+        near: &mut Vec<(u32, u32)>,
+    ) {
+        // SAFETY: the function is for this center; a `Kernel` exists only for a detected instruction set.
+        unsafe {
+            (self.0.near_rows[center.kind as usize][center.comparison as usize])(center, rows, range, below, near)
+        }
+    }
+}
