@@ -156,5 +156,5 @@ fn curves(metric: Metric, calibration: &Calibration) -> JsonB {
         let classes = (0..CLASSES).filter(move |&class| curves.classes[class].queries.get() > 0);
         classes.map(move |class| line(&curves, class))
     };
-    JsonB(calibration.lengths.iter().flat_map(tried).collect())
+    JsonB(calibration.lengths().iter().flat_map(tried).collect())
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use iscc_hnsw::cost;
+use iscc_hnsw::cost::{self, Width};
 use iscc_hnsw::search::FlatSearch;
 use iscc_hnsw::search::{Candidate, GraphSearch};
 use iscc_hnsw::shard::ranges::{EntryRange, locate};
@@ -184,7 +184,7 @@ impl ShardStream {
         let middle = batch
             .get(batch.len().saturating_sub(NEIGHBOURS.max(wanted / 2)))
             .map_or(0, |middle| middle.key);
-        match self.shard.calibration().effort(query.metric(), bytes, middle, recall) {
+        match self.shard.calibration().effort(bytes, middle, recall) {
             Some(effort) if effort > least => self.widen_graph(query, effort),
             Some(_) => {}
             None if mode == SearchMode::Graph => self.widen_graph(query, UNCALIBRATED_EFFORT.max(least)),
@@ -242,7 +242,8 @@ impl ShardStream {
     }
 
     fn prefers_flat(&self, query: &Query, effort: usize) -> bool {
-        cost::prefers_flat(f64::from(self.shard.nodes()), query.code().len(), effort as f64)
+        let width = Width::Code(query.code().len());
+        cost::prefers_flat(f64::from(self.shard.nodes()), width, effort as f64)
     }
 
     /// Notes that an entry was returned, the first time.

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use iscc_hnsw::MAX_NODES;
 use iscc_hnsw::build::estimated_file_bytes;
-use iscc_hnsw::params::BuildParams;
+use iscc_hnsw::params::{BuildParams, ShardValues};
 use iscc_log::log_page::slots;
 use iscc_metrics::MAX_CODE_BYTES;
 use iscc_metrics::Metric;
@@ -210,10 +210,12 @@ impl IndexOptions {
     /// Parameters for building a shard of codes of `stride` bytes.
     pub fn build_params(&self, stride: u16, threads: usize) -> BuildParams {
         BuildParams {
-            metric: self.metric,
+            values: ShardValues::Codes {
+                metric: self.metric,
+                max_bytes: stride,
+            },
             m: self.m,
             ef_construction: self.ef_construction,
-            max_code_bytes: stride,
             threads,
             // Any fixed value: builds on one thread are reproducible.
             seed: 0x1_5CC,

@@ -38,7 +38,7 @@ impl Metric {
         }
     }
 
-    /// Number of classes that [`Metric::class_of_key`] sorts distances into, from near to far.
+    /// Number of classes that distances are sorted into, from near to far.
     pub const CLASSES: usize = 8;
 
     /// The class of the distance that a key was made from.
