@@ -41,20 +41,17 @@ impl Metric {
     /// Number of classes that distances are sorted into, from near to far.
     pub const CLASSES: usize = 8;
 
-    /// The class of the distance that a key was made from.
-    pub fn class_of_key(self, key: u32) -> usize {
+    /// The key at which a class of distance ends.
+    pub fn class_end_key(self, class: usize) -> u32 {
         match self.bits().keys() {
-            Keys::Fraction | Keys::Count => ((key / CLASS_WIDTH) as usize).min(Self::CLASSES - 1),
+            Keys::Fraction | Keys::Count if class + 1 < Self::CLASSES => (class as u32 + 1) * CLASS_WIDTH,
+            Keys::Fraction | Keys::Count => ONE,
         }
     }
 
     /// The distance at which a class ends.
     pub fn class_end(self, class: usize) -> f64 {
-        let end = match self.bits().keys() {
-            Keys::Fraction | Keys::Count if class + 1 < Self::CLASSES => (class as u32 + 1) * CLASS_WIDTH,
-            Keys::Fraction | Keys::Count => ONE,
-        };
-        self.distance_of_key(end)
+        self.distance_of_key(self.class_end_key(class))
     }
 }
 

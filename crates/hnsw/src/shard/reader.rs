@@ -94,11 +94,9 @@ impl<B: AsRef<[u8]>> Shard<B> {
         if expected != actual {
             return Err(ShardError::Length { expected, actual });
         }
-        let metric = Metric::of_number(footer.metric)
-            .filter(|metric| metric.dense().is_none())
-            .ok_or(ShardError::Field("metric"))?;
-        let layout = checked_layout(&footer)?;
-        check_sections(&footer, &layout, body.len() as u64)?;
+        let rows = RowFormat::read(&footer, part(file, &footer.details))?;
+        let layout = checked_layout(&footer, &rows)?;
+        check_sections(&footer, &layout, &rows, body.len() as u64)?;
         Ok(Self {
             footer,
             layout,
