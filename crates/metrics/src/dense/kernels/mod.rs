@@ -12,6 +12,8 @@
 //!
 //! No kernel reads a byte outside the given vectors.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod element;
 mod kernel;
 mod loops;
