@@ -7,14 +7,16 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-#[cfg(target_arch = "x86_64")]
-use super::avx2;
 use super::element::{Element, F16, F32};
 use super::loops::{self, Cells};
+#[cfg(target_arch = "aarch64")]
+use super::neon;
 use super::portable;
 use super::row_keys::{Center, Comparison, Integers, Numbers, RowKey, by_row};
 use super::sums::{self, Differences, Products, SquaredDifferences};
 use super::values::{Measure, by_metric};
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
 use crate::dense::rows::{RowKind, Rows};
 use crate::dense::scalar::Scalar;
 use crate::metric::DenseMetric;
@@ -135,6 +137,15 @@ macro_rules! kernel_table {
 kernel_table!(portable_table, "portable", portable::Portable);
 #[cfg(target_arch = "x86_64")]
 kernel_table!(avx2_table, "avx2", avx2::Avx2, "avx2,f16c");
+#[cfg(target_arch = "x86_64")]
+kernel_table!(
+    avx512_table,
+    "avx512",
+    avx512::Avx512,
+    "avx512f,avx512bw,avx512dq,avx512vl,avx2"
+);
+#[cfg(target_arch = "aarch64")]
+kernel_table!(neon_table, "neon", neon::Neon, "neon");
 
 /// One compiled set of loops that this processor can run.
 ///
@@ -158,7 +169,12 @@ impl Kernel {
             if avx2::is_available() {
                 kernels.push(Kernel(&avx2_table::TABLE));
             }
+            if avx512::is_available() {
+                kernels.push(Kernel(&avx512_table::TABLE));
+            }
         }
+        #[cfg(target_arch = "aarch64")]
+        kernels.push(Kernel(&neon_table::TABLE));
         kernels
     }
 
