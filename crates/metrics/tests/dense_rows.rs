@@ -133,3 +133,134 @@ fn keys_agree_with_distances() {
         }
     }
 }
+
+#[test]
+fn vectors_of_zeros_are_rows_of_zeros() {
+    for metric in DenseMetric::all() {
+        for kind in RowKind::ALL {
+            let zeros = vec![0.0; 37];
+            let set = Set::new(metric, kind, vec![zeros.clone(), zeros.clone()]);
+            assert!(set.bytes.iter().all(|&byte| byte == 0));
+            let keys = set.keys(&set.encoding.query(&value(Scalar::F32, &zeros)));
+            assert_eq!(keys[0], keys[1]);
+            assert_eq!(set.keys(&set.encoding.query_of_row(&set.bytes)), keys);
+            // One among others, and one that is not like those that were looked at.
+            let ones = vec![1.0; 37];
+            let set = Set::new(metric, kind, vec![zeros.clone(), ones.clone()]);
+            for vector in [zeros, ones, vec![1e30; 37], vec![-1e-30; 37]] {
+                set.keys(&set.encoding.query(&value(Scalar::F32, &vector)));
+            }
+        }
+    }
+}
+
+#[test]
+fn extremes_neither_overflow_nor_lose_their_order() {
+    for dimensions in if cfg!(miri) { vec![40] } else { vec![40, 384, 16_000] } {
+        for metric in DenseMetric::all() {
+            for (kind, size) in [
+                (RowKind::I8, 1e15),
+                (RowKind::F16, 65_504.0),
+                (RowKind::F32, 1e15),
+                (RowKind::I8, 1e-15),
+            ] {
+                let steps: Vec<Vec<f32>> = (0..5)
+                    .map(|step| {
+                        (0..dimensions)
+                            .map(|i| if i % 5 < step { -size } else { size })
+                            .collect()
+                    })
+                    .collect();
+                let set = Set::new(metric, kind, steps);
+                // Ever farther from the first one, whichever way.
+                let keys = set.keys(&set.encoding.query(&value(Scalar::F32, &set.vectors[0])));
+                assert!(
+                    keys.is_sorted_by(|a, b| a < b),
+                    "{metric:?} {kind:?} {dimensions}: {keys:?}"
+                );
+                let keys = set.keys(&set.encoding.query_of_row(&set.bytes));
+                assert!(
+                    keys.is_sorted_by(|a, b| a < b),
+                    "{metric:?} {kind:?} {dimensions}: {keys:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn surveys_tell_what_rows_can_hold() {
+    let survey = |numbers: &[f32]| {
+        let mut survey = Survey::new(DenseMetric::L2, Scalar::F32, numbers.len());
+        survey.add(&value(Scalar::F32, numbers));
+        survey
+    };
+    assert!(survey(&[1.0, -65_504.0]).fits_f16() && survey(&[0.0]).fits_f16() && survey(&[0.0, 0.001]).fits_f16());
+    assert!(!survey(&[1.0, -65_505.0]).fits_f16() && !survey(&[1e-5, 0.0]).fits_f16());
+    let mut all = survey(&[1.0, 0.0]);
+    all.merge(&survey(&[0.0, 0.0]));
+    all.merge(&survey(&[0.5, -3.0]));
+    assert_eq!((all.values(), all.zeros(), all.greatest()), (3, 1, &[1.0, 3.0][..]));
+    // Beyond the range is the nearest within.
+    let mut row = Vec::new();
+    let encoding = survey(&[1.0]).encoding(RowKind::F16).expect("encoding");
+    encoding.encode(&value(Scalar::F32, &[-1e9]), &mut row);
+    assert_eq!(row, 0xFBFFu16.to_le_bytes());
+}
+
+#[test]
+fn damaged_parts_are_no_encoding() {
+    let parts = |kind, dimensions, scales: &[f32]| {
+        Encoding::from_parts(DenseMetric::L1, Scalar::F32, kind, dimensions, scales).is_some()
+    };
+    assert!(parts(RowKind::I8, 2, &[0.0, 1.0]) && parts(RowKind::F16, 16_000, &[]) && parts(RowKind::F32, 1, &[]));
+    assert!(!parts(RowKind::F16, 16_001, &[]) && !parts(RowKind::F32, 0, &[]) && !parts(RowKind::I8, 0, &[]));
+    assert!(!parts(RowKind::I8, 2, &[1.0]) && !parts(RowKind::F16, 2, &[1.0, 1.0]));
+    for scale in [-1.0, f32::NAN, f32::INFINITY, f32::MAX] {
+        assert!(!parts(RowKind::I8, 2, &[1.0, scale]));
+    }
+}
+
+/// Rows and queries that do not belong together: no key, and no access outside.
+#[test]
+fn foreign_rows_have_no_keys() {
+    let set = Set::new(DenseMetric::L2, RowKind::I8, vec![vec![1.0; 37], vec![2.0; 37]]);
+    let query = set.encoding.query(&value(Scalar::F32, &[1.0; 37]));
+    let (mut keys, mut near) = (Vec::new(), Vec::new());
+    for stride in [0, 1, 40] {
+        let rows = Rows::new(&set.bytes, stride);
+        query.keys(rows, &[0, 1], &mut keys);
+        query.near_rows(rows, 0..9, u32::MAX, &mut near);
+        assert_eq!(keys, [NO_KEY; 2]);
+        assert!(near.is_empty() && !query.any_below(rows, &[0, 1], NO_KEY));
+    }
+    // Longer rows than the encoding's are compared in part.
+    assert_eq!(
+        query.key(Rows::new(&set.bytes, set.bytes.len()), 0),
+        query.key(set.rows(), 0)
+    );
+    let none = set.encoding.query_of_row(&set.bytes[..40]);
+    assert_eq!(none.key(set.rows(), 0), NO_KEY);
+    assert_eq!(RowQuery::default().key(Rows::new(&[], 1), 0), NO_KEY);
+    // Damaged rows: any bytes.
+    let rows = [0x80; 82];
+    let set = Set {
+        bytes: rows.to_vec(),
+        ..set
+    };
+    set.keys(&set.encoding.query_of_row(&rows[..41]));
+}
+
+/// Values with fewer or more numbers than the encoding has dimensions are taken as far as they go.
+#[test]
+fn values_of_other_dimensions_are_cut_or_padded() {
+    for kind in RowKind::ALL {
+        let set = Set::new(DenseMetric::InnerProduct, kind, vec![vec![1.0, 2.0, 0.0]]);
+        let same = [&[1.0, 2.0][..], &[1.0, 2.0, 0.0], &[1.0, 2.0, 0.0, 9.0]].map(|numbers| {
+            let mut row = Vec::new();
+            set.encoding.encode(&value(Scalar::F32, numbers), &mut row);
+            (row, set.keys(&set.encoding.query(&value(Scalar::F32, numbers))))
+        });
+        assert!(same[0] == same[1] && same[1] == same[2]);
+    }
+}

@@ -14,70 +14,61 @@ pub(super) fn is_available() -> bool {
 const WIDTH: usize = 8;
 const REGISTERS: usize = LANES / WIDTH;
 
-/// The first `count` numbers of 16 bits at `p`, and zeros.
-///
-/// # Safety
-/// They are readable, and at most [`WIDTH`]; the processor has F16C.
-#[inline(always)]
-unsafe fn part_f16(p: *const u8, count: usize) -> __m256 {
-    let mut padded = [0u16; WIDTH];
-    for (i, number) in padded[..count].iter_mut().enumerate() {
-        // SAFETY: promised by the caller.
-        *number = unsafe { p.cast::<u16>().add(i).read_unaligned() };
-    }
-    // SAFETY: the array is as long as a register.
-    unsafe { _mm256_cvtph_ps(_mm_loadu_si128(padded.as_ptr().cast())) }
-}
-
 /// The first `count` numbers of 32 bits at `p`, and zeros.
 ///
 /// # Safety
-/// They are readable, and at most [`WIDTH`]; the processor has AVX2.
+/// They are readable, those up to [`WIDTH`]; the processor has AVX2.
 #[inline(always)]
-unsafe fn part_f32(p: *const u8, count: usize) -> __m256 {
+unsafe fn part_f32(p: *const f32, count: usize) -> __m256 {
     // SAFETY: the mask covers `count` numbers, and masked-off ones are not accessed.
     unsafe {
         let mask = _mm256_cmpgt_epi32(
             _mm256_set1_epi32(count as i32),
             _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7),
         );
-        _mm256_maskload_ps(p.cast(), mask)
+        _mm256_maskload_ps(p, mask)
     }
 }
 
-/// Registers of the `count` numbers that a vector ends with: whole ones, one in part, and zeros.
-///
-/// # Safety
-/// `whole` and `part` may be called with the address of numbers that exist.
-#[inline(always)]
-unsafe fn last<const BYTES: usize>(
-    p: *const u8,
-    count: usize,
-    whole: impl Fn(*const u8) -> __m256,
-    part: impl Fn(*const u8, usize) -> __m256,
-) -> [__m256; REGISTERS] {
-    // SAFETY: the processor has AVX; offsets are of numbers below `count`.
-    unsafe {
-        let mut lanes = [_mm256_setzero_ps(); REGISTERS];
-        for (i, lane) in lanes.iter_mut().enumerate() {
-            let at = i * WIDTH;
-            if at + WIDTH <= count {
-                *lane = whole(p.add(at * BYTES));
-            } else if at < count {
-                *lane = part(p.add(at * BYTES), count - at);
-            }
-        }
-        lanes
-    }
+/// One register after the other: `each!(i => term)` is `[term of 0, term of 1, ..]`. Not a closure, as those are compiled for
+/// any processor, and instructions of this one would be calls of functions.
+macro_rules! each {
+    ($i:ident => $term:expr) => {
+        [
+            {
+                const $i: usize = 0;
+                $term
+            },
+            {
+                const $i: usize = 1;
+                $term
+            },
+            {
+                const $i: usize = 2;
+                $term
+            },
+            {
+                const $i: usize = 3;
+                $term
+            },
+        ]
+    };
 }
 
-/// Adds a term to each register.
-#[inline(always)]
-fn add<T: Copy>(mut sum: [T; REGISTERS], term: impl Fn(T, usize) -> T) -> [T; REGISTERS] {
-    for (i, lane) in sum.iter_mut().enumerate() {
-        *lane = term(*lane, i);
-    }
-    sum
+/// The same of two.
+macro_rules! both {
+    ($i:ident => $term:expr) => {
+        [
+            {
+                const $i: usize = 0;
+                $term
+            },
+            {
+                const $i: usize = 1;
+                $term
+            },
+        ]
+    };
 }
 
 // SAFETY notes say what is particular; register-only instructions need AVX2, which the callers of all of these vouch for.
@@ -95,64 +86,60 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn load_f32(p: *const u8) -> Self::Lanes {
         // SAFETY: promised by the caller.
-        std::array::from_fn(|i| unsafe { _mm256_loadu_ps(p.cast::<f32>().add(i * WIDTH)) })
+        unsafe { each!(I => _mm256_loadu_ps(p.cast::<f32>().add(I * WIDTH))) }
     }
 
     #[inline(always)]
     unsafe fn load_f16(p: *const u8) -> Self::Lanes {
         // SAFETY: promised by the caller.
-        std::array::from_fn(|i| unsafe { _mm256_cvtph_ps(_mm_loadu_si128(p.cast::<__m128i>().add(i))) })
+        unsafe { each!(I => _mm256_cvtph_ps(_mm_loadu_si128(p.cast::<__m128i>().add(I)))) }
     }
 
     #[inline(always)]
     unsafe fn load_part_f32(p: *const u8, count: usize) -> Self::Lanes {
-        // SAFETY: promised by the caller.
-        unsafe { last::<4>(p, count, |p| _mm256_loadu_ps(p.cast()), |p, n| part_f32(p, n)) }
+        // SAFETY: promised by the caller; where a register starts beyond `count`, nothing is read.
+        unsafe { each!(I => part_f32(p.cast::<f32>().wrapping_add(I * WIDTH), count.saturating_sub(I * WIDTH))) }
     }
 
     #[inline(always)]
     unsafe fn load_part_f16(p: *const u8, count: usize) -> Self::Lanes {
-        // SAFETY: promised by the caller.
-        unsafe {
-            last::<2>(
-                p,
-                count,
-                |p| _mm256_cvtph_ps(_mm_loadu_si128(p.cast())),
-                |p, n| part_f16(p, n),
-            )
-        }
+        let mut padded = [0u16; LANES];
+        // SAFETY: `count` is less than the array's length.
+        unsafe { padded.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(p, 2 * count) };
+        // SAFETY: the array is long enough.
+        unsafe { Self::load_f16(padded.as_ptr().cast()) }
     }
 
     #[inline(always)]
     unsafe fn store(lanes: Self::Lanes, p: *mut f32) {
-        for (i, lane) in lanes.into_iter().enumerate() {
-            // SAFETY: promised by the caller.
-            unsafe { _mm256_storeu_ps(p.add(i * WIDTH), lane) };
-        }
+        // SAFETY: promised by the caller.
+        unsafe { each!(I => _mm256_storeu_ps(p.add(I * WIDTH), lanes[I])) };
     }
 
     #[inline(always)]
     unsafe fn add_products(sum: Self::Lanes, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
         // SAFETY: register only.
-        add(sum, |sum, i| unsafe { _mm256_add_ps(sum, _mm256_mul_ps(a[i], b[i])) })
+        unsafe { each!(I => _mm256_add_ps(sum[I], _mm256_mul_ps(a[I], b[I]))) }
     }
 
     #[inline(always)]
     unsafe fn add_squares(sum: Self::Lanes, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
         // SAFETY: register only.
-        add(sum, |sum, i| unsafe {
-            let difference = _mm256_sub_ps(a[i], b[i]);
-            _mm256_add_ps(sum, _mm256_mul_ps(difference, difference))
-        })
+        unsafe {
+            each!(I => {
+                let difference = _mm256_sub_ps(a[I], b[I]);
+                _mm256_add_ps(sum[I], _mm256_mul_ps(difference, difference))
+            })
+        }
     }
 
     #[inline(always)]
     unsafe fn add_differences(sum: Self::Lanes, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
         // SAFETY: register only.
-        add(sum, |sum, i| unsafe {
+        unsafe {
             let sign = _mm256_set1_ps(-0.0);
-            _mm256_add_ps(sum, _mm256_andnot_ps(sign, _mm256_sub_ps(a[i], b[i])))
-        })
+            each!(I => _mm256_add_ps(sum[I], _mm256_andnot_ps(sign, _mm256_sub_ps(a[I], b[I]))))
+        }
     }
 
     #[inline(always)]
@@ -193,11 +180,13 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn add_integer_products(sum: Self::Integers, query: *const i16, row: *const i8) -> Self::Integers {
         // SAFETY: promised by the caller.
-        std::array::from_fn(|i| unsafe {
-            let row = _mm256_cvtepi8_epi16(_mm_loadu_si128(row.cast::<__m128i>().add(i)));
-            let query = _mm256_loadu_si256(query.cast::<__m256i>().add(i));
-            _mm256_add_epi32(sum[i], _mm256_madd_epi16(query, row))
-        })
+        unsafe {
+            both!(I => {
+                let row = _mm256_cvtepi8_epi16(_mm_loadu_si128(row.cast::<__m128i>().add(I)));
+                let query = _mm256_loadu_si256(query.cast::<__m256i>().add(I));
+                _mm256_add_epi32(sum[I], _mm256_madd_epi16(query, row))
+            })
+        }
     }
 
     #[inline(always)]
@@ -208,13 +197,15 @@ impl Simd for Avx2 {
         row: *const i8,
     ) -> Self::Integers {
         // SAFETY: promised by the caller.
-        std::array::from_fn(|i| unsafe {
-            let row = _mm256_cvtepi8_epi16(_mm_loadu_si128(row.cast::<__m128i>().add(i)));
-            let query = _mm256_loadu_si256(query.cast::<__m256i>().add(i));
-            let weights = _mm256_loadu_si256(weights.cast::<__m256i>().add(i));
-            let difference = _mm256_abs_epi16(_mm256_sub_epi16(query, _mm256_slli_epi16::<4>(row)));
-            _mm256_add_epi32(sum[i], _mm256_madd_epi16(difference, weights))
-        })
+        unsafe {
+            both!(I => {
+                let row = _mm256_cvtepi8_epi16(_mm_loadu_si128(row.cast::<__m128i>().add(I)));
+                let query = _mm256_loadu_si256(query.cast::<__m256i>().add(I));
+                let weights = _mm256_loadu_si256(weights.cast::<__m256i>().add(I));
+                let difference = _mm256_abs_epi16(_mm256_sub_epi16(query, _mm256_slli_epi16::<4>(row)));
+                _mm256_add_epi32(sum[I], _mm256_madd_epi16(difference, weights))
+            })
+        }
     }
 
     #[inline(always)]

@@ -7,14 +7,16 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-#[cfg(target_arch = "x86_64")]
-use super::avx2;
 use super::element::{Element, F16, F32};
 use super::loops::{self, Cells};
+#[cfg(target_arch = "aarch64")]
+use super::neon;
 use super::portable;
 use super::row_keys::{Center, Comparison, Integers, Numbers, RowKey, by_row};
 use super::sums::{self, Differences, Products, SquaredDifferences};
 use super::values::{Measure, by_metric};
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
 use crate::dense::rows::{RowKind, Rows};
 use crate::dense::scalar::Scalar;
 use crate::metric::DenseMetric;
@@ -135,6 +137,15 @@ macro_rules! kernel_table {
 kernel_table!(portable_table, "portable", portable::Portable);
 #[cfg(target_arch = "x86_64")]
 kernel_table!(avx2_table, "avx2", avx2::Avx2, "avx2,f16c");
+#[cfg(target_arch = "x86_64")]
+kernel_table!(
+    avx512_table,
+    "avx512",
+    avx512::Avx512,
+    "avx512f,avx512bw,avx512dq,avx512vl,avx2"
+);
+#[cfg(target_arch = "aarch64")]
+kernel_table!(neon_table, "neon", neon::Neon, "neon");
 
 /// One compiled set of loops that this processor can run.
 ///
@@ -158,7 +169,12 @@ impl Kernel {
             if avx2::is_available() {
                 kernels.push(Kernel(&avx2_table::TABLE));
             }
+            if avx512::is_available() {
+                kernels.push(Kernel(&avx512_table::TABLE));
+            }
         }
+        #[cfg(target_arch = "aarch64")]
+        kernels.push(Kernel(&neon_table::TABLE));
         kernels
     }
 
@@ -258,6 +274,85 @@ impl Kernel {
         // SAFETY: the function is for this center; a `Kernel` exists only for a detected instruction set.
         unsafe {
             (self.0.near_rows[center.kind as usize][center.comparison as usize])(center, rows, range, below, near)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::dense::kernels::{padded, place};
+    use crate::dense::key::{row_key, signed_row_key};
+
+    /// Integers that look random, or the greatest and least ones.
+    fn integers(count: usize, seed: usize, most: i32) -> Vec<i32> {
+        let mixed = |i: usize| (i * 31 + seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+        let integer = |i: usize| match seed % 3 {
+            0 => most,
+            1 => [most, -most][i % 2],
+            _ => mixed(i) as i32 % (2 * most + 1) - most,
+        };
+        (0..count).map(integer).collect()
+    }
+
+    /// Integers where a center has them.
+    fn placed(integers: &[i32]) -> Vec<i16> {
+        let mut all = vec![0; padded(integers.len())];
+        for (i, &integer) in integers.iter().enumerate() {
+            all[place(integers.len(), i)] = integer as i16;
+        }
+        all
+    }
+
+    #[test]
+    fn sums_of_integers_are_exact() {
+        let all: Vec<usize> = (1..=70).chain([127, 128, 129, 384, 511, 512, 513, 16_000]).collect();
+        for dimensions in if cfg!(miri) { vec![1, 33, 70] } else { all } {
+            for seed in 0..9 {
+                // The greatest magnitudes that there can be; -128 stands in damaged rows only.
+                let row = integers(dimensions, seed / 3, if seed == 8 { 128 } else { 127 });
+                let row: Vec<i32> = row.into_iter().map(|integer| integer.min(127)).collect();
+                let bytes: Vec<u8> = row.iter().map(|&integer| integer as i8 as u8).collect();
+                let most = ((1 << 23) / dimensions as i32).min(32_767);
+                let (products, steps) = (integers(dimensions, seed, most), integers(dimensions, seed, 127 * 16));
+                let weights: Vec<i32> = integers(dimensions, seed, 1000).into_iter().map(i32::abs).collect();
+                let product: i64 = row.iter().zip(&products).map(|(a, b)| i64::from(a * b)).sum();
+                let distances = row.iter().zip(&steps).zip(&weights);
+                let distance: i64 = distances
+                    .map(|((a, b), weight)| i64::from((16 * a - b).abs() * weight))
+                    .sum();
+                let mut center = Center {
+                    kind: RowKind::I8,
+                    dimensions,
+                    integers: placed(&products),
+                    weights: Arc::from(placed(&weights)),
+                    scale: 1.0,
+                    ..Center::default()
+                };
+                let mut keys = [0];
+                for kernel in Kernel::available() {
+                    center.comparison = Comparison::Products;
+                    kernel.keys(&center, Rows::new(&bytes, dimensions), &[0], &mut keys);
+                    assert_eq!(
+                        keys[0],
+                        signed_row_key(-product as f32),
+                        "{kernel:?} {dimensions} {seed}"
+                    );
+                    let mut center = Center {
+                        comparison: Comparison::Differences,
+                        integers: placed(&steps),
+                        ..center.clone()
+                    };
+                    kernel.keys(&center, Rows::new(&bytes, dimensions), &[0], &mut keys);
+                    assert_eq!(keys[0], row_key(distance as f32), "{kernel:?} {dimensions} {seed}");
+                    // One that lacks a number is compared with nothing.
+                    center.integers.pop();
+                    kernel.keys(&center, Rows::new(&bytes, dimensions), &[0], &mut keys);
+                    assert_eq!(keys[0], crate::NO_KEY);
+                }
+            }
         }
     }
 }

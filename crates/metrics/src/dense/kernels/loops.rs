@@ -117,7 +117,8 @@ unsafe fn each_key<S: Simd, K: RowKey>(
     let is_comparable = row_bytes <= rows.stride() && center.is_complete();
     let ahead = (AHEAD_BYTES / row_bytes.max(1)).clamp(1, 8);
     ids.iter().take(ahead).for_each(|&id| rows.prefetch(id, row_bytes));
-    ids.iter().enumerate().any(|(i, &id)| {
+    // No closure, which would be compiled for any processor.
+    for (i, &id) in ids.iter().enumerate() {
         if let Some(&next) = ids.get(i + ahead) {
             rows.prefetch(next, row_bytes);
         }
@@ -126,8 +127,11 @@ unsafe fn each_key<S: Simd, K: RowKey>(
             Some(row) if is_comparable => unsafe { K::key::<S>(center, row.as_ptr()) },
             _ => NO_KEY,
         };
-        is_last(i, key)
-    })
+        if is_last(i, key) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Adds keys and numbers of the rows in a range that have a key less than `below` to `near`.

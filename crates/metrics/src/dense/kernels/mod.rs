@@ -14,9 +14,13 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod element;
 mod kernel;
 mod loops;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 mod row_keys;
 mod simd;

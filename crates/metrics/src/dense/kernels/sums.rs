@@ -104,11 +104,15 @@ pub(crate) unsafe fn sums<S: Simd, A: Element, B: Element, T: Terms<N>, const N:
                 lanes = T::add::<S>(lanes, a, b);
                 at = end;
             }
-            for (sums, lanes) in sums.iter_mut().zip(lanes) {
-                *sums = S::fold(*sums, lanes);
+            for i in 0..N {
+                sums[i] = S::fold(sums[i], lanes[i]);
             }
         }
-        sums.map(|sums| S::total(sums))
+        let mut totals = [0.0; N];
+        for i in 0..N {
+            totals[i] = S::total(sums[i]);
+        }
+        totals
     }
 }
 
@@ -180,7 +184,8 @@ pub(crate) unsafe fn integer_products<S: Simd>(query: *const i16, row: *const i8
             at += LANES;
         }
         if at < count {
-            sum = with_last_integers(row, count, |row| S::add_integer_products(sum, query.add(at), row));
+            let mut padded = [0; LANES];
+            sum = S::add_integer_products(sum, query.add(at), last_integers(row, count, &mut padded));
         }
         S::integer_total(sum)
     }
@@ -208,9 +213,9 @@ pub(crate) unsafe fn integer_differences<S: Simd>(
                 at += LANES;
             }
             if at < end {
-                sum = with_last_integers(row, count, |row| {
-                    S::add_integer_differences(sum, query.add(at), weights.add(at), row)
-                });
+                let mut padded = [0; LANES];
+                let last = last_integers(row, count, &mut padded);
+                sum = S::add_integer_differences(sum, query.add(at), weights.add(at), last);
                 at = end;
             }
             total += i64::from(S::integer_total(sum));
@@ -219,18 +224,17 @@ pub(crate) unsafe fn integer_differences<S: Simd>(
     }
 }
 
-/// Calls `add` with the last [`LANES`] of a row's integers, or with all and zeros.
+/// The last [`LANES`] of a row's integers, or all and zeros.
 ///
 /// # Safety
 /// `row` is readable for `count` integers.
 #[inline(always)]
-unsafe fn with_last_integers<T>(row: *const i8, count: usize, add: impl FnOnce(*const i8) -> T) -> T {
+unsafe fn last_integers(row: *const i8, count: usize, padded: &mut [i8; LANES]) -> *const i8 {
     if count >= LANES {
         // SAFETY: that many lie before the end.
-        return add(unsafe { row.add(count - LANES) });
+        return unsafe { row.add(count - LANES) };
     }
-    let mut padded = [0i8; LANES];
     // SAFETY: `count` is less than `LANES`.
     unsafe { padded.as_mut_ptr().copy_from_nonoverlapping(row, count) };
-    add(padded.as_ptr())
+    padded.as_ptr()
 }

@@ -22,9 +22,11 @@ pub struct Encoding {
     pub(super) integers: Integers,
 }
 
-/// What makes rows of integers centers.
+/// What makes rows of integers, and centers of them.
 #[derive(Clone, Debug)]
 pub(super) struct Integers {
+    /// 1 / scale, or 0 where all rows are 0.
+    inverses: Vec<f32>,
     /// For products and squares: the squares of the scales in units of `unit`.
     pub(super) factors: Vec<i16>,
     /// For differences: the scales in units of `unit`, placed as a center's integers.
@@ -41,7 +43,9 @@ const MOST_WEIGHT: f64 = 1000.0;
 impl Integers {
     fn of(comparison: Comparison, scales: &[f32]) -> Integers {
         let greatest = scales.iter().fold(0.0, |a: f64, &b| a.max(b.into()));
+        let inverse = |&scale: &f32| if scale >= f32::MIN_POSITIVE { scale.recip() } else { 0.0 };
         let mut integers = Integers {
+            inverses: scales.iter().map(inverse).collect(),
             factors: Vec::new(),
             weights: Arc::new([]),
             unit: 0.0,
@@ -145,18 +149,15 @@ impl Encoding {
     }
 
     fn encode_integers(&self, numbers: &[f32], row: &mut Vec<u8>) {
-        let mut square = 0.0;
-        row.reserve(self.row_bytes());
-        for (&number, &scale) in numbers.iter().zip(&*self.scales) {
-            let integer = if scale > 0.0 {
-                nearest_integer(number / scale, 127.0)
-            } else {
-                0
-            };
-            square += (f64::from(integer) * f64::from(scale)).powi(2);
-            row.push(integer as i8 as u8);
+        let start = row.len();
+        row.resize(start + self.dimensions, 0);
+        for ((byte, &number), &per_unit) in row[start..].iter_mut().zip(numbers).zip(&self.integers.inverses) {
+            *byte = nearest_integer(number * per_unit, 127.0) as u8;
         }
         if Comparison::of(self.metric) == Comparison::Squares {
+            let numbers = row[start..].iter().zip(&*self.scales);
+            let squares = numbers.map(|(&byte, &scale)| (f64::from(byte as i8) * f64::from(scale)).powi(2));
+            let square: f64 = squares.sum();
             row.extend((square as f32).to_le_bytes());
         }
     }

@@ -32,13 +32,14 @@ impl Survey {
     /// Looks at a value.
     pub fn add(&mut self, value: &[u8]) {
         prepare(self.metric, self.scalar, value, &mut self.numbers);
-        let mut any = 0.0f32;
+        let mut any = 0;
         for (greatest, number) in self.greatest.iter_mut().zip(&self.numbers) {
-            *greatest = greatest.max(number.abs());
-            any = any.max(number.abs());
+            let magnitude = number.abs();
+            *greatest = if magnitude > *greatest { magnitude } else { *greatest };
+            any |= magnitude.to_bits();
         }
         self.values += 1;
-        self.zeros += u64::from(any == 0.0);
+        self.zeros += u64::from(any == 0);
     }
 
     /// Takes what another survey of values of the same dimensions has seen.
