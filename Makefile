@@ -32,7 +32,7 @@ bench: setup ## measure speed and recall, compared with pgvector, FAISS and iscc
 	@scripts/bench
 
 microbench: setup ## measure the kernels of each instruction set
-	@cargo bench --package iscc-metrics --bench kernels
+	@cargo bench --package iscc-metrics --bench kernels --bench dense
 
 miri: setup ## the unit tests under Miri (nightly toolchain, some minutes)
 	@scripts/miri

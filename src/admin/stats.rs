@@ -145,7 +145,8 @@ fn curves(metric: Metric, calibration: &Calibration) -> JsonB {
             .collect();
         serde_json::json!({
             "bits": 8 * u32::from(curves.query_bytes.get()),
-            "distance_to": metric.class_end(class),
+            // Of rows derived from vectors, the classes are no distances.
+            "distance_to": metric.dense().is_none().then(|| metric.class_end(class)),
             "queries": curve.queries.get(),
             "recall": recalls,
         })
@@ -155,5 +156,5 @@ fn curves(metric: Metric, calibration: &Calibration) -> JsonB {
         let classes = (0..CLASSES).filter(move |&class| curves.classes[class].queries.get() > 0);
         classes.map(move |class| line(&curves, class))
     };
-    JsonB(calibration.lengths.iter().flat_map(tried).collect())
+    JsonB(calibration.lengths().iter().flat_map(tried).collect())
 }

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::time::Instant;
 
-use iscc_hnsw::build::{BuiltShard, ShardBuilder, estimated_file_bytes};
+use iscc_hnsw::build::{BuiltShard, CollectedShard, NextStep, ShardBuilder, estimated_file_bytes};
 use iscc_hnsw::shard::ShardIdentity;
 use iscc_hnsw::shard::ranges::EntryRange;
 use iscc_log::directory::{Segment, State};
@@ -77,8 +77,8 @@ impl Job<'_> {
         self.watcher.begin(&title);
         let segments = plan.joined_sources();
         check_memory(&self.options, &segments)?;
-        let (builder, log) = self.collect(segments)?;
-        let entries = builder.len() as i64;
+        let (collected, log) = self.collect(segments)?;
+        let entries = collected.len() as i64;
         if entries == 0 {
             self.list(&plan, &log, NO_SHARD, 0)?;
             return Ok(None);
@@ -86,7 +86,7 @@ impl Job<'_> {
         // A build takes long; meanwhile a snapshot for reading catalogs would keep VACUUM from removing rows.
         // SAFETY: no catalog scan is in progress.
         unsafe { pg_sys::InvalidateCatalogSnapshot() };
-        let graph = GraphBuild::start(builder, self.threads.are_nice)?;
+        let graph = GraphBuild::start(collected, self.threads.are_nice)?;
         Ok(Some(RunningBuild {
             plan,
             title,
@@ -147,14 +147,29 @@ impl Job<'_> {
         Ok(result?)
     }
 
-    /// Reads the entries alive of these segments, in the order of the shard's ordinals.
-    fn collect(&self, segments: Vec<Segment>) -> Result<(ShardBuilder, LogPart), Mismatch> {
+    /// Reads the entries alive of these segments, as often as it takes.
+    fn collect(&self, segments: Vec<Segment>) -> Result<(CollectedShard, LogPart), Mismatch> {
         let stride = segments.iter().map(|s| s.stride).max().unwrap_or(1);
         let mut builder = ShardBuilder::new(self.options.build_params(stride, self.threads.count));
+        loop {
+            let (counts, lsn) = self.push_all(&segments, &mut builder)?;
+            match builder.end_pass() {
+                NextStep::Pass(again) => builder = again,
+                NextStep::Build(collected) => {
+                    let part = LogPart { segments, counts, lsn };
+                    return Ok((collected, part));
+                }
+            }
+        }
+    }
+
+    /// Reads the entries alive of these segments, in the order of the shard's ordinals: what else is in each, and where in
+    /// WAL the last change of its pages ends.
+    fn push_all(&self, segments: &[Segment], builder: &mut ShardBuilder) -> Result<(Vec<EntryCounts>, u64), Mismatch> {
         let mut all_counts = Vec::with_capacity(segments.len());
         let mut base = 0;
         let mut lsn = 0;
-        for segment in &segments {
+        for segment in segments {
             let mut counts = EntryCounts::default();
             log::for_each_page(self.index, segment, |block, page| {
                 lsn = lsn.max(page.lsn());
@@ -174,12 +189,7 @@ impl Job<'_> {
             base += segment.block_count * u32::from(segment.slots_per_block());
             all_counts.push(counts);
         }
-        let part = LogPart {
-            segments,
-            counts: all_counts,
-            lsn,
-        };
-        Ok((builder, part))
+        Ok((all_counts, lsn))
     }
 
     /// Makes WAL durable up to there, if the index's changes are logged one by one.

@@ -10,7 +10,6 @@ use super::plan::ShardPlan;
 use super::reclaim::SmallRest;
 use crate::error::check_for_interrupts;
 use crate::failpoint::failpoint;
-use crate::metrics::value::Value;
 use crate::relation::{Index, in_recovery};
 use crate::storage::directory::{self, NO_SHARD};
 use crate::storage::shard_cache;
@@ -47,9 +46,6 @@ impl Job<'_> {
     }
 
     fn due(&self, may_seal: bool, rebuilt: &RebuiltShards) -> Option<(Action, Vec<ListedShard>)> {
-        if self.options.comparison.value != Value::Code {
-            return None;
-        }
         let directory = directory::read(self.index);
         let shards = directory.shards();
         let unit = |shard: &ListedShard| match rebuilt.contains(&shard.0) {
@@ -98,7 +94,7 @@ impl Job<'_> {
     /// Seals the tail and whatever else lacks a usable shard, however small. The caller holds the maintenance lock, or is
     /// the only one that knows the index.
     pub fn seal_all(&mut self, inspect: Inspect) -> Result<WorkDone, Stopped> {
-        if self.index.is_temporary() || self.options.comparison.value != Value::Code {
+        if self.index.is_temporary() {
             return Ok(WorkDone::default());
         }
         self.discard_leftovers();
@@ -123,7 +119,7 @@ impl Job<'_> {
     /// maintenance lock.
     pub fn compact(&mut self) -> Result<WorkDone, Stopped> {
         let mut done = self.seal_all(Inspect::Everything)?;
-        if self.index.is_temporary() || self.options.comparison.value != Value::Code {
+        if self.index.is_temporary() {
             return Ok(done);
         }
         let shards = directory::read(self.index).shards();

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use iscc_hnsw::build::{BuiltShard, ShardBuilder};
+use iscc_hnsw::build::{BuiltShard, CollectedShard};
 use iscc_hnsw::control::{BuildControl, Cancelled};
 use pgrx::prelude::*;
 
@@ -23,14 +23,14 @@ pub struct GraphBuild {
 
 impl GraphBuild {
     /// Starts to build. An error if the system gives no thread.
-    pub fn start(builder: ShardBuilder, is_nice: bool) -> io::Result<Self> {
+    pub fn start(collected: CollectedShard, is_nice: bool) -> io::Result<Self> {
         let control = Arc::new(BuildControl::new());
         let shared = Arc::clone(&control);
         let build = move || {
             if is_nice {
                 give_way();
             }
-            builder.build(&shared)
+            collected.build(&shared)
         };
         let thread = with_signals_blocked(|| std::thread::Builder::new().spawn(build))
             .map_err(|why| io::Error::new(why.kind(), format!("no thread to build it: {why}")))?;

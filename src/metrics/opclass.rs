@@ -1,5 +1,6 @@
 //! What an operator class of the access method says.
 
+use iscc_hnsw::params::ShardValues;
 use iscc_metrics::Metric;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -78,6 +79,24 @@ pub struct Comparison {
     pub value: Value,
     /// The distance that the index is ordered by.
     pub metric: Metric,
+}
+
+impl Comparison {
+    /// What a shard of values is built of that lie in cells of `stride` bytes.
+    pub fn shard_values(&self, stride: u16) -> ShardValues {
+        match self.value.scalar().zip(self.metric.dense()) {
+            None => ShardValues::Codes {
+                metric: self.metric,
+                max_bytes: stride,
+            },
+            Some((scalar, metric)) => ShardValues::Dense {
+                metric,
+                scalar,
+                dimensions: stride / scalar.bytes() as u16,
+                rows: None,
+            },
+        }
+    }
 }
 
 /// How the values of an index are read and compared. Looked up once, then kept in PostgreSQL's entry for the index, which

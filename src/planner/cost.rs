@@ -1,6 +1,6 @@
 //! Cost estimates.
 
-use iscc_hnsw::cost::{START_NS, first_rows_ns, flat_ns, more_rows_ns};
+use iscc_hnsw::cost::{START_NS, Width, first_rows_ns, flat_ns, more_rows_ns};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
@@ -35,7 +35,7 @@ const NS_PER_COST_UNIT: f64 = 2_200.0;
 
 /// What a search is assumed to need before that is known.
 const USUAL_EFFORT: usize = 64;
-const USUAL_QUERY_BYTES: usize = 32;
+const USUAL_QUERY: Width = Width::Code(32);
 
 /// Costs of an index path. Ordered scans and threshold searches are offered; for others the cost is infinite.
 #[pg_guard]
@@ -103,11 +103,11 @@ impl Cost {
     fn ordered(entries: f64, wanted: f64) -> Cost {
         let entries = entries.max(1.0);
         let effort = guc::ef_search().unwrap_or(USUAL_EFFORT);
-        let startup = first_rows_ns(entries, USUAL_QUERY_BYTES, effort as f64) / NS_PER_COST_UNIT;
+        let startup = first_rows_ns(entries, USUAL_QUERY, effort as f64) / NS_PER_COST_UNIT;
         // The first rows cost more than the last ones, but the planner assumes that a share of the rows costs that share
         // of the total. So the total is set to make the share that is wanted cost what it does.
         let rows = (wanted * entries).clamp(1.0, entries);
-        let cost = more_rows_ns(entries, USUAL_QUERY_BYTES, rows) / NS_PER_COST_UNIT;
+        let cost = more_rows_ns(entries, USUAL_QUERY, rows) / NS_PER_COST_UNIT;
         let total = startup + cost * entries / rows;
         Cost {
             startup,
@@ -119,7 +119,7 @@ impl Cost {
     /// This share of the rows, in no order.
     fn range(entries: f64, share: f64) -> Cost {
         let startup = START_NS / NS_PER_COST_UNIT;
-        let total = startup + flat_ns(entries, USUAL_QUERY_BYTES) / NS_PER_COST_UNIT + returning(entries * share);
+        let total = startup + flat_ns(entries, USUAL_QUERY) / NS_PER_COST_UNIT + returning(entries * share);
         Cost { startup, total, share }
     }
 
@@ -127,7 +127,7 @@ impl Cost {
     fn ordered_near(entries: f64, share: f64) -> Cost {
         let range = Cost::ordered_range(entries, share);
         let effort = guc::ef_search().unwrap_or(USUAL_EFFORT);
-        let first_rows = first_rows_ns(entries.max(1.0), USUAL_QUERY_BYTES, effort as f64) / NS_PER_COST_UNIT;
+        let first_rows = first_rows_ns(entries.max(1.0), USUAL_QUERY, effort as f64) / NS_PER_COST_UNIT;
         Cost {
             startup: first_rows.min(range.startup),
             ..range
@@ -136,9 +136,9 @@ impl Cost {
 
     /// This share of the rows, in order of distance.
     fn ordered_range(entries: f64, share: f64) -> Cost {
-        let startup = (START_NS + flat_ns(entries, USUAL_QUERY_BYTES)) / NS_PER_COST_UNIT;
+        let startup = (START_NS + flat_ns(entries, USUAL_QUERY)) / NS_PER_COST_UNIT;
         let rows = (entries * share).max(1.0);
-        let total = startup + more_rows_ns(entries, USUAL_QUERY_BYTES, rows) / NS_PER_COST_UNIT + returning(rows);
+        let total = startup + more_rows_ns(entries, USUAL_QUERY, rows) / NS_PER_COST_UNIT + returning(rows);
         Cost { startup, total, share }
     }
 }

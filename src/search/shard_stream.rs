@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use iscc_hnsw::cost;
+use iscc_hnsw::cost::{self, Width};
 use iscc_hnsw::search::FlatSearch;
 use iscc_hnsw::search::{Candidate, GraphSearch};
 use iscc_hnsw::shard::ranges::{EntryRange, locate};
@@ -187,11 +187,7 @@ impl ShardStream {
         let middle = batch
             .get(batch.len().saturating_sub(NEIGHBOURS.max(wanted / 2)))
             .map_or(0, |middle| middle.key);
-        match self
-            .shard
-            .calibration()
-            .effort(self.query.metric(), bytes, middle, recall)
-        {
+        match self.shard.calibration().effort(bytes, middle, recall) {
             Some(effort) if effort > least => self.widen_graph(effort),
             Some(_) => {}
             None if mode == SearchMode::Graph => self.widen_graph(UNCALIBRATED_EFFORT.max(least)),
@@ -218,14 +214,14 @@ impl ShardStream {
 
     fn search_graph(&mut self, effort: usize) {
         let Buffers { graph, batch, .. } = &mut self.buffers;
-        graph.start(&*self.shard, &self.query, effort, batch);
+        graph.start(&*self.shard, &*self.query, effort, batch);
         self.has_used_graph = true;
         self.settle_graph(effort);
     }
 
     fn widen_graph(&mut self, effort: usize) {
         let Buffers { graph, batch, .. } = &mut self.buffers;
-        graph.widen(&*self.shard, &self.query, effort, batch);
+        graph.widen(&*self.shard, &*self.query, effort, batch);
         self.settle_graph(effort);
     }
 
@@ -243,14 +239,15 @@ impl ShardStream {
             let bound = self.restriction.as_ref().map(Restriction::bound);
             flat.start(bound.map_or(u32::MAX, key_of_code));
         }
-        flat.next(&*self.shard, &self.query, limit, hint, batch);
+        flat.next(&*self.shard, &*self.query, limit, hint, batch);
         batch.reverse();
         self.settled = batch.len();
         self.way = Way::Flat(limit * GROWTH);
     }
 
     fn prefers_flat(&self, effort: usize) -> bool {
-        cost::prefers_flat(f64::from(self.shard.nodes()), self.query.code().len(), effort as f64)
+        let width = Width::Code(self.query.code().len());
+        cost::prefers_flat(f64::from(self.shard.nodes()), width, effort as f64)
     }
 
     /// Notes that an entry was returned, the first time.

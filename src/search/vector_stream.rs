@@ -113,15 +113,24 @@ impl VectorStream {
     fn search_graph(&mut self, query: &RowQuery) -> Option<usize> {
         let SearchSettings { mode, ef, recall } = self.settings;
         let least = ef.unwrap_or(EFFORTS[0]).max(2 * self.wanted);
-        let Buffers { graph, batch: candidates, .. } = &mut self.buffers;
+        let Buffers {
+            graph,
+            batch: candidates,
+            ..
+        } = &mut self.buffers;
         graph.start(&*self.shard, query, least, candidates);
         if ef.is_some() {
             return Some(least);
         }
         // See the shards of codes.
-        let middle = candidates.get(NEIGHBOURS.max(self.wanted / 2) - 1).or(candidates.last());
+        let middle = candidates
+            .get(NEIGHBOURS.max(self.wanted / 2) - 1)
+            .or(candidates.last());
         let bytes = self.query.value().len();
-        let effort = self.shard.calibration().effort(bytes, middle.map_or(0, |middle| middle.key), recall);
+        let effort = self
+            .shard
+            .calibration()
+            .effort(bytes, middle.map_or(0, |middle| middle.key), recall);
         let effort = match effort {
             Some(effort) => effort,
             None if mode == SearchMode::Graph => UNCALIBRATED_EFFORT,
@@ -191,7 +200,11 @@ impl VectorStream {
 
     /// What the search so far has visited.
     pub fn counters(&self) -> Counters {
-        let visited = if self.has_begun { self.buffers.graph.visited() } else { 0 };
+        let visited = if self.has_begun {
+            self.buffers.graph.visited()
+        } else {
+            0
+        };
         Counters {
             graph_shards: u64::from(self.has_begun),
             nodes: visited as u64 + self.looked_up,

@@ -211,13 +211,12 @@ impl IndexOptions {
         (entries / u32::from(slots(stride))).max(1)
     }
 
-    /// Parameters for building a shard of codes of `stride` bytes.
+    /// Parameters for building a shard of values in cells of `stride` bytes.
     pub fn build_params(&self, stride: u16, threads: usize) -> BuildParams {
         BuildParams {
-            metric: self.comparison.metric,
+            values: self.comparison.shard_values(stride),
             m: self.m,
             ef_construction: self.ef_construction,
-            max_code_bytes: stride,
             threads,
             // Any fixed value: builds on one thread are reproducible.
             seed: 0x1_5CC,

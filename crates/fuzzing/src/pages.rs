@@ -28,7 +28,7 @@ pub fn log_page(input: &[u8]) {
             assert_eq!(view.tid(slot).is_some(), slot < view.len());
         }
         let _ = (view.problems(), view.epoch(), view.lsn());
-        for metric in Metric::all() {
+        for metric in Metric::of_codes() {
             for bytes in [3, 32] {
                 let mut near = Vec::new();
                 Query::new(metric, &[0x5a; 32][..bytes]).near(view.column(), u32::MAX, &mut near);

@@ -7,9 +7,9 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use iscc_hnsw::build::{BuiltShard, ShardBuilder};
+use iscc_hnsw::build::{BuiltShard, NextStep, ShardBuilder};
 use iscc_hnsw::control::BuildControl;
-use iscc_hnsw::params::BuildParams;
+use iscc_hnsw::params::{BuildParams, ShardValues};
 use iscc_hnsw::search::FlatSearch;
 use iscc_hnsw::search::GraphSearch;
 use iscc_hnsw::shard::Shard;
@@ -51,10 +51,12 @@ fn cpu_seconds() -> f64 {
 
 fn build(rows: &[Row], m: u16, ef_construction: u16, threads: usize) -> BuiltShard {
     let params = BuildParams {
-        metric: Metric::Nphd,
+        values: ShardValues::Codes {
+            metric: Metric::Nphd,
+            max_bytes: 32,
+        },
         m,
         ef_construction,
-        max_code_bytes: 32,
         threads,
         seed: 42,
     };
@@ -62,8 +64,11 @@ fn build(rows: &[Row], m: u16, ef_construction: u16, threads: usize) -> BuiltSha
     for (ordinal, (bytes, code)) in (0..).zip(rows) {
         builder.push(ordinal, &code[..*bytes]);
     }
+    let NextStep::Build(collected) = builder.end_pass() else {
+        unreachable!("codes take one pass");
+    };
     let (start, cpu_start) = (Instant::now(), cpu_seconds());
-    let shard = builder.build(&BuildControl::new()).expect("nobody cancels");
+    let shard = collected.build(&BuildControl::new()).expect("nobody cancels");
     let (seconds, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu_start);
     let (nodes, entries) = (shard.nodes(), shard.entries());
     let (rate, cpu_rate) = (f64::from(nodes) / seconds, f64::from(nodes) / cpu);
@@ -113,7 +118,7 @@ fn measure_calibrated(shard: &Shard<Vec<u8>>, queries: &[Query], truths: &[Vec<u
         if calibration.favours_graph(bytes, 0.99) {
             search.start(shard, query, EFFORTS[0], &mut out);
             let tenth = out.get(9).or(out.last()).map_or(0, |tenth| tenth.key);
-            effort = calibration.effort(shard.metric(), bytes, tenth, 0.99);
+            effort = calibration.effort(bytes, tenth, 0.99);
         }
         match effort {
             Some(effort) if effort > EFFORTS[0] => search.widen(shard, query, effort, &mut out),
@@ -144,7 +149,7 @@ fn measure_calibrated(shard: &Shard<Vec<u8>>, queries: &[Query], truths: &[Vec<u
 }
 
 fn print_calibration(shard: &Shard<Vec<u8>>) {
-    for curves in shard.calibration().lengths {
+    for curves in shard.calibration().lengths() {
         for class in 0..CLASSES {
             let curve = curves.classes[class];
             if curve.queries > 0 {

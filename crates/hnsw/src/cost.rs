@@ -8,6 +8,10 @@ const EXACT_ENTRY_NS: f64 = 2.5;
 /// Comparing one of the mapped codes of a shard, and each word of it.
 const FLAT_CODE_NS: f64 = 0.2;
 const FLAT_WORD_NS: f64 = 0.18;
+/// Comparing one of the mapped rows derived from vectors, and each byte of it: in order, and as a candidate of a graph.
+const FLAT_ROW_NS: f64 = 3.0;
+const FLAT_ROW_BYTE_NS: f64 = 0.045;
+const GRAPH_ROW_BYTE_NS: f64 = 2.0;
 /// Rows that the first search of a shard finds reliably.
 pub const FIRST_ROWS: usize = 32;
 /// The factor by which each further pass over all codes finds more rows than the one before.
@@ -22,10 +26,24 @@ const DRAIN_ROW_NS: f64 = 120.0;
 /// Starting any index scan: copying the directory, looking at files.
 pub const START_NS: f64 = 5_000.0;
 
+/// What is compared with a query, and how much of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Width {
+    /// Codes, with a query of so many bytes.
+    Code(usize),
+    /// Rows derived from vectors, of so many bytes.
+    Row(usize),
+}
+
 /// One candidate of effort in a graph of `nodes` nodes: the distances of its neighbours. The larger the graph, the more of
 /// them are cache misses.
-fn candidate_ns(nodes: f64) -> f64 {
-    (60.0 * nodes.max(2.0).log2() - 600.0).max(60.0)
+fn candidate_ns(nodes: f64, width: Width) -> f64 {
+    let apart = (60.0 * nodes.max(2.0).log2() - 600.0).max(60.0);
+    match width {
+        // A code or two in a cache line: fetching it is all that counts.
+        Width::Code(_) => apart,
+        Width::Row(bytes) => apart + GRAPH_ROW_BYTE_NS * bytes as f64,
+    }
 }
 
 /// An exact scan of `entries` log entries.
@@ -33,20 +51,24 @@ pub fn exact_ns(entries: f64) -> f64 {
     entries * EXACT_ENTRY_NS
 }
 
-/// An exact search of `nodes` mapped codes with a query of `query_bytes` bytes.
-pub fn flat_ns(nodes: f64, query_bytes: usize) -> f64 {
-    nodes * (FLAT_CODE_NS + FLAT_WORD_NS * query_bytes.div_ceil(8) as f64)
+/// A search of all of `nodes` mapped codes or rows.
+pub fn flat_ns(nodes: f64, width: Width) -> f64 {
+    nodes
+        * match width {
+            Width::Code(bytes) => FLAT_CODE_NS + FLAT_WORD_NS * bytes.div_ceil(8) as f64,
+            Width::Row(bytes) => FLAT_ROW_NS + FLAT_ROW_BYTE_NS * bytes as f64,
+        }
 }
 
 /// A graph search of effort `ef` over `nodes` nodes.
-pub fn graph_ns(nodes: f64, ef: f64) -> f64 {
+pub fn graph_ns(nodes: f64, width: Width, ef: f64) -> f64 {
     // A graph smaller than its effort is visited whole.
-    ef.min(nodes) * candidate_ns(nodes)
+    ef.min(nodes) * candidate_ns(nodes, width)
 }
 
-/// True when comparing all codes of a shard costs no more than searching its graph.
-pub fn prefers_flat(nodes: f64, query_bytes: usize, ef: f64) -> bool {
-    flat_ns(nodes, query_bytes) <= graph_ns(nodes, ef)
+/// True when comparing all codes or rows of a shard costs no more than searching its graph.
+pub fn prefers_flat(nodes: f64, width: Width, ef: f64) -> bool {
+    flat_ns(nodes, width) <= graph_ns(nodes, width, ef)
 }
 
 /// True when reading the whole log costs no more than looking up `rows` rows of it one by one.
@@ -55,17 +77,17 @@ pub fn prefers_log(entries: f64, rows: f64) -> bool {
 }
 
 /// The first rows of an ordered scan over an index of `codes` codes, by the cheaper way.
-pub fn first_rows_ns(codes: f64, query_bytes: usize, ef: f64) -> f64 {
-    START_NS + flat_ns(codes, query_bytes).min(graph_ns(codes, ef))
+pub fn first_rows_ns(codes: f64, width: Width, ef: f64) -> f64 {
+    START_NS + flat_ns(codes, width).min(graph_ns(codes, width, ef))
 }
 
 /// What `rows` rows of an ordered scan cost beyond the first ones, in an index of `codes` codes: searching on, and
 /// looking up each row in the log. A scan that wants most rows reads the log in its order instead.
-pub fn more_rows_ns(codes: f64, query_bytes: usize, rows: f64) -> f64 {
+pub fn more_rows_ns(codes: f64, width: Width, rows: f64) -> f64 {
     let beyond = rows / FIRST_ROWS as f64;
     let search = if beyond > 1.0 {
         let passes = 1.0 + beyond.log(PASS_GROWTH as f64);
-        (flat_ns(codes, query_bytes) * passes).min(graph_ns(codes, SEARCH_ON * rows))
+        (flat_ns(codes, width) * passes).min(graph_ns(codes, width, SEARCH_ON * rows))
     } else {
         0.0
     };
@@ -79,33 +101,41 @@ mod tests {
     #[test]
     fn small_shards_are_scanned_and_large_ones_searched() {
         for nodes in [1.0, 100.0, 5_000.0] {
-            assert!(prefers_flat(nodes, 32, 64.0), "{nodes}");
+            assert!(prefers_flat(nodes, Width::Code(32), 64.0), "{nodes}");
         }
         for nodes in [100_000.0, 1e6, 1e9] {
-            assert!(!prefers_flat(nodes, 32, 64.0), "{nodes}");
+            assert!(!prefers_flat(nodes, Width::Code(32), 64.0), "{nodes}");
         }
     }
 
     #[test]
     fn short_queries_favour_the_scan() {
-        assert!(prefers_flat(50_000.0, 8, 128.0));
-        assert!(!prefers_flat(50_000.0, 64, 128.0));
+        assert!(prefers_flat(50_000.0, Width::Code(8), 128.0));
+        assert!(!prefers_flat(50_000.0, Width::Code(64), 128.0));
+    }
+
+    #[test]
+    fn wide_rows_favour_the_graph_sooner() {
+        let width = Width::Row(384);
+        assert!(prefers_flat(2_000.0, width, 64.0));
+        assert!(!prefers_flat(20_000.0, width, 128.0));
+        assert!(!prefers_flat(20_000.0, Width::Row(1536), 128.0));
     }
 
     #[test]
     fn rows_cost_less_the_more_there_are() {
-        let per_row = |rows: f64| more_rows_ns(100_000.0, 32, rows) / rows;
+        let per_row = |rows: f64| more_rows_ns(100_000.0, Width::Code(32), rows) / rows;
         assert!(per_row(100.0) > per_row(3_000.0));
         assert!(per_row(3_000.0) > 3.0 * per_row(100_000.0));
         for rows in [1.0, 31.0, 33.0, 1e3, 1e4] {
-            let more = more_rows_ns(100_000.0, 32, 1.01 * rows);
-            assert!(more_rows_ns(100_000.0, 32, rows) < more, "{rows}");
+            let more = more_rows_ns(100_000.0, Width::Code(32), 1.01 * rows);
+            assert!(more_rows_ns(100_000.0, Width::Code(32), rows) < more, "{rows}");
         }
     }
 
     #[test]
     fn cost_grows_with_codes_and_effort() {
-        assert!(first_rows_ns(1e3, 32, 200.0) < first_rows_ns(1e5, 32, 200.0));
-        assert!(first_rows_ns(1e6, 32, 200.0) < first_rows_ns(1e6, 32, 2000.0));
+        assert!(first_rows_ns(1e3, Width::Code(32), 200.0) < first_rows_ns(1e5, Width::Code(32), 200.0));
+        assert!(first_rows_ns(1e6, Width::Code(32), 200.0) < first_rows_ns(1e6, Width::Code(32), 2000.0));
     }
 }

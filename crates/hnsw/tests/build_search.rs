@@ -6,8 +6,8 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use common::{Random, build, clusters, open, params, recall, search, to_bytes};
-use iscc_hnsw::build::{ShardBuilder, estimated_file_bytes};
+use common::{Random, build, clusters, codes_of, collect, open, params, recall, search, to_bytes};
+use iscc_hnsw::build::{NextStep, ShardBuilder, estimated_file_bytes};
 use iscc_hnsw::control::{BuildControl, Cancelled};
 use iscc_hnsw::params::BuildParams;
 use iscc_hnsw::search::GraphSearch;
@@ -64,8 +64,7 @@ fn other_metrics_and_wide_codes() {
         let shard = open(
             &codes,
             BuildParams {
-                metric,
-                max_code_bytes: max_code_bytes as u16,
+                values: codes_of(metric, max_code_bytes as u16),
                 ..params(1)
             },
         );
@@ -117,9 +116,12 @@ fn equal_codes_are_one_node_with_all_ordinals() {
         expected.entry(code.clone()).or_default().insert(0, ordinal);
     }
     builder.push(9_999, &[]);
-    assert_eq!((builder.len(), builder.nodes() as usize), (3_000, expected.len()));
-    let estimate = builder.estimated_file_bytes();
-    let bytes = to_bytes(&builder.build(&BuildControl::new()).unwrap());
+    let NextStep::Build(collected) = builder.end_pass() else {
+        panic!("codes take one pass");
+    };
+    assert_eq!((collected.len(), collected.nodes() as usize), (3_000, expected.len()));
+    let estimate = collected.estimated_file_bytes();
+    let bytes = to_bytes(&collected.build(&BuildControl::new()).unwrap());
     assert!(bytes.len() as u64 <= estimate * 11 / 10 && bytes.len() as u64 * 11 / 10 >= estimate);
     let shard = Shard::open(bytes).unwrap();
     let found: BTreeMap<Vec<u8>, Vec<u32>> = (0..shard.nodes())
@@ -229,13 +231,10 @@ fn resuming_keeps_recall() {
 #[test]
 fn cancelled_soon() {
     let codes = clusters(60_000, 71);
-    let mut builder = ShardBuilder::new(params(2));
-    for (ordinal, code) in (0..).zip(&codes) {
-        builder.push(ordinal, code);
-    }
+    let collected = collect(&codes, params(2));
     let control = BuildControl::new();
     let result = std::thread::scope(|scope| {
-        let build = scope.spawn(|| (builder.build(&control).map(|_| ()), Instant::now()));
+        let build = scope.spawn(|| (collected.build(&control).map(|_| ()), Instant::now()));
         while control.done() < 1_000 {
             std::thread::yield_now();
         }
@@ -254,11 +253,8 @@ fn cancelled_soon() {
 #[test]
 fn progress_reaches_the_total() {
     let control = BuildControl::new();
-    let mut builder = ShardBuilder::new(params(2));
-    for (ordinal, code) in (0..).zip(&clusters(3_000, 81)) {
-        builder.push(ordinal, code);
-    }
-    let nodes = u64::from(builder.nodes());
-    builder.build(&control).unwrap();
+    let collected = collect(&clusters(3_000, 81), params(2));
+    let nodes = u64::from(collected.nodes());
+    collected.build(&control).unwrap();
     assert_eq!((control.done(), control.total()), (nodes, nodes));
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Random, clusters, open, params};
+use common::{Random, clusters, codes_of, open, params};
 use iscc_hnsw::params::BuildParams;
 use iscc_hnsw::search::FlatSearch;
 use iscc_hnsw::search::{Candidate, GraphSearch};
@@ -50,8 +50,7 @@ fn every_node_once_and_in_order() {
         let shard = open(
             &codes,
             BuildParams {
-                metric,
-                max_code_bytes,
+                values: codes_of(metric, max_code_bytes),
                 ..params(1)
             },
         );
@@ -139,7 +138,7 @@ fn calibrated(shard: &Shard<Vec<u8>>, queries: &[Query]) -> (f64, f64) {
         let mut effort = None;
         if calibration.favours_graph(bytes, 0.99) {
             search.start(shard, query, EFFORTS[0], &mut found);
-            effort = calibration.effort(shard.metric(), bytes, found[9].key, 0.99);
+            effort = calibration.effort(bytes, found[9].key, 0.99);
         }
         match effort {
             Some(effort) => search.widen(shard, query, effort, &mut found),
@@ -182,5 +181,5 @@ fn nothing_is_promised_without_queries_or_for_shorter_ones() {
     assert!(!calibration.favours_graph(3, 0.99));
     assert!(calibration.favours_graph(100, 0.5));
     assert!(!calibration.favours_graph(32, 1.0));
-    assert_eq!(calibration.effort(Metric::Nphd, 32, u32::MAX, 0.99), None);
+    assert_eq!(calibration.effort(32, u32::MAX, 0.99), None);
 }

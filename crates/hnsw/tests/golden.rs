@@ -2,21 +2,21 @@
 
 mod common;
 
-use common::{build, clusters, exact_keys, params, search, to_bytes};
+use common::{Random, build, clusters, codes_of, dense_params, exact_keys, params, search, to_bytes, value};
 use iscc_hnsw::params::BuildParams;
 use iscc_hnsw::search::{Candidate, FlatSearch, GraphSearch};
 use iscc_hnsw::shard::Shard;
-use iscc_metrics::{Metric, Query};
+use iscc_metrics::dense::rows::RowKind;
+use iscc_metrics::{DenseMetric, Metric, Query};
 
 #[test]
 #[cfg_attr(miri, ignore = "another calibration there")]
 fn three_codes_byte_by_byte() {
     let codes = [vec![0x10, 0x20], vec![0xFF], vec![0x10, 0x20], vec![0x10]];
     let parameters = BuildParams {
-        metric: Metric::Nphd,
+        values: codes_of(Metric::Nphd, 2),
         m: 2,
         ef_construction: 8,
-        max_code_bytes: 2,
         threads: 1,
         seed: 1,
     };
@@ -37,6 +37,52 @@ fn three_codes_byte_by_byte() {
 fn a_small_shard_has_a_fixed_checksum() {
     let bytes = to_bytes(&build(&clusters(300, 9), params(1)));
     assert_eq!((bytes.len(), crc32c::crc32c(&bytes)), (63_936, 2_034_251_008));
+}
+
+/// The same for rows derived from vectors of small integers, whose distances are exact on every processor.
+#[test]
+#[cfg_attr(miri, ignore = "slow there")]
+fn small_shards_of_vectors_have_fixed_checksums() {
+    let mut random = Random(5);
+    let mut vector = || -> Vec<f32> { (0..12).map(|_| random.below(17) as f32 - 8.0).collect() };
+    let values: Vec<Vec<u8>> = (0..300).map(|_| value(&vector())).collect();
+    let expected = [
+        (RowKind::I8, DenseMetric::L2, (52_504, 2_845_019_147)),
+        (RowKind::F16, DenseMetric::L2, (54_584, 2_714_929_433)),
+        (RowKind::F32, DenseMetric::InnerProduct, (62_328, 2_667_748_056)),
+    ];
+    for (kind, metric, sum) in expected {
+        let bytes = to_bytes(&build(&values, dense_params(metric, 12, Some(kind), 1)));
+        assert_eq!((bytes.len(), crc32c::crc32c(&bytes)), sum, "{kind:?}");
+    }
+}
+
+/// A file of vectors byte by byte, where that is short.
+#[test]
+#[cfg_attr(miri, ignore = "another calibration there")]
+fn two_vectors_byte_by_byte() {
+    let values = [value(&[1.0, 127.0]), value(&[-1.0, 2.0]), value(&[1.0, 127.0])];
+    let parameters = BuildParams {
+        m: 2,
+        ef_construction: 8,
+        ..dense_params(DenseMetric::L2, 2, Some(RowKind::I8), 1)
+    };
+    let bytes = to_bytes(&build(&values, parameters));
+    let squares = [16_130f32, 5.0].map(f32::to_le_bytes);
+    let payload = [
+        &[2, 0, 0, 0, 6, 0, 0, 0][..],
+        &[127, 127],
+        &squares[0],
+        &[0x81, 2],
+        &squares[1],
+        b"usearch\x02\0\x1A\0\x06\0e\x17\x0E\x0F",
+        &[2, 0, 0, 0, 0, 0, 0, 0],
+        &[0; 8],
+        &[2, 0, 0, 0, 0, 0, 0, 0],
+    ];
+    assert_eq!(bytes[..payload.concat().len()], payload.concat());
+    let shard = Shard::open(bytes).unwrap();
+    assert_eq!(shard.encoding().unwrap().scales(), [1.0 / 127.0, 1.0]);
 }
 
 /// Shard files that version 0.1.0 has written open, are whole, and answer as all their codes say.

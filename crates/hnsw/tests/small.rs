@@ -2,22 +2,22 @@
 
 mod common;
 
-use common::{build, clusters, exact_keys, to_bytes};
+use common::{build, clusters, codes_of, dense_params, exact_keys, to_bytes, values, vectors};
 use iscc_hnsw::params::BuildParams;
 use iscc_hnsw::search::{FlatSearch, GraphSearch};
 use iscc_hnsw::shard::Shard;
-use iscc_metrics::{Metric, Query};
+use iscc_metrics::dense::rows::RowKind;
+use iscc_metrics::{DenseMetric, Metric, Query};
 
 #[test]
 fn built_by_two_threads_written_opened_searched() {
-    let (count, metrics) = if cfg!(miri) { (16, 1) } else { (40, Metric::COUNT) };
+    let (count, metrics) = if cfg!(miri) { (16, 1) } else { (40, usize::MAX) };
     let codes = clusters(count, 3);
-    for metric in Metric::all().take(metrics) {
+    for metric in Metric::of_codes().take(metrics) {
         let params = BuildParams {
-            metric,
+            values: codes_of(metric, 32),
             m: 3,
             ef_construction: 8,
-            max_code_bytes: 32,
             threads: 2,
             seed: 5,
         };
@@ -46,5 +46,40 @@ fn built_by_two_threads_written_opened_searched() {
             }
             assert_eq!(found, expected, "{metric:?} by all codes");
         }
+    }
+}
+
+#[test]
+fn vectors_built_by_two_threads_written_opened_searched() {
+    let (count, kinds) = if cfg!(miri) { (12, 1) } else { (40, RowKind::COUNT) };
+    let values = values(&vectors(count, 33, 3));
+    for kind in RowKind::ALL.into_iter().take(kinds) {
+        let params = BuildParams {
+            m: 3,
+            ef_construction: 8,
+            ..dense_params(DenseMetric::L2, 33, Some(kind), 2)
+        };
+        let shard = Shard::open(to_bytes(&build(&values, params))).unwrap();
+        assert_eq!(shard.verify(&|| {}), Vec::<String>::new());
+        assert!(shard.has_sound_codes(&|| {}));
+        let query = shard.encoding().unwrap().query(&values[7]);
+        let (mut batch, mut by_graph, mut by_all) = (Vec::new(), Vec::new(), Vec::new());
+        let mut graph = GraphSearch::default();
+        graph.start(&shard, &query, 5, &mut batch);
+        while !batch.is_empty() {
+            by_graph.append(&mut batch);
+            graph.resume(&shard, &query, 5, &mut batch);
+        }
+        by_graph.sort_unstable();
+        let mut flat = FlatSearch::default();
+        flat.start(u32::MAX);
+        while !flat.is_complete() {
+            flat.next(&shard, &query, 7, u32::MAX, &mut batch);
+            by_all.append(&mut batch);
+        }
+        assert_eq!(by_graph, by_all, "{kind:?}");
+        assert_eq!(by_all.len(), count);
+        // What is derived from the value itself is nearest.
+        assert!(shard.postings(by_all[0].node).eq([7]), "{kind:?}");
     }
 }

@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::{clusters, open, params, search, to_bytes};
+use common::{clusters, codes_of, dense_params, open, params, search, to_bytes, value, values, vectors};
 use iscc_hnsw::shard::Shard;
-use iscc_metrics::{Metric, Query};
+use iscc_metrics::dense::rows::RowKind;
+use iscc_metrics::{DenseMetric, Metric, Query, dense};
 use usearch::{Index, IndexOptions, MetricKind, ScalarKind, b1x8};
 
 /// Bytes of a row: length byte and code.
@@ -99,8 +100,7 @@ fn check_search(index: &Index, shard: &Shard<Vec<u8>>, codes: &[Vec<u8>]) {
 fn usearch_reads_the_metadata() {
     for (metric, max_code_bytes) in [(Metric::Jaccard, 32), (Metric::Nphd, 300), (Metric::Hamming, 32)] {
         let parameters = iscc_hnsw::params::BuildParams {
-            metric,
-            max_code_bytes,
+            values: codes_of(metric, max_code_bytes),
             ..params(1)
         };
         let bytes = to_bytes(&common::build(&clusters(100, 2), parameters));
@@ -109,4 +109,45 @@ fn usearch_reads_the_metadata() {
         assert_eq!(index.size(), Shard::open(bytes).unwrap().nodes() as usize);
     }
     assert_eq!(open(&clusters(10, 3), params(1)).verify(&|| {}), Vec::<String>::new());
+}
+
+/// Rows of 16 and 32 bits are USearch's own, and so are its metrics: it finds the same neighbours by its own distances.
+#[test]
+fn usearch_searches_our_vectors() {
+    let dimensions = 24;
+    let vectors = vectors(2_000, dimensions, 4);
+    let all = values(&vectors);
+    for metric in [DenseMetric::Cosine, DenseMetric::InnerProduct, DenseMetric::L2] {
+        for kind in [RowKind::F16, RowKind::F32] {
+            let bytes = to_bytes(&common::build(&all, dense_params(metric, dimensions, Some(kind), 2)));
+            let shard = Shard::open(bytes.clone()).unwrap();
+            // What the index is made for does not matter: the file says what it is.
+            let index = new_index();
+            index.load_from_buffer(&bytes).unwrap();
+            assert_eq!((index.size(), index.dimensions()), (shard.nodes() as usize, dimensions));
+            index.change_expansion_search(256);
+            let mut agreed = 0;
+            for vector in vectors.iter().step_by(40) {
+                let found = index.search(vector, 10).unwrap();
+                let query = dense::Query::new(metric, dense::Scalar::F32, &value(vector));
+                let mut keys: Vec<u64> = all.iter().map(|value| query.key(value)).collect();
+                keys.sort_unstable();
+                for (&node, &distance) in found.keys.iter().zip(&found.distances) {
+                    let stored = &all[shard.postings(node as u32).next().unwrap() as usize];
+                    let ours = match metric {
+                        DenseMetric::L2 => query.distance(stored).powi(2),
+                        // Theirs is one more.
+                        DenseMetric::InnerProduct => query.distance(stored) + 1.0,
+                        _ => query.distance(stored),
+                    };
+                    assert!(
+                        (ours - f64::from(distance)).abs() < 0.01 * ours.abs().max(1.0),
+                        "{ours} {distance}"
+                    );
+                    agreed += usize::from(query.key(stored) <= keys[9]);
+                }
+            }
+            assert!(agreed >= 490, "{metric:?} {kind:?}: {agreed} of 500");
+        }
+    }
 }

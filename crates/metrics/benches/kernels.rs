@@ -48,7 +48,7 @@ fn pairs(criterion: &mut Criterion) {
 }
 
 fn column(criterion: &mut Criterion) {
-    for metric in Metric::all() {
+    for metric in Metric::of_codes() {
         let mut group = criterion.benchmark_group(format!("column {}", metric.name()));
         group.throughput(Throughput::Elements(PAGE as u64));
         for kernel in Kernel::available() {
@@ -74,7 +74,7 @@ fn column(criterion: &mut Criterion) {
 }
 
 fn rows(criterion: &mut Criterion) {
-    for metric in Metric::all() {
+    for metric in Metric::of_codes() {
         let mut group = criterion.benchmark_group(format!("rows {}", metric.name()));
         // As many as a node has neighbours.
         let ids: Vec<u32> = (0..32).map(|i| i * 7_919 % MANY as u32).collect();
@@ -96,7 +96,7 @@ fn rows(criterion: &mut Criterion) {
 }
 
 fn words(criterion: &mut Criterion) {
-    for metric in Metric::all() {
+    for metric in Metric::of_codes() {
         let mut group = criterion.benchmark_group(format!("words {}", metric.name()));
         group.throughput(Throughput::Elements(MANY as u64));
         for length in LENGTHS {

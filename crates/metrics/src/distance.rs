@@ -2,14 +2,14 @@
 
 use crate::bits::Kernel;
 use crate::bits::key::{ONE, fraction_of, least_count};
-use crate::metric::{Keys, Metric};
+use crate::metric::{BitMetric, Keys, Metric};
 
 impl Metric {
     /// Distance of two codes, 0.0 to 1.0, or a number of bits; 0.0 if either is empty (or, for Jaccard, no bit is set in
-    /// either).
+    /// either). For metrics of codes, as all that follows; dense vectors have [distances](crate::dense::distance) of their own.
     pub fn distance(self, a: &[u8], b: &[u8]) -> f64 {
-        match self {
-            Self::Nphd => {
+        match self.bits() {
+            BitMetric::Nphd => {
                 let m = a.len().min(b.len());
                 if m == 0 {
                     0.0
@@ -17,7 +17,7 @@ impl Metric {
                     f64::from(hamming(a, b)) / (8 * m) as f64
                 }
             }
-            Self::Jaccard => {
+            BitMetric::Jaccard => {
                 let (both, either) = jaccard_counts(a, b);
                 if either == 0 {
                     0.0
@@ -25,36 +25,33 @@ impl Metric {
                     f64::from(either - both) / f64::from(either)
                 }
             }
-            Self::Hamming => f64::from(hamming(a, b)),
+            BitMetric::Hamming => f64::from(hamming(a, b)),
         }
     }
 
     /// The distance that a key was made from, see [`Query::key`](crate::Query::key): a fraction rounded down to a multiple of
     /// 2^-31, or the very number of bits. For any other key it is the least number of bits whose key is not smaller.
     pub fn distance_of_key(self, key: u32) -> f64 {
-        match self.keys() {
+        match self.bits().keys() {
             Keys::Fraction => fraction_of(key),
             Keys::Count => least_count(key),
         }
     }
 
-    /// Number of classes that [`Metric::class_of_key`] sorts distances into, from near to far.
+    /// Number of classes that distances are sorted into, from near to far.
     pub const CLASSES: usize = 8;
 
-    /// The class of the distance that a key was made from.
-    pub fn class_of_key(self, key: u32) -> usize {
-        match self.keys() {
-            Keys::Fraction | Keys::Count => ((key / CLASS_WIDTH) as usize).min(Self::CLASSES - 1),
+    /// The key at which a class of distance ends.
+    pub fn class_end_key(self, class: usize) -> u32 {
+        match self.bits().keys() {
+            Keys::Fraction | Keys::Count if class + 1 < Self::CLASSES => (class as u32 + 1) * CLASS_WIDTH,
+            Keys::Fraction | Keys::Count => ONE,
         }
     }
 
     /// The distance at which a class ends.
     pub fn class_end(self, class: usize) -> f64 {
-        let end = match self.keys() {
-            Keys::Fraction | Keys::Count if class + 1 < Self::CLASSES => (class as u32 + 1) * CLASS_WIDTH,
-            Keys::Fraction | Keys::Count => ONE,
-        };
-        self.distance_of_key(end)
+        self.distance_of_key(self.class_end_key(class))
     }
 }
 

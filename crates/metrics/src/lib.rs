@@ -1,4 +1,4 @@
-//! Distances between binary codes of any length.
+//! Distances between binary codes of any length, and between dense vectors.
 //!
 //! ```
 //! use iscc_metrics::{Metric, Query};
@@ -14,8 +14,9 @@
 //! |---|---|
 //! | [`code`] | the limit of a code's length, and words |
 //! | [`metric`] | the table of metrics |
-//! | [`bits`] | kernels per instruction set |
-//! | [`distance`] | distances of two codes |
+//! | [`bits`] | kernels per instruction set, for codes |
+//! | [`dense`] | dense vectors: distances, rows derived from them, and kernels |
+//! | [`distance`](mod@distance) | distances of two codes |
 //! | [`nearest`] | the nearest few of a pass over many codes |
 //! | [`query`] | a code to search for, and keys |
 //! | [`ball`] | a code and a radius, as a bound of keys |
@@ -28,6 +29,7 @@ pub mod ball;
 #[allow(unsafe_code)]
 pub mod bits;
 pub mod code;
+pub mod dense;
 pub mod distance;
 pub mod metric;
 pub mod nearest;
@@ -38,5 +40,5 @@ pub mod text;
 
 pub use bits::NO_KEY;
 pub use code::MAX_CODE_BYTES;
-pub use metric::Metric;
+pub use metric::{BitMetric, DenseMetric, Metric, Values};
 pub use query::Query;

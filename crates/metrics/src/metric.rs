@@ -1,13 +1,14 @@
 //! The metrics: one table, a row each.
 //!
-//! All metrics look at the common prefix only: `m` is the smaller of the two lengths in bytes. Over codes of mixed
-//! lengths none is a metric in the mathematical sense (a short code is at distance 0 from every code that it is a
-//! prefix of), so no search prunes by the triangle inequality.
+//! Three compare codes, four compare dense vectors. All metrics of codes look at the common prefix only: `m` is the smaller
+//! of the two lengths in bytes. Over codes of mixed lengths none is a metric in the mathematical sense (a short code is at
+//! distance 0 from every code that it is a prefix of), so no search prunes by the triangle inequality.
 //!
-//! A new metric needs a row here, its distance in [`distance`](mod@crate::distance), and its kernel in `bits::measure`. One
-//! whose distances are neither fractions nor numbers of bits also needs a kind of keys of its own, `Keys`.
+//! A new metric of codes needs a row here, its distance in [`distance`](mod@crate::distance), and its kernel in
+//! `bits::measure`. One whose distances are neither fractions nor numbers of bits also needs a kind of keys of its own, `Keys`.
+//! A new metric of dense vectors needs a row here and one in `dense::measure`.
 
-/// How two codes are compared.
+/// How two values are compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Metric {
@@ -17,9 +18,52 @@ pub enum Metric {
     Jaccard = 1,
     /// Number of differing bits over the common prefix.
     Hamming = 2,
+    /// 1 − the cosine of the angle between two vectors.
+    Cosine = 3,
+    /// The inner product of two vectors, with the sign turned: the greater the product, the nearer.
+    InnerProduct = 4,
+    /// Length of the difference of two vectors.
+    L2 = 5,
+    /// Sum of the differences of two vectors, each without its sign.
+    L1 = 6,
 }
 
-/// How a metric makes keys of its distances.
+/// A metric of codes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum BitMetric {
+    /// [`Metric::Nphd`].
+    Nphd = 0,
+    /// [`Metric::Jaccard`].
+    Jaccard = 1,
+    /// [`Metric::Hamming`].
+    Hamming = 2,
+}
+
+/// A metric of dense vectors.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum DenseMetric {
+    /// [`Metric::Cosine`].
+    Cosine = 0,
+    /// [`Metric::InnerProduct`].
+    InnerProduct = 1,
+    /// [`Metric::L2`].
+    L2 = 2,
+    /// [`Metric::L1`].
+    L1 = 3,
+}
+
+/// What values a metric takes, and which of their metrics it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Values {
+    /// Codes: byte strings of any length.
+    Codes(BitMetric),
+    /// Vectors of numbers, all of the same dimensions.
+    Dense(DenseMetric),
+}
+
+/// How a metric of codes makes keys of its distances.
 #[derive(Clone, Copy)]
 pub(crate) enum Keys {
     /// Of a fraction from 0 to 1: the fraction.
@@ -34,27 +78,51 @@ struct Row {
     name: &'static str,
     /// USearch's letter for it in a file.
     letter: u8,
-    keys: Keys,
+    values: Values,
 }
 
-const TABLE: [Row; 3] = [
+const TABLE: [Row; 7] = [
     Row {
         metric: Metric::Nphd,
         name: "nphd",
         letter: b'n',
-        keys: Keys::Fraction,
+        values: Values::Codes(BitMetric::Nphd),
     },
     Row {
         metric: Metric::Jaccard,
         name: "jaccard",
         letter: b't',
-        keys: Keys::Fraction,
+        values: Values::Codes(BitMetric::Jaccard),
     },
     Row {
         metric: Metric::Hamming,
         name: "hamming",
         letter: b'b',
-        keys: Keys::Count,
+        values: Values::Codes(BitMetric::Hamming),
+    },
+    Row {
+        metric: Metric::Cosine,
+        name: "cosine",
+        letter: b'c',
+        values: Values::Dense(DenseMetric::Cosine),
+    },
+    Row {
+        metric: Metric::InnerProduct,
+        name: "ip",
+        letter: b'i',
+        values: Values::Dense(DenseMetric::InnerProduct),
+    },
+    Row {
+        metric: Metric::L2,
+        name: "l2",
+        letter: b'e',
+        values: Values::Dense(DenseMetric::L2),
+    },
+    Row {
+        metric: Metric::L1,
+        name: "l1",
+        letter: b'm',
+        values: Values::Dense(DenseMetric::L1),
     },
 ];
 
@@ -65,6 +133,11 @@ impl Metric {
     /// All metrics, by number.
     pub fn all() -> impl Iterator<Item = Metric> {
         TABLE.iter().map(|row| row.metric)
+    }
+
+    /// The metrics of codes, by number.
+    pub fn of_codes() -> impl Iterator<Item = Metric> {
+        Self::all().filter(|metric| matches!(metric.values(), Values::Codes(_)))
     }
 
     /// The number that stands for the metric on disk, from 0.
@@ -82,13 +155,70 @@ impl Metric {
         TABLE[self as usize].name
     }
 
-    /// The letter that USearch has for it; NPHD is none of its metrics.
+    /// The letter that USearch has for it; NPHD and L1 (Manhattan) are none of its metrics.
     pub const fn letter(self) -> u8 {
         TABLE[self as usize].letter
     }
 
+    /// What values the metric takes.
+    pub const fn values(self) -> Values {
+        TABLE[self as usize].values
+    }
+
+    /// The metric of dense vectors that this is; None for one of codes.
+    pub const fn dense(self) -> Option<DenseMetric> {
+        match self.values() {
+            Values::Dense(metric) => Some(metric),
+            Values::Codes(_) => None,
+        }
+    }
+
+    /// The metric of codes that this is. The metrics of dense vectors are not meant for codes; there they count differing
+    /// bits (as L1 does over ones and zeros), so that nothing can go wrong.
+    #[inline(always)]
+    pub(crate) const fn bits(self) -> BitMetric {
+        match self {
+            Self::Nphd => BitMetric::Nphd,
+            Self::Jaccard => BitMetric::Jaccard,
+            _ => BitMetric::Hamming,
+        }
+    }
+}
+
+impl BitMetric {
+    /// Number of metrics of codes.
+    pub const COUNT: usize = 3;
+
     pub(crate) const fn keys(self) -> Keys {
-        TABLE[self as usize].keys
+        match self {
+            Self::Nphd | Self::Jaccard => Keys::Fraction,
+            Self::Hamming => Keys::Count,
+        }
+    }
+}
+
+impl DenseMetric {
+    /// Number of metrics of dense vectors.
+    pub const COUNT: usize = 4;
+
+    /// All of them, by number.
+    pub fn all() -> impl Iterator<Item = DenseMetric> {
+        TABLE.iter().filter_map(|row| row.metric.dense())
+    }
+
+    /// The name in SQL.
+    pub const fn name(self) -> &'static str {
+        self.metric().name()
+    }
+
+    /// The metric in the table of all.
+    pub const fn metric(self) -> Metric {
+        match self {
+            Self::Cosine => Metric::Cosine,
+            Self::InnerProduct => Metric::InnerProduct,
+            Self::L2 => Metric::L2,
+            Self::L1 => Metric::L1,
+        }
     }
 }
 

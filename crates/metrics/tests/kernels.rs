@@ -53,7 +53,7 @@ fn fraction(metric: Metric, a: &[u8], b: &[u8]) -> (u64, u64) {
             let either = u64::from(oracle(a, b, |x, y| x | y));
             (either - u64::from(oracle(a, b, |x, y| x & y)), either.max(1))
         }
-        Metric::Hamming => {
+        _ => {
             let bits = u64::from(oracle(a, b, |x, y| x ^ y));
             (bits, bits + 128)
         }
@@ -101,7 +101,7 @@ proptest! {
 
     #[test]
     fn keys_order_as_fractions_do(query in code(), a in code(), b in code()) {
-        for metric in Metric::all() {
+        for metric in Metric::of_codes() {
             let prepared = Query::new(metric, &query);
             let ((p, q), (r, s)) = (fraction(metric, &query, &a), fraction(metric, &query, &b));
             prop_assert_eq!(prepared.key(&a).cmp(&prepared.key(&b)), (p * s).cmp(&(r * q)));
@@ -135,7 +135,7 @@ proptest! {
         seed: u64,
     ) {
         let codes = padded(Random(seed).bytes(stride * lengths.len()), stride, &lengths);
-        for metric in Metric::all() {
+        for metric in Metric::of_codes() {
             let prepared = Query::new(metric, &query);
             let keys: Vec<u32> = lengths.iter().zip(codes.chunks(stride)).map(|(&length, code)| {
                 if length == 0 { u32::MAX } else { prepared.key(&code[..stride.min(length.into())]) }
@@ -210,7 +210,7 @@ fn columns_of_32_bytes_agree_with_the_oracle() {
             _ => {}
         }
         let codes = padded(codes, 32, &lengths);
-        for metric in Metric::all() {
+        for metric in Metric::of_codes() {
             let keys: Vec<u32> = lengths
                 .iter()
                 .zip(codes.chunks(32))

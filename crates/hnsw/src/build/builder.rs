@@ -1,93 +1,183 @@
-//! Building a shard: codes in, graph and posting lists out, in memory.
+//! Building a shard: values in, graph and posting lists out, in memory.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-
+use iscc_metrics::Metric;
 use iscc_metrics::bits::{Rows, length_bytes};
+use iscc_metrics::dense::rows::Encoding;
+use zerocopy::IntoBytes;
 
-use super::measure;
+use super::collect_dense::{DenseRows, DenseSurvey, Reviewed, Trial};
+use super::link::link_all;
+use super::postings::PostingLists;
+use super::size::file_bytes;
+use super::{measure_codes, measure_dense};
 use crate::control::{BuildControl, CHECK_STRIDE, Cancelled};
-use crate::graph::code_set::CodeSet;
-use crate::graph::insert::Inserter;
 use crate::graph::levels::Levels;
 use crate::graph::lists::Graph;
-use crate::graph::{order, repair};
-use crate::params::BuildParams;
-use crate::shard::Calibration;
-use crate::shard::format::{self, Layout};
-use crate::shard::words::{self, WordColumns};
+use crate::graph::order;
+use crate::graph::row_set::RowSet;
+use crate::params::{BuildParams, ShardValues};
+use crate::shard::words::WordColumns;
+use crate::shard::{DenseCurves, RowFormat};
+use crate::space::{Codes, Vectors};
 
-/// Nodes inserted by one thread before the others join: two nodes inserted at once do not see each other, which matters
-/// while the graph is small.
-const SERIAL_NODES: usize = if cfg!(miri) { 4 } else { 1024 };
-
-/// Nodes between two updates of the progress counter.
-const PROGRESS_STRIDE: u64 = 16;
-
-/// Expected size of the file of `entries` codes, all distinct, without the entry ranges: an upper bound but for the
-/// random number of upper-level links, which varies by a fraction of a percent.
-pub fn estimated_file_bytes(entries: u64, params: &BuildParams) -> u64 {
-    file_bytes(entries, entries, &params.clone().clamped())
-}
-
-/// Expected file size for distinct codes (`nodes`) with `entries` ordinals.
-fn file_bytes(nodes: u64, entries: u64, params: &BuildParams) -> u64 {
-    let max_code_bytes = u64::from(params.max_code_bytes);
-    let row = max_code_bytes + length_bytes(usize::from(params.max_code_bytes)) as u64;
-    let m = u64::from(params.m);
-    // A node has on average 1 / (m - 1) upper lists.
-    let upper = (nodes * format::upper_list_bytes(m)).div_ceil(m - 1);
-    let words = words::estimated_bytes(nodes, params.max_code_bytes);
-    nodes * (row + 2 + format::base_node_bytes(m) + 4) + upper + entries * 4 + words + format::FIXED_BYTES
-}
-
-/// Collects the codes of a shard.
+/// Collects the values of a shard, in one or more passes over all of them: how vectors are stored follows from all.
+///
+/// ```text
+/// let collected = loop {
+///     for (ordinal, value) in &values {
+///         builder.push(*ordinal, value);
+///     }
+///     match builder.end_pass() {
+///         NextStep::Pass(again) => builder = again,
+///         NextStep::Build(collected) => break collected,
+///     }
+/// };
+/// ```
 pub struct ShardBuilder {
     params: BuildParams,
-    codes: CodeSet,
-    /// Ordinal and distinct code of every entry.
-    entries: Vec<(u32, u32)>,
+    entries: Entries,
+    stage: Stage,
 }
+
+/// What a pass is for.
+enum Stage {
+    /// To collect codes.
+    Codes {
+        rows: RowSet,
+        metric: Metric,
+        max_bytes: u16,
+    },
+    /// To see what vectors are like.
+    Survey(Box<DenseSurvey>),
+    /// To collect the rows of vectors.
+    Rows(Box<DenseRows>),
+}
+
+/// What is to be done after a pass.
+pub enum NextStep {
+    /// Push all values once more, in any order.
+    Pass(ShardBuilder),
+    /// Build the shard.
+    Build(CollectedShard),
+}
+
+/// Ordinal and distinct row of every entry.
+type Entries = Vec<(u32, u32)>;
 
 impl ShardBuilder {
     /// An empty builder; parameters out of range are moved to the nearest end of their range.
     pub fn new(params: BuildParams) -> Self {
         let params = params.clamped();
-        let codes = CodeSet::new(usize::from(params.max_code_bytes), params.seed);
+        let stage = match params.values {
+            ShardValues::Codes { metric, max_bytes } => Stage::Codes {
+                rows: RowSet::new(length_bytes(max_bytes.into()), max_bytes.into(), params.seed),
+                metric,
+                max_bytes,
+            },
+            ShardValues::Dense {
+                metric,
+                scalar,
+                dimensions,
+                rows,
+            } => Stage::Survey(Box::new(DenseSurvey::new(
+                metric,
+                scalar,
+                dimensions.into(),
+                rows,
+                params.seed,
+            ))),
+        };
         Self {
             params,
-            codes,
             entries: Vec::new(),
+            stage,
         }
     }
 
-    /// Adds an entry. The code is 1 to `max_code_bytes` long: a longer one is cut, an empty one is not indexed.
+    /// Adds an entry. A code longer than it may be is cut; one without bytes, and a vector of other dimensions, is not
+    /// indexed.
     ///
     /// # Panics
-    /// If there are more than [`MAX_NODES`](crate::MAX_NODES) distinct codes.
-    pub fn push(&mut self, ordinal: u32, code: &[u8]) {
-        let code = &code[..code.len().min(usize::from(self.params.max_code_bytes))];
-        if !code.is_empty() {
-            let index = self.codes.insert(code);
-            self.entries.push((ordinal, index));
+    /// If there are more than [`MAX_NODES`](crate::MAX_NODES) distinct rows.
+    pub fn push(&mut self, ordinal: u32, value: &[u8]) {
+        let row = match &mut self.stage {
+            Stage::Codes { rows, max_bytes, .. } => {
+                let code = &value[..value.len().min(usize::from(*max_bytes))];
+                (!code.is_empty()).then(|| rows.insert(code))
+            }
+            Stage::Survey(survey) => {
+                survey.push(value);
+                None
+            }
+            Stage::Rows(rows) => rows.push(value),
+        };
+        if let Some(row) = row {
+            self.entries.push((ordinal, row));
         }
     }
 
-    /// Entries added so far.
+    /// Ends a pass.
+    pub fn end_pass(self) -> NextStep {
+        let Self { params, entries, stage } = self;
+        let collect = |rows, content| {
+            NextStep::Build(CollectedShard {
+                params: params.clone(),
+                rows,
+                entries,
+                content,
+            })
+        };
+        let next = match stage {
+            Stage::Codes {
+                rows,
+                metric,
+                max_bytes,
+            } => return collect(rows, Content::Codes { metric, max_bytes }),
+            Stage::Survey(survey) => Box::new(survey.into_rows(params.seed)),
+            Stage::Rows(rows) => match rows.reviewed() {
+                Reviewed::Good(dense) => return collect(dense.rows, Content::Dense(dense.encoding, dense.trials)),
+                Reviewed::Poor(wider) => wider,
+            },
+        };
+        NextStep::Pass(Self {
+            params,
+            entries: Vec::new(),
+            stage: Stage::Rows(next),
+        })
+    }
+}
+
+/// The values of a shard, ready to be built.
+pub struct CollectedShard {
+    params: BuildParams,
+    rows: RowSet,
+    entries: Entries,
+    content: Content,
+}
+
+/// What the rows are.
+enum Content {
+    Codes { metric: Metric, max_bytes: u16 },
+    Dense(Encoding, Vec<Trial>),
+}
+
+impl CollectedShard {
+    /// Number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether nothing was added.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Distinct codes so far: the nodes that the shard will have.
+    /// Distinct rows: the nodes that the shard will have.
     pub fn nodes(&self) -> u32 {
-        self.codes.len()
+        self.rows.len()
     }
 
-    /// Expected size of the file of what was added so far, without the entry ranges.
+    /// Expected size of the file, without the entry ranges.
     pub fn estimated_file_bytes(&self) -> u64 {
         file_bytes(u64::from(self.nodes()), self.entries.len() as u64, &self.params)
     }
@@ -104,127 +194,96 @@ impl ShardBuilder {
     /// # Panics
     /// If a thread cannot be started for lack of resources.
     pub fn build(self, control: &BuildControl) -> Result<BuiltShard, Cancelled> {
-        let Self { params, codes, entries } = self;
-        let m = usize::from(params.m);
-        let (code_of_node, levels) = order::number_nodes(&codes, m, params.seed, control)?;
-        let rows = gather_rows(&codes, &code_of_node, control)?;
-        let postings = PostingLists::new(entries, &code_of_node, control)?;
-        drop(codes);
-        control.set_total(u64::from(levels.nodes()));
-        let graph = Graph::new(levels, m);
-        if levels.nodes() > 0 {
-            link_all(&graph, &rows, &params, control)?;
-        }
-        let all_rows = Rows::new(&rows, usize::from(params.max_code_bytes));
-        let columns = WordColumns::of(all_rows, control)?;
-        let calibration = measure::measure(&graph, all_rows, columns.table(), &params, control)?;
-        Ok(BuiltShard {
+        let Self {
             params,
             rows,
-            graph,
+            entries,
+            content,
+        } = self;
+        let (row_of_node, levels) = order::number_nodes(&rows, usize::from(params.m), params.seed, control)?;
+        let mut node_of_row = vec![0u32; row_of_node.len()];
+        for (node, &row) in (0..).zip(&row_of_node) {
+            node_of_row[row as usize] = node;
+        }
+        let ordered = gather_rows(&rows, &row_of_node, control)?;
+        drop(rows);
+        let postings = PostingLists::new(entries, &node_of_row, control)?;
+        let parts = match content {
+            Content::Codes { metric, max_bytes } => {
+                let codes = Codes::new(Rows::new(&ordered, max_bytes.into()), metric);
+                link_codes(codes, max_bytes, levels, &params, control)?
+            }
+            Content::Dense(encoding, trials) => {
+                let vectors = Vectors::new(&encoding, &ordered);
+                let graph = link_all(vectors, levels, &params, control)?;
+                let curves =
+                    measure_dense::measure(&graph, vectors, &encoding, &trials, &node_of_row, &params, control)?;
+                Parts::of_vectors(encoding, graph, &curves)
+            }
+        };
+        Ok(BuiltShard {
+            params,
+            rows: ordered,
             postings,
-            columns,
-            calibration,
+            parts,
         })
     }
 }
 
 /// Copies the rows into the order of the nodes.
-fn gather_rows(codes: &CodeSet, code_of_node: &[u32], control: &BuildControl) -> Result<Vec<u8>, Cancelled> {
-    let mut rows = Vec::with_capacity(code_of_node.len() * codes.stride());
-    for chunk in code_of_node.chunks(CHECK_STRIDE) {
+fn gather_rows(rows: &RowSet, row_of_node: &[u32], control: &BuildControl) -> Result<Vec<u8>, Cancelled> {
+    let mut ordered = Vec::with_capacity(row_of_node.len() * rows.stride());
+    for chunk in row_of_node.chunks(CHECK_STRIDE) {
         control.check()?;
-        chunk.iter().for_each(|&index| rows.extend_from_slice(codes.row(index)));
+        chunk
+            .iter()
+            .for_each(|&index| ordered.extend_from_slice(rows.row(index)));
     }
-    Ok(rows)
+    Ok(ordered)
 }
 
-/// Inserts all nodes, then makes sure that each can be reached.
-fn link_all(graph: &Graph, rows: &[u8], params: &BuildParams, control: &BuildControl) -> Result<(), Cancelled> {
-    let rows = Rows::new(rows, usize::from(params.max_code_bytes));
-    let order = order::insertion_order(graph.levels(), params.seed);
-    let new_inserter = || Inserter::new(graph, rows, params.metric, usize::from(params.ef_construction));
-    // Node 0 is the graph's start: it is there without being inserted.
-    control.add_done(1);
-    let (serial, parallel) = order[1..].split_at((order.len() - 1).min(SERIAL_NODES));
-    let mut inserter = new_inserter();
-    insert_from(&mut inserter, serial, &AtomicU32::new(0), control);
-    let next = AtomicU32::new(0);
-    std::thread::scope(|scope| {
-        for _ in 1..params.threads {
-            scope.spawn(|| insert_from(&mut new_inserter(), parallel, &next, control));
-        }
-        insert_from(&mut inserter, parallel, &next, control);
-    });
-    control.check()?;
-    repair::link_unreachable(&mut inserter, control)?;
-    Ok(())
+/// The parts of a shard that depend on what its rows are.
+pub(crate) struct Parts {
+    pub(crate) format: RowFormat,
+    pub(crate) graph: Graph,
+    /// The sections of these names.
+    pub(crate) details: Vec<u8>,
+    pub(crate) words: Vec<u8>,
+    pub(crate) calibration: Vec<u8>,
 }
 
-/// Inserts the nodes of `order` that no other thread took, until none is left or the build is cancelled.
-fn insert_from(inserter: &mut Inserter<'_>, order: &[u32], next: &AtomicU32, control: &BuildControl) {
-    let mut unreported = 0;
-    while let Some(&node) = order.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
-        if control.is_cancelled() {
-            break;
-        }
-        inserter.insert(node);
-        unreported += 1;
-        if unreported == PROGRESS_STRIDE {
-            control.add_done(unreported);
-            unreported = 0;
-        }
-    }
-    control.add_done(unreported);
+fn link_codes(
+    codes: Codes<'_>,
+    max_bytes: u16,
+    levels: Levels,
+    params: &BuildParams,
+    control: &BuildControl,
+) -> Result<Parts, Cancelled> {
+    let graph = link_all(codes, levels, params, control)?;
+    let columns = WordColumns::of(codes.rows(), control)?;
+    let calibration = measure_codes::measure(&graph, codes, columns.table(), params, control)?;
+    Ok(Parts {
+        format: RowFormat::Codes {
+            metric: codes.metric(),
+            max_bytes,
+        },
+        graph,
+        details: columns.groups.as_bytes().to_vec(),
+        words: columns.bytes,
+        calibration: calibration.as_bytes().to_vec(),
+    })
 }
 
-/// The ordinals of each node.
-pub(crate) struct PostingLists {
-    /// Node `n` has `ordinals[offsets[n]..offsets[n + 1]]`.
-    pub(crate) offsets: Vec<u32>,
-    /// Ascending within a node.
-    pub(crate) ordinals: Vec<u32>,
-}
-
-impl PostingLists {
-    /// Distributes the entries (ordinal, code) over the nodes.
-    fn new(mut entries: Vec<(u32, u32)>, code_of_node: &[u32], control: &BuildControl) -> Result<Self, Cancelled> {
-        let mut node_of_code = vec![0u32; code_of_node.len()];
-        for (node, &code) in code_of_node.iter().enumerate() {
-            node_of_code[code as usize] = node as u32;
+impl Parts {
+    fn of_vectors(encoding: Encoding, graph: Graph, curves: &DenseCurves) -> Self {
+        let scales = encoding.scales().iter();
+        Self {
+            details: scales.flat_map(|scale| scale.to_le_bytes()).collect(),
+            format: RowFormat::Dense(encoding),
+            graph,
+            words: Vec::new(),
+            calibration: curves.as_bytes().to_vec(),
         }
-        // One entry more than offsets: the second pass moves each offset to the end of its list, where the next begins.
-        let mut ends = vec![0u32; code_of_node.len() + 2];
-        for chunk in entries.chunks_mut(CHECK_STRIDE) {
-            control.check()?;
-            for (_, code) in chunk {
-                *code = node_of_code[*code as usize];
-                ends[*code as usize + 2] += 1;
-            }
-        }
-        for node in 1..ends.len() {
-            ends[node] += ends[node - 1];
-        }
-        let mut ordinals = vec![0u32; entries.len()];
-        for chunk in entries.chunks(CHECK_STRIDE) {
-            control.check()?;
-            for &(ordinal, node) in chunk {
-                let end = &mut ends[node as usize + 1];
-                ordinals[*end as usize] = ordinal;
-                *end += 1;
-            }
-        }
-        ends.pop();
-        for (start, end) in ends.iter().zip(&ends[1..]) {
-            let list = &mut ordinals[*start as usize..*end as usize];
-            if !list.is_sorted() {
-                list.sort_unstable();
-            }
-        }
-        Ok(Self {
-            offsets: ends,
-            ordinals,
-        })
     }
 }
 
@@ -232,28 +291,22 @@ impl PostingLists {
 pub struct BuiltShard {
     pub(crate) params: BuildParams,
     pub(crate) rows: Vec<u8>,
-    pub(crate) graph: Graph,
     pub(crate) postings: PostingLists,
-    pub(crate) columns: WordColumns,
-    pub(crate) calibration: Calibration,
+    pub(crate) parts: Parts,
 }
 
 impl BuiltShard {
-    /// Distinct codes.
+    /// Distinct rows.
     pub fn nodes(&self) -> u32 {
         self.levels().nodes()
     }
 
-    /// Entries, equal codes counted each.
+    /// Entries, those with equal rows counted each.
     pub fn entries(&self) -> u32 {
         self.postings.ordinals.len() as u32
     }
 
     pub(crate) fn levels(&self) -> &Levels {
-        self.graph.levels()
-    }
-
-    pub(crate) fn layout(&self) -> Layout {
-        Layout::new(self.levels(), self.params.m, self.params.max_code_bytes)
+        self.parts.graph.levels()
     }
 }

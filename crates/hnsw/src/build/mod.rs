@@ -1,7 +1,15 @@
-//! Building a shard: codes in, a file out.
+//! Building a shard: values in, a file out.
 
 mod builder;
+mod collect_dense;
+mod link;
 mod measure;
+mod measure_codes;
+mod measure_dense;
+mod postings;
+mod size;
+mod trial_queries;
 mod writer;
 
-pub use builder::{BuiltShard, ShardBuilder, estimated_file_bytes};
+pub use builder::{BuiltShard, CollectedShard, NextStep, ShardBuilder};
+pub use size::estimated_file_bytes;

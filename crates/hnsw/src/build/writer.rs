@@ -6,7 +6,7 @@ use zerocopy::IntoBytes;
 use zerocopy::byteorder::little_endian::{U16, U32};
 
 use super::builder::BuiltShard;
-use crate::shard::format::{DenseHead, FOOTER_BYTES, FOOTER_CRC_BYTES, FORMAT_VERSION, Footer, GraphHeader, MAGIC};
+use crate::shard::format::{FOOTER_BYTES, FOOTER_CRC_BYTES, Footer, GraphHeader, MAGIC};
 use crate::shard::format::{RangeRecord, Section, base_node_bytes, upper_list_bytes};
 use crate::shard::{EntryRange, ShardIdentity};
 
@@ -102,21 +102,24 @@ impl BuiltShard {
         let posting_offsets = out.put_numbers(&self.postings.offsets)?;
         let ordinals = out.put_numbers(&self.postings.ordinals)?;
         let ranges = write_ranges(&mut out, &identity.ranges)?;
-        let groups = out.put_section(self.columns.groups.as_bytes())?;
-        let words = out.put_section(&self.columns.bytes)?;
-        let calibration = out.put_section(self.calibration.as_bytes())?;
+        let details = out.put_section(&self.parts.details)?;
+        let words = out.put_section(&self.parts.words)?;
+        let calibration = out.put_section(&self.parts.calibration)?;
         out.align()?;
+        let (scalar, row_kind) = self.parts.format.numbers();
         let mut footer = Footer {
             id: identity.id,
             built_at: identity.built_at.into(),
             lsn: identity.lsn.into(),
             file_bytes: (out.position + FOOTER_BYTES as u64).into(),
             entries: self.entries().into(),
-            metric: self.params.metric.number(),
+            metric: self.parts.format.metric().number(),
             max_level: self.levels().max_level() as u8,
             m: self.params.m.into(),
             ef_construction: self.params.ef_construction.into(),
-            max_code_bytes: self.params.max_code_bytes.into(),
+            width: self.parts.format.width().into(),
+            scalar,
+            row_kind,
             reserved: 0.into(),
             level_counts: self.levels().counts().map(U32::new),
             vectors,
@@ -124,10 +127,10 @@ impl BuiltShard {
             posting_offsets,
             ordinals,
             ranges,
-            groups,
+            details,
             words,
             calibration,
-            version: FORMAT_VERSION.into(),
+            version: self.parts.format.version().into(),
             crc: 0.into(),
             magic: MAGIC,
         };
@@ -140,7 +143,7 @@ impl BuiltShard {
     fn write_vectors(&self, out: &mut SectionWriter<'_, impl Write>) -> io::Result<Section> {
         out.start_section();
         out.put(&self.nodes().to_le_bytes())?;
-        out.put(&(self.layout().stride as u32).to_le_bytes())?;
+        out.put(&(self.parts.format.stride() as u32).to_le_bytes())?;
         out.put_pieces(&self.rows)?;
         Ok(out.end_section())
     }
@@ -149,7 +152,7 @@ impl BuiltShard {
         let levels = self.levels();
         let m = u64::from(self.params.m);
         out.start_section();
-        out.put(DenseHead::new(self.params.metric, self.nodes(), self.layout().stride).as_bytes())?;
+        out.put(self.parts.format.head(self.nodes()).as_bytes())?;
         out.put(GraphHeader::new(levels, self.params.m).as_bytes())?;
         for node in 0..self.nodes() {
             out.put(U16::new(levels.level_of(node) as u16).as_bytes())?;
@@ -161,7 +164,7 @@ impl BuiltShard {
             record.extend_from_slice(&u64::from(node).to_le_bytes());
             record.extend_from_slice(&(node_level as u16).to_le_bytes());
             for level in 0..=node_level {
-                let ids = self.graph.neighbors(node, level);
+                let ids = self.parts.graph.neighbors(node, level);
                 record.extend_from_slice(&(ids.len() as u32).to_le_bytes());
                 ids.for_each(|id| record.extend_from_slice(&id.to_le_bytes()));
                 record.resize((base_node_bytes(m) + level as u64 * upper_list_bytes(m)) as usize, 0);

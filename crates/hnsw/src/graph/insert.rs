@@ -1,18 +1,19 @@
 //! Insertion of one node into the graph: search, select, connect.
 
-use iscc_metrics::Metric;
-use iscc_metrics::bits::Rows;
-
 use super::lists::Graph;
 use super::pool::{is_marked, key_of, marked, node_of, pack, unmarked};
 use super::walk::{Forgotten, View, Walk};
+use crate::space::Space;
 
 /// A worker's view of the graph and its reusable buffers.
-pub(crate) struct Inserter<'a> {
+pub(crate) struct Inserter<'a, S: Space> {
     pub(crate) graph: &'a Graph,
-    rows: Rows<'a>,
-    metric: Metric,
+    space: S,
     ef_construction: usize,
+    /// The node that is being inserted, or whose surroundings are searched.
+    centre: S::Centre,
+    /// Another node that distances are measured from meanwhile.
+    other: S::Centre,
     walk: Walk,
     ids: Vec<u32>,
     keys: Vec<u32>,
@@ -23,13 +24,14 @@ pub(crate) struct Inserter<'a> {
     dropped: Vec<bool>,
 }
 
-impl<'a> Inserter<'a> {
-    pub(crate) fn new(graph: &'a Graph, rows: Rows<'a>, metric: Metric, ef_construction: usize) -> Self {
+impl<'a, S: Space> Inserter<'a, S> {
+    pub(crate) fn new(graph: &'a Graph, space: S, ef_construction: usize) -> Self {
         Self {
             graph,
-            rows,
-            metric,
+            space,
             ef_construction,
+            centre: S::Centre::default(),
+            other: S::Centre::default(),
             walk: Walk::default(),
             ids: Vec::new(),
             keys: Vec::new(),
@@ -42,7 +44,8 @@ impl<'a> Inserter<'a> {
     /// Links a node, which is not node 0, with the nodes inserted so far.
     pub(crate) fn insert(&mut self, node: u32) {
         let level = self.graph.levels().level_of(node);
-        let entry = self.descend(node, level);
+        self.space.centre(node, &mut self.centre);
+        let entry = self.descend(level);
         self.found.clear();
         self.found.push(entry);
         // All lists of the node are written before any other node points to it: a search that finds it can always go on from it.
@@ -65,10 +68,11 @@ impl<'a> Inserter<'a> {
 
     /// Nodes near `node` on the base level, nearest first, from a search of the given effort.
     pub(crate) fn nearest(&mut self, node: u32, effort: usize) -> &[u64] {
-        let entry = self.descend(node, 0);
+        self.space.centre(node, &mut self.centre);
+        let entry = self.descend(0);
         self.found.clear();
         // Node 0 is an entry too: all that it reaches, and nothing else, is found with enough effort.
-        let origin = self.view(node).packed(0);
+        let origin = View::new(self.space, self.graph, &self.centre).packed(0);
         self.found.extend([entry, origin]);
         self.found.dedup();
         self.search_level(node, 0, effort);
@@ -81,28 +85,19 @@ impl<'a> Inserter<'a> {
             self.graph.prefetch_base(after_next);
         }
         if let Some(&next) = nodes.first() {
-            self.graph.neighbors(next, 0).for_each(|id| self.rows.prefetch(id));
+            self.graph.neighbors(next, 0).for_each(|id| self.space.prefetch(id));
         }
     }
 
-    fn code(&self, node: u32) -> &'a [u8] {
-        self.rows.code(node).unwrap_or_default()
-    }
-
-    /// The graph as seen from a node.
-    fn view(&self, node: u32) -> View<'a, &'a Graph> {
-        View::new(self.rows, self.graph, self.metric, self.code(node))
-    }
-
     /// The nearest node found on the way from the top of the graph down to the level above `level`.
-    fn descend(&mut self, node: u32, level: usize) -> u64 {
-        let view = self.view(node);
+    fn descend(&mut self, level: usize) -> u64 {
+        let view = View::new(self.space, self.graph, &self.centre);
         self.walk.descend(&view, self.graph.levels().max_level(), level)
     }
 
     /// Best-first search on a level, from what `self.found` has to the `ef` nearest nodes, in place.
     fn search_level(&mut self, node: u32, level: usize, ef: usize) {
-        let view = self.view(node);
+        let view = View::new(self.space, self.graph, &self.centre);
         self.walk.reset(self.graph.levels().nodes(), ef);
         self.walk.visited.insert(node);
         for &entry in &self.found {
@@ -113,28 +108,37 @@ impl<'a> Inserter<'a> {
         self.found.extend_from_slice(self.walk.pool.items());
     }
 
-    /// Picks up to `limit` diverse neighbours of `centre` from the sorted `self.found` into `self.selected`.
+    /// Picks up to `limit` diverse neighbours of `home` from the sorted `self.found` into `self.selected`.
     ///
-    /// A node is left out only if one already picked is strictly nearer to it than the centre is: among codes a bit or
-    /// two apart most distances tie, and a tie is no reason to drop the link. The picked one must also have a code long
-    /// enough to say so: over the few bits of a short code, all that share its prefix look near.
-    fn select(&mut self, centre: u32, limit: usize) {
+    /// A node is left out only if one already picked is strictly nearer to it than `home` is: among codes a bit or two
+    /// apart most distances tie, and a tie is no reason to drop the link. The picked one must also have the extent to say
+    /// so, see [`Space::Extent`].
+    fn select(&mut self, home: u32, limit: usize) {
         self.selected.clear();
-        let centre_length = self.code(centre).len();
-        for &packed in &self.found {
+        let extent = self.space.extent(home);
+        for at in 0..self.found.len() {
             if self.selected.len() >= limit {
                 break;
             }
-            let node = node_of(packed);
-            let min_length = self.code(node).len().min(centre_length);
-            if !self.view(node).any_below(&self.selected, min_length, key_of(packed)) {
-                self.selected.push(node);
+            let packed = self.found[at];
+            self.space.centre(node_of(packed), &mut self.other);
+            if !self.is_near_selected(packed, extent) {
+                self.selected.push(node_of(packed));
             }
         }
     }
 
-    /// Whether one of `self.ids` nearer to `from` than `to`, the last of them, makes the link to it superfluous by the
-    /// rule of [`Inserter::select`]. Most newcomers to a full list are, and this is far cheaper than to choose anew.
+    /// Whether one of those selected makes this node, which is `self.other`, superfluous among the links of a node of
+    /// this extent.
+    #[inline]
+    fn is_near_selected(&self, packed: u64, extent: S::Extent) -> bool {
+        let least = self.space.extent(node_of(packed)).min(extent);
+        self.space.any_below(&self.other, &self.selected, least, key_of(packed))
+    }
+
+    /// Whether one of `self.ids` nearer to `from` than the last of them, which is `self.centre`, makes the link to it
+    /// superfluous by the rule of [`Inserter::select`]. Most newcomers to a full list are, and this is far cheaper than to
+    /// choose anew.
     fn is_occluded(&mut self, from: u32, to: u32) -> bool {
         let Some((&key, others)) = self.keys.split_last() else {
             return false;
@@ -142,11 +146,11 @@ impl<'a> Inserter<'a> {
         self.selected.clear();
         let nearer = others.iter().zip(&self.ids).filter(|(other, _)| **other < key);
         self.selected.extend(nearer.map(|(_, &id)| id));
-        let min_length = self.code(from).len().min(self.code(to).len());
-        self.view(to).any_below(&self.selected, min_length, key)
+        let least = self.space.extent(from).min(self.space.extent(to));
+        self.space.any_below(&self.centre, &self.selected, least, key)
     }
 
-    /// Adds the link `from` → `to`, choosing anew among the links of `from` if it has no room.
+    /// Adds the link `from` → `to`, which is `self.centre`, choosing anew among the links of `from` if it has no room.
     fn connect(&mut self, from: u32, to: u32, level: usize) {
         let graph = self.graph;
         let _guard = graph.lock(from);
@@ -156,7 +160,8 @@ impl<'a> Inserter<'a> {
         self.ids.clear();
         self.ids.extend(graph.neighbors(from, level));
         self.ids.push(to);
-        self.view(from).keys(&self.ids, &mut self.keys);
+        self.space.centre(from, &mut self.other);
+        self.space.keys(&self.other, &self.ids, &mut self.keys);
         if self.is_occluded(from, to) {
             return;
         }
@@ -171,39 +176,42 @@ impl<'a> Inserter<'a> {
 
     /// What [`Inserter::select`] does, sparing the comparisons whose outcome is known: those among the links that were
     /// chosen together before. The lowest bit in `self.found` marks the other links, which are few.
-    fn reselect(&mut self, centre: u32, limit: usize) {
+    fn reselect(&mut self, home: u32, limit: usize) {
         self.selected.clear();
         self.dropped.clear();
         self.dropped.resize(self.found.len(), false);
-        let centre_length = self.code(centre).len();
-        for i in 0..self.found.len() {
+        let extent = self.space.extent(home);
+        for at in 0..self.found.len() {
             if self.selected.len() >= limit {
                 break;
             }
-            let (packed, is_new) = (self.found[i], is_marked(self.found[i]));
-            let (node, key) = (node_of(packed), key_of(packed));
-            let min_length = self.code(node).len().min(centre_length);
-            let is_occluded = || self.view(node).any_below(&self.selected, min_length, key);
-            if self.dropped[i] || is_new && is_occluded() {
+            let (packed, is_new) = (self.found[at], is_marked(self.found[at]));
+            if self.dropped[at] {
                 continue;
             }
-            self.selected.push(node);
             if is_new {
-                self.drop_occluded(node, i + 1, centre_length);
+                self.space.centre(node_of(packed), &mut self.other);
+                if self.is_near_selected(packed, extent) {
+                    continue;
+                }
+            }
+            self.selected.push(node_of(packed));
+            if is_new {
+                self.drop_occluded(node_of(packed), at + 1, extent);
             }
         }
     }
 
-    /// Marks what `node`, just selected, makes superfluous of `self.found[start..]`.
-    fn drop_occluded(&mut self, node: u32, start: usize, centre_length: usize) {
-        let (view, length, rest) = (self.view(node), self.code(node).len(), &self.found[start..]);
+    /// Marks what `node`, just selected and `self.other`, makes superfluous of `self.found[start..]` among the links of a
+    /// node of the extent `home`.
+    fn drop_occluded(&mut self, node: u32, start: usize, home: S::Extent) {
+        let (space, extent, rest) = (self.space, self.space.extent(node), &self.found[start..]);
         self.ids.clear();
         self.ids.extend(rest.iter().map(|&packed| node_of(packed)));
-        view.keys(&self.ids, &mut self.keys);
+        space.keys(&self.other, &self.ids, &mut self.keys);
         for ((&packed, &key), dropped) in rest.iter().zip(&self.keys).zip(&mut self.dropped[start..]) {
             if key < key_of(packed) {
-                let other = self.rows.code(node_of(packed)).unwrap_or_default();
-                *dropped |= length >= other.len().min(centre_length);
+                *dropped |= extent >= space.extent(node_of(packed)).min(home);
             }
         }
     }

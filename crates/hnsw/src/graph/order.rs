@@ -1,59 +1,59 @@
 //! Node numbering: levels, the order of nodes, and the order of insertion.
 
-use super::code_set::{CodeSet, hash_code};
 use super::levels::{Levels, MAX_LEVEL};
+use super::row_set::{RowSet, hash_content};
 use crate::control::{BuildControl, CHECK_STRIDE, Cancelled};
 use crate::random::Random;
 
-/// Sort key of a node: level descending, then the first bytes of the code, then the rest of it through the arena.
+/// Sort key of a node: level descending, then the first bytes of the row's content, then the rest of it through the arena.
 #[derive(Clone, Copy)]
 struct SortKey {
     prefix: u64,
-    code: u32,
+    row: u32,
     level: u32,
 }
 
-/// Level of a code: geometric with ratio `1 / m`, drawn from a hash, so that it does not depend on the order of arrival.
-fn level_of(code: &[u8], m: usize, seed: u64) -> usize {
-    let hash = hash_code(code, seed ^ 0x6C65_7665_6C73);
+/// Level of a row: geometric with ratio `1 / m`, drawn from a hash, so that it does not depend on the order of arrival.
+fn level_of(content: &[u8], m: usize, seed: u64) -> usize {
+    let hash = hash_content(content, seed ^ 0x6C65_7665_6C73);
     // 53 random bits, offset by one half so that the logarithm is finite.
     let uniform = ((hash >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
     ((-uniform.ln() / (m as f64).ln()) as usize).min(MAX_LEVEL)
 }
 
-fn prefix_of(code: &[u8]) -> u64 {
+fn prefix_of(content: &[u8]) -> u64 {
     let mut word = [0; 8];
-    let n = code.len().min(8);
-    word[..n].copy_from_slice(&code[..n]);
+    let n = content.len().min(8);
+    word[..n].copy_from_slice(&content[..n]);
     u64::from_be_bytes(word)
 }
 
-/// Numbers the codes as nodes: `result[node]` is the index of its code. Level descending, then bytewise.
+/// Numbers the rows as nodes: `result[node]` is the index of its row. Level descending, then bytewise by content.
 pub(crate) fn number_nodes(
-    codes: &CodeSet,
+    rows: &RowSet,
     m: usize,
     seed: u64,
     control: &BuildControl,
 ) -> Result<(Vec<u32>, Levels), Cancelled> {
     let mut levels = Levels::empty();
-    let mut keys = Vec::with_capacity(codes.len() as usize);
-    for index in 0..codes.len() {
+    let mut keys = Vec::with_capacity(rows.len() as usize);
+    for index in 0..rows.len() {
         control.check_at(index as usize)?;
-        let code = codes.code(index);
-        let level = level_of(code, m, seed);
+        let content = rows.content(index);
+        let level = level_of(content, m, seed);
         levels.add(level);
         keys.push(SortKey {
-            prefix: prefix_of(code),
-            code: index,
+            prefix: prefix_of(content),
+            row: index,
             level: level as u32,
         });
     }
     let before = |a: &SortKey, b: &SortKey| {
         let leading = (b.level, a.prefix).cmp(&(a.level, b.prefix));
-        leading.then_with(|| codes.code(a.code).cmp(codes.code(b.code)))
+        leading.then_with(|| rows.content(a.row).cmp(rows.content(b.row)))
     };
     merge_sort(&mut keys, before, control)?;
-    Ok((keys.iter().map(|key| key.code).collect(), levels))
+    Ok((keys.iter().map(|key| key.row).collect(), levels))
 }
 
 /// Sorts runs, then merges them bottom-up: the standard sort cannot be interrupted.

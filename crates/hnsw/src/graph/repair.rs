@@ -8,6 +8,7 @@ use super::lists::Graph;
 use super::pool::node_of;
 use super::visited::Visited;
 use crate::control::{BuildControl, Cancelled};
+use crate::space::Space;
 
 /// Nodes looked at for a free link before the search is widened.
 const FIRST_EFFORT: usize = 64;
@@ -28,7 +29,10 @@ fn mark(graph: &Graph, start: u32, reached: &mut Visited, control: &BuildControl
 }
 
 /// Links every unreachable node from a near reachable one; the number of nodes that needed it.
-pub(crate) fn link_unreachable(inserter: &mut Inserter<'_>, control: &BuildControl) -> Result<u32, Cancelled> {
+pub(crate) fn link_unreachable<S: Space>(
+    inserter: &mut Inserter<'_, S>,
+    control: &BuildControl,
+) -> Result<u32, Cancelled> {
     let graph = inserter.graph;
     let mut reached = Visited::default();
     reached.reset(graph.levels().nodes());
@@ -47,7 +51,7 @@ pub(crate) fn link_unreachable(inserter: &mut Inserter<'_>, control: &BuildContr
 }
 
 /// Makes one unreachable node reachable.
-fn link(inserter: &mut Inserter<'_>, node: u32, reached: &Visited) {
+fn link<S: Space>(inserter: &mut Inserter<'_, S>, node: u32, reached: &Visited) {
     let graph = inserter.graph;
     let mut effort = FIRST_EFFORT;
     loop {

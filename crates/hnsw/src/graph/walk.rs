@@ -1,55 +1,28 @@
-//! Walking a graph towards a code: greedily down its levels, best-first on one of them. Insertion and search share it.
-
-use iscc_metrics::Metric;
-use iscc_metrics::bits::{Kernel, Rows};
+//! Walking a graph towards a centre: greedily down its levels, best-first on one of them. Insertion and search share it.
 
 use super::links::Links;
 use super::pool::{Pool, node_of, pack};
 use super::visited::Visited;
+use crate::space::Space;
 
-/// A graph as seen from a code.
+/// A graph as seen from a centre.
 #[derive(Clone, Copy)]
-pub(crate) struct View<'a, L: Links> {
-    /// The codes of the nodes.
-    pub(crate) rows: Rows<'a>,
+pub(crate) struct View<'a, L: Links, S: Space> {
+    /// The rows of the nodes.
+    pub(crate) space: S,
     pub(crate) links: L,
-    code: &'a [u8],
-    metric: Metric,
-    kernel: Kernel,
+    centre: &'a S::Centre,
 }
 
-impl<'a, L: Links> View<'a, L> {
-    /// The view from `code`.
-    pub(crate) fn new(rows: Rows<'a>, links: L, metric: Metric, code: &'a [u8]) -> Self {
-        Self {
-            rows,
-            links,
-            code,
-            metric,
-            kernel: Kernel::active(),
-        }
-    }
-
-    /// Keys of the distances to nodes, into `keys`; [`NO_KEY`](iscc_metrics::NO_KEY) for a node that does not exist.
-    #[inline]
-    pub(crate) fn keys(&self, ids: &[u32], keys: &mut Vec<u32>) {
-        keys.resize(ids.len(), 0);
-        self.kernel.row_keys(self.metric, self.code, self.rows, ids, keys);
-    }
-
-    /// Whether any of the nodes with a code of at least `min_length` bytes has a key below `limit`.
-    #[inline]
-    pub(crate) fn any_below(&self, ids: &[u32], min_length: usize, limit: u32) -> bool {
-        self.kernel
-            .any_below(self.metric, self.code, self.rows, ids, min_length, limit)
+impl<'a, L: Links, S: Space> View<'a, L, S> {
+    /// The view from `centre`.
+    pub(crate) fn new(space: S, links: L, centre: &'a S::Centre) -> Self {
+        Self { space, links, centre }
     }
 
     /// A node with its key.
     pub(crate) fn packed(&self, node: u32) -> u64 {
-        let mut key = [0];
-        self.kernel
-            .row_keys(self.metric, self.code, self.rows, &[node], &mut key);
-        pack(key[0], node)
+        pack(self.space.key(self.centre, node), node)
     }
 }
 
@@ -106,15 +79,15 @@ impl Walk {
     }
 
     /// Greedy walk from node 0 on level `top` down to the level above `end`; the nearest node found.
-    pub(crate) fn descend<L: Links>(&mut self, view: &View<'_, L>, top: usize, end: usize) -> u64 {
+    pub(crate) fn descend<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, top: usize, end: usize) -> u64 {
         let mut best = view.packed(0);
         self.computed += 1;
         for level in (end + 1..=top).rev() {
             loop {
                 self.ids.clear();
                 self.ids.extend(view.links.neighbors(node_of(best), level));
-                self.ids.iter().for_each(|&id| view.rows.prefetch(id));
-                view.keys(&self.ids, &mut self.keys);
+                self.ids.iter().for_each(|&id| view.space.prefetch(id));
+                view.space.keys(view.centre, &self.ids, &mut self.keys);
                 self.computed += self.ids.len();
                 let nearest = self.keys.iter().zip(&self.ids).map(|(&key, &id)| pack(key, id)).min();
                 // The best only gets nearer, so this ends on any bytes.
@@ -128,7 +101,12 @@ impl Walk {
     }
 
     /// Best-first search on a level: expands nodes of the pool until all in it are.
-    pub(crate) fn expand<L: Links>(&mut self, view: &View<'_, L>, level: usize, left: &mut impl Leftovers) {
+    pub(crate) fn expand<L: Links, S: Space>(
+        &mut self,
+        view: &View<'_, L, S>,
+        level: usize,
+        left: &mut impl Leftovers,
+    ) {
         while let Some(nearest) = self.pool.expand_next() {
             if level == 0
                 && let Some(next) = self.pool.peek_next()
@@ -136,9 +114,9 @@ impl Walk {
                 view.links.prefetch(node_of(next));
             }
             let new = self.visited.insert_all(view.links.neighbors(node_of(nearest), level));
-            new.iter().for_each(|&id| view.rows.prefetch(id));
+            new.iter().for_each(|&id| view.space.prefetch(id));
             self.computed += new.len();
-            view.keys(new, &mut self.keys);
+            view.space.keys(view.centre, new, &mut self.keys);
             // Few are near enough, and which is as good as random: gathered without a branch on it.
             let bound = self.pool.bound();
             let mut count = 0;

@@ -1,22 +1,30 @@
 //! Best-first search over a shard that can be resumed until every reachable node was returned.
 
+use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use iscc_metrics::Query;
-
+use super::query::ShardQuery;
 use crate::graph::links::Links;
 use crate::graph::pool::{key_of, node_of};
 use crate::graph::walk::{View, Walk};
-use crate::shard::{FileLinks, Shard};
+use crate::shard::Shard;
+use crate::space::Space;
 
 /// A node and its distance to the query.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Candidate {
-    /// See [`Query::key`].
+    /// Of codes [`Query::key`](iscc_metrics::Query::key); of dense vectors that of the derived row, which is near it.
     pub key: u32,
     /// Node number.
     pub node: u32,
+}
+
+/// How many of the candidates that a search of dense vectors with this effort finds, nearest first, are worth looking up:
+/// their rows are near the values, but it is the values that count. Calibrations are measured so.
+pub const fn looked_up(effort: usize) -> usize {
+    let half = effort / 2;
+    if half > 30 { half } else { 30 }
 }
 
 /// State and buffers of a search; reusable for other queries and shards, which [`GraphSearch::start`] begins.
@@ -34,11 +42,6 @@ pub struct GraphSearch {
     waiting: BinaryHeap<Reverse<u64>>,
 }
 
-/// What a search of a shard reads.
-fn view_of<'a, B: AsRef<[u8]>>(shard: &'a Shard<B>, query: &'a Query) -> View<'a, FileLinks<'a>> {
-    View::new(shard.rows(), shard.links(), query.metric(), query.code())
-}
-
 impl GraphSearch {
     /// Empty buffers.
     pub fn new() -> Self {
@@ -46,24 +49,31 @@ impl GraphSearch {
     }
 
     /// Forgets the search before and begins another: `out` becomes the up to `ef` best nodes found, nearest first.
-    pub fn start<B: AsRef<[u8]>>(&mut self, shard: &Shard<B>, query: &Query, ef: usize, out: &mut Vec<Candidate>) {
-        let view = view_of(shard, query);
+    pub fn start<B: AsRef<[u8]>, Q: ShardQuery>(
+        &mut self,
+        shard: &Shard<B>,
+        query: &Q,
+        ef: usize,
+        out: &mut Vec<Candidate>,
+    ) {
+        let centre = query.centre();
+        let view = View::new(query.space(shard), shard.links(), centre.borrow());
         self.start_in(&view, usize::from(shard.max_level()), ef, out);
     }
 
-    pub(crate) fn start_in<L: Links>(
+    pub(crate) fn start_in<L: Links, S: Space>(
         &mut self,
-        view: &View<'_, L>,
+        view: &View<'_, L, S>,
         max_level: usize,
         ef: usize,
         out: &mut Vec<Candidate>,
     ) {
-        self.walk.reset(view.rows.count(), ef);
+        self.walk.reset(view.space.count(), ef);
         self.waiting.clear();
         self.leftovers.clear();
         self.walk.computed = 0;
         out.clear();
-        if view.rows.count() > 0 {
+        if view.space.count() > 0 {
             let entry = self.walk.descend(view, max_level, 0);
             self.walk.enter(entry);
             self.collect(view, out);
@@ -73,11 +83,19 @@ impl GraphSearch {
     /// Makes the search that [`GraphSearch::start`] began one of more effort, as if that had been given to it at once, or
     /// nearly so: `out` becomes the up to `ef` best nodes found, nearest first, those found before among them. Not after
     /// [`GraphSearch::resume`].
-    pub fn widen<B: AsRef<[u8]>>(&mut self, shard: &Shard<B>, query: &Query, ef: usize, out: &mut Vec<Candidate>) {
-        self.widen_in(&view_of(shard, query), ef, out);
+    pub fn widen<B: AsRef<[u8]>, Q: ShardQuery>(
+        &mut self,
+        shard: &Shard<B>,
+        query: &Q,
+        ef: usize,
+        out: &mut Vec<Candidate>,
+    ) {
+        let centre = query.centre();
+        let view = View::new(query.space(shard), shard.links(), centre.borrow());
+        self.widen_in(&view, ef, out);
     }
 
-    pub(crate) fn widen_in<L: Links>(&mut self, view: &View<'_, L>, ef: usize, out: &mut Vec<Candidate>) {
+    pub(crate) fn widen_in<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, ef: usize, out: &mut Vec<Candidate>) {
         out.clear();
         self.walk.pool.widen(ef, &mut self.leftovers);
         self.collect(view, out);
@@ -87,8 +105,15 @@ impl GraphSearch {
     /// be nearer than the last ones of the call before. An empty `out` means that every reachable node was returned.
     ///
     /// Shard and query are those of [`GraphSearch::start`]; with others the result is unspecified, but safe.
-    pub fn resume<B: AsRef<[u8]>>(&mut self, shard: &Shard<B>, query: &Query, ef: usize, out: &mut Vec<Candidate>) {
-        let view = view_of(shard, query);
+    pub fn resume<B: AsRef<[u8]>, Q: ShardQuery>(
+        &mut self,
+        shard: &Shard<B>,
+        query: &Q,
+        ef: usize,
+        out: &mut Vec<Candidate>,
+    ) {
+        let centre = query.centre();
+        let view = View::new(query.space(shard), shard.links(), centre.borrow());
         out.clear();
         self.waiting.extend(self.leftovers.drain(..).map(Reverse));
         self.walk.pool.reset(ef);
@@ -106,7 +131,7 @@ impl GraphSearch {
     }
 
     /// Expands the pool and moves it to `out`.
-    fn collect<L: Links>(&mut self, view: &View<'_, L>, out: &mut Vec<Candidate>) {
+    fn collect<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, out: &mut Vec<Candidate>) {
         self.walk.expand(view, 0, &mut self.leftovers);
         // The upper levels may have led into a part of the graph that has no way back. All nodes are reachable from
         // node 0, so that is where to go on when the rest (a pool with room has no leftovers) does not fill the pool.

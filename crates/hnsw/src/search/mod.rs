@@ -2,6 +2,9 @@
 
 mod flat_search;
 mod graph_search;
+mod query;
 
 pub use flat_search::FlatSearch;
-pub use graph_search::{Candidate, GraphSearch};
+pub(crate) use flat_search::WordPass;
+pub use graph_search::{Candidate, GraphSearch, looked_up};
+pub use query::ShardQuery;

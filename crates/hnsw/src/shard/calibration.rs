@@ -1,10 +1,10 @@
-//! What effort the graph of a shard needs to find which share of the true neighbours: the record in the file.
+//! What effort the graph of a shard needs to find which share of the true neighbours.
 //!
-//! The results are kept by the query's length and by the distance of the tenth code that the least effort finds, which a
+//! The results are kept by the query's length and by the distance of the tenth row that the least effort finds, which a
 //! search knows, too, before it decides on more.
 
 use iscc_metrics::Metric;
-use zerocopy::byteorder::little_endian::U16;
+use zerocopy::byteorder::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// Efforts that are tried.
@@ -13,7 +13,7 @@ pub const EFFORTS: [usize; 6] = [32, 64, 128, 256, 512, 1024];
 /// Lengths of queries that are tried, in eighths of the longest code.
 pub(crate) const LENGTH_EIGHTHS: [usize; 5] = [8, 6, 4, 2, 1];
 
-/// Classes of distance, see [`Metric::class_of_key`].
+/// Classes of distance, from near to far.
 pub const CLASSES: usize = Metric::CLASSES;
 
 /// Neighbours that are compared.
@@ -40,30 +40,79 @@ pub struct Curve {
 pub struct LengthCurves {
     /// Length of the queries; 0 if none were tried.
     pub query_bytes: U16,
-    /// By the distance of the tenth code found with the least effort.
+    /// By the distance of the tenth row found with the least effort.
     pub classes: [Curve; CLASSES],
 }
 
-/// What was measured of a shard; [`Calibration::default`] says nothing, so searches are exact.
+/// The section of a shard of codes: longest queries first. Its classes are the metric's, see [`Metric::class_end`].
+pub(crate) type CodeCurves = [LengthCurves; LENGTH_EIGHTHS.len()];
+
+/// The section of a dense shard, whose queries all have one length.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Default, PartialEq, Eq, Debug)]
 #[repr(C)]
+pub(crate) struct DenseCurves {
+    /// Keys at which the classes end, but for the last, which takes the rest: about as many queries in each.
+    pub(crate) ends: [U32; CLASSES - 1],
+    pub(crate) curves: LengthCurves,
+}
+
+/// What was measured of a shard; [`Calibration::default`] says nothing, so searches are exact.
+#[derive(Clone, Default, Debug)]
 pub struct Calibration {
-    /// Longest first.
-    pub lengths: [LengthCurves; LENGTH_EIGHTHS.len()],
+    /// Keys at which the classes end, but for the last.
+    ends: [u32; CLASSES - 1],
+    lengths: Vec<LengthCurves>,
+    /// Whether a class that reaches a recall with no effort may borrow from all that are harder: where classes have few
+    /// queries each, that is often chance.
+    borrows: bool,
 }
 
 impl Calibration {
+    /// As a shard of codes has it.
+    pub(crate) fn of_codes(metric: Metric, lengths: &CodeCurves) -> Self {
+        Self {
+            ends: std::array::from_fn(|class| metric.class_end_key(class)),
+            lengths: lengths.to_vec(),
+            borrows: false,
+        }
+    }
+
+    /// As a dense shard has it.
+    pub(crate) fn of_dense(section: &DenseCurves) -> Self {
+        Self {
+            ends: section.ends.map(U32::get),
+            lengths: vec![section.curves],
+            borrows: true,
+        }
+    }
+
+    /// Results by the length of the queries, longest first.
+    pub fn lengths(&self) -> &[LengthCurves] {
+        &self.lengths
+    }
+
+    /// The class of a search whose tenth row, found with the least effort, has this key.
+    pub fn class_of(&self, tenth: u32) -> usize {
+        self.ends.iter().take_while(|&&end| end <= tenth).count()
+    }
+
+    /// The key at which a class ends; `None` for the last one, which does not.
+    pub fn class_end(&self, class: usize) -> Option<u32> {
+        self.ends.get(class).copied()
+    }
+
     /// Whether it pays to begin a search with the graph, with an effort of `EFFORTS[0]`: whether in any class some effort
     /// reaches the recall.
     pub fn favours_graph(&self, query_bytes: usize, recall: f64) -> bool {
         self.of_length(query_bytes)
-            .is_some_and(|curves| (0..CLASSES).any(|class| curves.effort(class, recall).is_some()))
+            .is_some_and(|curves| (0..CLASSES).any(|class| curves.effort(class, recall, self.borrows).is_some()))
     }
 
-    /// The least effort that reaches the recall for a query whose tenth code, found with the least effort, has this key;
+    /// The least effort that reaches the recall for a query whose tenth row, found with the least effort, has this key;
     /// `None` if only an exact search is known to reach it.
-    pub fn effort(&self, metric: Metric, query_bytes: usize, tenth: u32, recall: f64) -> Option<usize> {
-        self.of_length(query_bytes)?.effort(metric.class_of_key(tenth), recall)
+    pub fn effort(&self, query_bytes: usize, tenth: u32, recall: f64) -> Option<usize> {
+        self.of_length(query_bytes)?
+            .effort(self.class_of(tenth), recall, self.borrows)
     }
 
     /// Curves of the longest queries that were tried and not longer than this one: they are no easier.
@@ -74,40 +123,43 @@ impl Calibration {
 }
 
 impl LengthCurves {
-    fn effort(&self, class: usize, recall: f64) -> Option<usize> {
+    fn effort(&self, class: usize, recall: f64, borrows: bool) -> Option<usize> {
         if recall >= 1.0 {
             return None;
         }
         // Half of what may be missed is left to chance: the queries are a sample.
         let goal = (1.0 + recall) / 2.0;
-        let (mut queries, mut expected, mut found) = (0, 0, [0; EFFORTS.len()]);
+        let mut sum = Curve::default();
         for curve in &self.classes[class..] {
-            queries += u32::from(curve.queries.get());
-            expected += u32::from(curve.expected.get());
-            for (sum, found) in found.iter_mut().zip(&curve.found) {
-                *sum += u32::from(found.get());
-            }
-            if queries >= ENOUGH {
-                break;
+            sum.add(curve);
+            if u32::from(sum.queries.get()) >= ENOUGH {
+                let effort = sum.effort(goal);
+                if effort.is_some() || !borrows {
+                    return effort;
+                }
             }
         }
-        let reaches = |found: u32| f64::from(found) >= goal * f64::from(expected);
-        let at = found.iter().position(|&found| found > 0 && reaches(found))?;
-        (queries >= ENOUGH).then_some(EFFORTS[at])
+        None
     }
-}
 
-impl Calibration {
     pub(crate) fn add(&mut self, other: &Self) {
-        for (curves, others) in self.lengths.iter_mut().zip(&other.lengths) {
-            for (curve, other) in curves.classes.iter_mut().zip(&others.classes) {
-                curve.add(other);
-            }
+        for (curve, other) in self.classes.iter_mut().zip(&other.classes) {
+            curve.add(other);
         }
     }
 }
 
 impl Curve {
+    /// The least effort that finds this share of the true neighbours.
+    fn effort(&self, goal: f64) -> Option<usize> {
+        let reaches = |found: u16| f64::from(found) >= goal * f64::from(self.expected.get());
+        let at = self
+            .found
+            .iter()
+            .position(|found| found.get() > 0 && reaches(found.get()))?;
+        Some(EFFORTS[at])
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         self.queries += other.queries;
         self.expected += other.expected;

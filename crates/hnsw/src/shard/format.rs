@@ -5,29 +5,33 @@
 //! ```text
 //! ┌──────────────────────── payload: what USearch 2.x serializes ───────────────────────┐┌──────────── trailer, 8-aligned parts ───────────┐
 //! ┌──────┬─────────────────┬────────────┬──────────────┬──────────────┬─────────────────┐┌─────────┬───────┬────────┬────────┬───────┬────────┐┌────────┐
-//! │ size │ rows (vectors)  │ dense head │ graph header │ node levels  │ node records    ││ posting │ ordi- │ entry  │ groups │ words │ cali-  ││ footer │
-//! │ 8 B  │ nodes × stride  │ 64 B       │ 40 B         │ nodes × 2 B  │ 1 per node      ││ offsets │ nals  │ ranges │        │       │ bration││ 392 B  │
+//! │ size │ rows (vectors)  │ dense head │ graph header │ node levels  │ node records    ││ posting │ ordi- │ entry  │ groups/│ words │ cali-  ││ footer │
+//! │ 8 B  │ nodes × stride  │ 64 B       │ 40 B         │ nodes × 2 B  │ 1 per node      ││ offsets │ nals  │ ranges │ scales │       │ bration││ 392 B  │
 //! └──────┴─────────────────┴────────────┴──────────────┴──────────────┴─────────────────┘└─────────┴───────┴────────┴────────┴───────┴────────┘└────────┘
 //!  └─ section "vectors" ─┘  └──────────────────── section "graph" ────────────────────┘
 //! ```
 //!
+//! The rows of a shard are codes ([`CODES_VERSION`]), or are derived from dense vectors ([`DENSE_VERSION`]).
+//!
 //! | part | content |
 //! |---|---|
 //! | size | rows `u32`, at most [`MAX_NODES`](crate::MAX_NODES), stride `u32` |
-//! | row | length (1 byte; 2 bytes if codes of more than 255 bytes are allowed), code, zeros up to `max_code_bytes` |
-//! | dense head | [`DenseHead`]; metric `n` (NPHD), `t` (Tanimoto, which is Jaccard) or `b` (Hamming), scalars `b1x8`, keys `u64`, slots `u32` |
+//! | row of a code | length (1 byte; 2 bytes if codes of more than 255 bytes are allowed), code, zeros up to the longest code |
+//! | row of a vector | as [`iscc_metrics::dense::rows`] encodes it; as USearch does where scalars are `f16` or `f32` |
+//! | dense head | [`DenseHead`]; metric as [`Metric::letter`] has it; scalars `b1x8` of codes, else `i8`, `f16` or `f32`; keys `u64`; slots `u32` |
 //! | graph header | [`GraphHeader`]; the entry slot is node 0 |
 //! | node levels | `i16` each |
 //! | node record | key `u64` (the node number), level `i16`, then for each level from 0: count `u32` and room for `2 m` (level 0) or `m` links `u32`; unused room is zero |
 //! | posting offsets | `u32` × (nodes + 1): node `n` has the ordinals from offset `n` to offset `n + 1` |
 //! | ordinals | `u32` × entries, ascending within a node |
 //! | entry ranges | [`RangeRecord`] each: where in the log the ordinals are, see [`super::ranges`] |
-//! | groups | [`GroupRecord`] each, by ascending length of their codes |
-//! | words | for each group: node number of each code `u32`, padded to 8 bytes, left out if there is one group only; then the codes in columns of 8-byte words |
-//! | calibration | [`Calibration`]: how well searches of the graph do |
+//! | groups | of codes: [`GroupRecord`] each, by ascending length of their codes |
+//! | scales | of vectors: `f32` for each dimension, if rows have them |
+//! | words | of codes, for each group: node number of each code `u32`, padded to 8 bytes, left out if there is one group only; then the codes in columns of 8-byte words |
+//! | calibration | how well searches of the graph do, see [`Calibration`](super::Calibration) |
 //! | footer | [`Footer`] |
 //!
-//! Nodes are numbered by level descending, then bytewise by code (a prefix before its extensions). So the record of a
+//! Nodes are numbered by level descending, then bytewise by code (a prefix before its extensions) or by row. So the record of a
 //! node is found from the footer's level counts alone, without a table of offsets: before node `n` lie `n` base parts and,
 //! for each level `l > 0`, `min(n, level_counts[l])` upper lists.
 
@@ -35,17 +39,19 @@ use zerocopy::byteorder::little_endian::{I64, U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use iscc_metrics::Metric;
-use iscc_metrics::bits::length_bytes;
 
-pub use super::calibration::Calibration;
+use super::calibration::CodeCurves;
 pub use super::words::GroupRecord;
 use crate::graph::levels::{Levels, MAX_LEVEL};
 
 /// Last bytes of every shard file.
 pub const MAGIC: [u8; 8] = *b"ISCCHNSW";
 
-/// Version of this format.
-pub const FORMAT_VERSION: u32 = 2;
+/// Version of this format for shards of codes.
+pub const CODES_VERSION: u32 = 2;
+
+/// Version of this format for shards of dense vectors.
+pub const DENSE_VERSION: u32 = 3;
 
 /// USearch's description of the index, after the vectors.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,7 +63,7 @@ pub struct DenseHead {
     pub version: [U16; 3],
     /// [`Metric::letter`].
     pub metric: u8,
-    /// Scalar: 1 = one bit.
+    /// Scalar: 1 = one bit, 11 = `f32`, 12 = `f16`, 23 = `i8`.
     pub scalar: u8,
     /// Key: 14 = `u64`.
     pub key: u8,
@@ -67,7 +73,7 @@ pub struct DenseHead {
     pub present: U64,
     /// Always 0.
     pub deleted: U64,
-    /// Bits of a row, length field included.
+    /// Bits of a row of a code, length field included; or dimensions of a vector.
     pub dimensions: U64,
     /// Always 0: keys are unique.
     pub multi: u8,
@@ -77,17 +83,17 @@ pub struct DenseHead {
 
 impl DenseHead {
     /// The head of a shard.
-    pub fn new(metric: Metric, nodes: u32, stride: u64) -> Self {
+    pub fn new(metric: Metric, nodes: u32, scalar: u8, dimensions: u64) -> Self {
         Self {
             magic: *b"usearch",
             version: [2.into(), 26.into(), 6.into()],
             metric: metric.letter(),
-            scalar: 1,
+            scalar,
             key: 14,
             slot: 15,
             present: u64::from(nodes).into(),
             deleted: 0.into(),
-            dimensions: (stride * 8).into(),
+            dimensions: dimensions.into(),
             multi: 0,
             reserved: [0; 22],
         }
@@ -173,10 +179,14 @@ pub struct Footer {
     pub m: U16,
     /// Candidates kept while it was built.
     pub ef_construction: U16,
-    /// Longest code.
-    pub max_code_bytes: U16,
+    /// Longest code in bytes; or dimensions.
+    pub width: U16,
+    /// Of vectors: number of the scalar of their values; else zero.
+    pub scalar: u8,
+    /// Of vectors: number of the kind of their rows; else zero.
+    pub row_kind: u8,
     /// Zero.
-    pub reserved: U32,
+    pub reserved: U16,
     /// Nodes of each level or higher; the first is the number of nodes.
     pub level_counts: [U32; MAX_LEVEL + 1],
     /// Sizes and rows.
@@ -189,13 +199,13 @@ pub struct Footer {
     pub ordinals: Section,
     /// Entry ranges.
     pub ranges: Section,
-    /// Codes of one length each.
-    pub groups: Section,
-    /// Their words.
+    /// What there is to know of the rows: groups of codes of one length each; or the scales of vectors.
+    pub details: Section,
+    /// Words of codes; of vectors empty.
     pub words: Section,
     /// Measured when the shard was built.
     pub calibration: Section,
-    /// [`FORMAT_VERSION`].
+    /// [`CODES_VERSION`] or [`DENSE_VERSION`].
     pub version: U32,
     /// CRC-32C of the footer before this field.
     pub crc: U32,
@@ -212,7 +222,7 @@ pub const FOOTER_CRC_BYTES: usize = std::mem::offset_of!(Footer, crc);
 const _: () = assert!(size_of::<DenseHead>() == 64 && size_of::<GraphHeader>() == 40 && FOOTER_BYTES == 392);
 
 /// Bytes that do not grow with the number of nodes: head, header, size, calibration, footer, padding.
-pub(crate) const FIXED_BYTES: u64 = 8 + 64 + 40 + 4 + 6 * 8 + (size_of::<Calibration>() + FOOTER_BYTES) as u64;
+pub(crate) const FIXED_BYTES: u64 = 8 + 64 + 40 + 4 + 6 * 8 + (size_of::<CodeCurves>() + FOOTER_BYTES) as u64;
 
 /// Bytes of a node record before its links: key and level.
 pub(crate) const NODE_HEAD_BYTES: u64 = 10;
@@ -232,7 +242,6 @@ pub(crate) const fn base_node_bytes(m: u64) -> u64 {
 pub(crate) struct Layout {
     pub(crate) levels: Levels,
     pub(crate) m: u64,
-    pub(crate) max_code_bytes: usize,
     /// Bytes of a row.
     pub(crate) stride: u64,
     /// All upper lists of the graph, the addend for most nodes.
@@ -243,13 +252,11 @@ impl Layout {
     /// Bytes before the first row.
     pub(crate) const ROWS_OFFSET: u64 = 8;
 
-    pub(crate) fn new(levels: &Levels, m: u16, max_code_bytes: u16) -> Self {
-        let max_code_bytes = usize::from(max_code_bytes);
+    pub(crate) fn new(levels: &Levels, m: u16, stride: usize) -> Self {
         Self {
             levels: *levels,
             m: u64::from(m),
-            max_code_bytes,
-            stride: (length_bytes(max_code_bytes) + max_code_bytes) as u64,
+            stride: stride as u64,
             upper_lists: levels.upper_lists(),
         }
     }

@@ -2,18 +2,21 @@
 
 use zerocopy::FromBytes;
 
+use iscc_metrics::Metric;
 use iscc_metrics::bits::Rows;
-use iscc_metrics::prefetch::prefetch;
-use iscc_metrics::{MAX_CODE_BYTES, Metric};
+use iscc_metrics::dense::rows::Encoding;
 
-use super::format::{Calibration, GroupRecord, RangeRecord, Section};
-use super::format::{FOOTER_BYTES, FOOTER_CRC_BYTES, FORMAT_VERSION, Footer, Layout, MAGIC};
+use super::calibration::{Calibration, CodeCurves, DenseCurves};
+use super::file_links::FileLinks;
+use super::format::{CODES_VERSION, DENSE_VERSION, FOOTER_BYTES, FOOTER_CRC_BYTES, Footer, Layout, MAGIC};
+use super::format::{GroupRecord, RangeRecord, Section};
 use super::ranges::EntryRange;
+use super::row_format::RowFormat;
 use super::verify::Pause;
 use super::words::WordTable;
 use crate::graph::levels::Levels;
-use crate::graph::links::Links;
 use crate::params::{MAX_M, MIN_M};
+use crate::space::{Codes, Vectors};
 
 /// Bytes of which a checksum is computed at once.
 const CHECKSUM_PIECE: usize = 1 << 20;
@@ -65,12 +68,12 @@ pub struct Shard<B: AsRef<[u8]>> {
     bytes: B,
     pub(crate) footer: Footer,
     pub(crate) layout: Layout,
-    metric: Metric,
+    pub(crate) rows: RowFormat,
 }
 
 impl<B: AsRef<[u8]>> Shard<B> {
-    /// Opens a shard: reads the footer and nothing else, so corruption elsewhere is found by [`Shard::verify`] only, and
-    /// harmless.
+    /// Opens a shard: reads the footer, and the scales of vectors, and nothing else, so corruption elsewhere is found by
+    /// [`Shard::verify`] only, and harmless.
     ///
     /// # Errors
     /// [`ShardError`], if the footer is not that of a shard of this format and file length.
@@ -81,7 +84,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
         if footer.magic != MAGIC {
             return Err(ShardError::Magic);
         }
-        if footer.version.get() != FORMAT_VERSION {
+        if !matches!(footer.version.get(), CODES_VERSION | DENSE_VERSION) {
             return Err(ShardError::Version(footer.version.get()));
         }
         if crc32c::crc32c(&tail[..FOOTER_CRC_BYTES]) != footer.crc.get() {
@@ -91,13 +94,13 @@ impl<B: AsRef<[u8]>> Shard<B> {
         if expected != actual {
             return Err(ShardError::Length { expected, actual });
         }
-        let metric = Metric::of_number(footer.metric).ok_or(ShardError::Field("metric"))?;
-        let layout = checked_layout(&footer)?;
-        check_sections(&footer, &layout, body.len() as u64)?;
+        let rows = RowFormat::read(&footer, part(file, &footer.details))?;
+        let layout = checked_layout(&footer, &rows)?;
+        check_sections(&footer, &layout, &rows, body.len() as u64)?;
         Ok(Self {
             footer,
             layout,
-            metric,
+            rows,
             bytes,
         })
     }
@@ -107,7 +110,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
         self.footer.id
     }
 
-    /// Distinct codes.
+    /// Distinct rows.
     pub fn nodes(&self) -> u32 {
         self.layout.levels.nodes()
     }
@@ -117,14 +120,30 @@ impl<B: AsRef<[u8]>> Shard<B> {
         self.footer.entries.get()
     }
 
-    /// Longest code in bytes.
+    /// Longest code in bytes; 0 where rows are not codes.
     pub fn max_code_bytes(&self) -> u16 {
-        self.footer.max_code_bytes.get()
+        match self.rows {
+            RowFormat::Codes { max_bytes, .. } => max_bytes,
+            RowFormat::Dense(_) => 0,
+        }
+    }
+
+    /// How rows are derived from dense vectors; `None` where they are codes.
+    pub fn encoding(&self) -> Option<&Encoding> {
+        match &self.rows {
+            RowFormat::Codes { .. } => None,
+            RowFormat::Dense(encoding) => Some(encoding),
+        }
+    }
+
+    /// Bytes of a row.
+    pub fn row_bytes(&self) -> usize {
+        self.rows.stride()
     }
 
     /// Distance that the graph was built for.
     pub fn metric(&self) -> Metric {
-        self.metric
+        self.rows.metric()
     }
 
     /// Links of a node on the upper levels; twice that on the base level.
@@ -168,9 +187,15 @@ impl<B: AsRef<[u8]>> Shard<B> {
         records.iter().map(range).collect()
     }
 
-    /// The code of a node; `None` out of range. A corrupt length is cut to `max_code_bytes`.
+    /// The code of a node; `None` out of range, and where rows are not codes. A corrupt length is cut to `max_code_bytes`.
     pub fn code(&self, node: u32) -> Option<&[u8]> {
-        self.rows().code(node)
+        self.code_rows().code(node)
+    }
+
+    /// The bytes of a row, whatever it is; `None` out of range.
+    pub fn row(&self, node: u32) -> Option<&[u8]> {
+        let stride = self.row_bytes();
+        self.row_bytes_of_all().get(node as usize * stride..)?.get(..stride)
     }
 
     /// Ordinals of a node, ascending; empty for a node out of range or corrupt offsets.
@@ -186,45 +211,83 @@ impl<B: AsRef<[u8]>> Shard<B> {
         }
     }
 
-    /// The rows; fewer than [`Shard::nodes`] only if the bytes changed since they were opened.
-    pub(crate) fn rows(&self) -> Rows<'_> {
-        let rows = self
-            .section(&self.footer.vectors)
+    /// All rows; fewer than [`Shard::nodes`] only if the bytes changed since they were opened.
+    pub(crate) fn row_bytes_of_all(&self) -> &[u8] {
+        self.section(&self.footer.vectors)
             .get(Layout::ROWS_OFFSET as usize..)
-            .unwrap_or_default();
-        Rows::new(rows, self.layout.max_code_bytes)
+            .unwrap_or_default()
+    }
+
+    /// The codes; none where rows are not codes.
+    fn code_rows(&self) -> Rows<'_> {
+        match self.rows {
+            RowFormat::Codes { max_bytes, .. } => Rows::new(self.row_bytes_of_all(), max_bytes.into()),
+            RowFormat::Dense(_) => Rows::new(&[], 1),
+        }
+    }
+
+    /// The codes, to be compared by this metric; none where rows are not codes.
+    pub(crate) fn codes(&self, metric: Metric) -> Codes<'_> {
+        Codes::new(self.code_rows(), metric)
+    }
+
+    /// The rows derived from vectors; none where they are codes.
+    pub(crate) fn vectors(&self) -> Vectors<'_> {
+        self.encoding().map_or(Vectors::none(), |encoding| {
+            Vectors::new(encoding, self.row_bytes_of_all())
+        })
     }
 
     /// The neighbour lists.
     pub(crate) fn links(&self) -> FileLinks<'_> {
-        FileLinks {
-            graph: self.section(&self.footer.graph),
-            layout: &self.layout,
-        }
+        FileLinks::new(self.section(&self.footer.graph), &self.layout)
     }
 
-    /// The codes in columns of words.
+    /// The codes in columns of words; none where rows are not codes.
     pub(crate) fn word_table(&self) -> WordTable<'_> {
-        WordTable::new(self.section(&self.footer.groups), self.section(&self.footer.words))
+        match self.rows {
+            RowFormat::Codes { .. } => {
+                WordTable::new(self.section(&self.footer.details), self.section(&self.footer.words))
+            }
+            RowFormat::Dense(_) => WordTable::new(&[], &[]),
+        }
     }
 
     /// How well searches of the graph do; of a damaged file maybe nonsense, but safe.
     pub fn calibration(&self) -> Calibration {
-        Calibration::read_from_bytes(self.section(&self.footer.calibration)).unwrap_or_default()
+        let section = self.section(&self.footer.calibration);
+        match &self.rows {
+            RowFormat::Codes { metric, .. } => {
+                let curves = CodeCurves::read_from_bytes(section).ok();
+                curves.map(|curves| Calibration::of_codes(*metric, &curves))
+            }
+            RowFormat::Dense(_) => {
+                let curves = DenseCurves::read_from_bytes(section).ok();
+                curves.map(|curves| Calibration::of_dense(&curves))
+            }
+        }
+        .unwrap_or_default()
     }
 
     /// Whether what an exact search and posting lists read is as it was written. Takes time in proportion to these parts.
     pub fn has_sound_codes(&self, pause: Pause<'_>) -> bool {
         let footer = &self.footer;
-        [
-            &footer.groups,
-            &footer.words,
+        let others = [
+            &footer.details,
             &footer.posting_offsets,
             &footer.ordinals,
             &footer.ranges,
-        ]
-        .into_iter()
-        .all(|section| self.is_sound(section, pause))
+        ];
+        let mut sections = others.into_iter().chain([self.flat_section()]);
+        sections.all(|section| self.is_sound(section, pause))
+    }
+
+    /// What an exact search streams through.
+    fn flat_section(&self) -> &Section {
+        match self.rows {
+            RowFormat::Codes { .. } => &self.footer.words,
+            RowFormat::Dense(_) => &self.footer.vectors,
+        }
     }
 
     pub(crate) fn is_sound(&self, section: &Section, pause: Pause<'_>) -> bool {
@@ -243,39 +306,41 @@ impl<B: AsRef<[u8]>> Shard<B> {
 
     /// Where the parts lie that an exact search reads: offsets and lengths in the file.
     pub fn flat_parts(&self) -> [(usize, usize); 2] {
-        [&self.footer.groups, &self.footer.words].map(|part| (part.offset.get() as usize, part.bytes.get() as usize))
+        [&self.footer.details, self.flat_section()].map(|part| (part.offset.get() as usize, part.bytes.get() as usize))
     }
 
     pub(crate) fn section(&self, section: &Section) -> &[u8] {
-        let (start, bytes) = (section.offset.get() as usize, section.bytes.get() as usize);
-        self.bytes
-            .as_ref()
-            .get(start..)
-            .and_then(|rest| rest.get(..bytes))
-            .unwrap_or_default()
+        part(self.bytes.as_ref(), section)
     }
 }
 
+/// The bytes of a section; none if the file is too short for it.
+fn part<'a>(file: &'a [u8], section: &Section) -> &'a [u8] {
+    let (start, bytes) = (section.offset.get() as usize, section.bytes.get() as usize);
+    file.get(start..).and_then(|rest| rest.get(..bytes)).unwrap_or_default()
+}
+
 /// Checks the fields that sizes follow from.
-fn checked_layout(footer: &Footer) -> Result<Layout, ShardError> {
-    let (m, max_code_bytes) = (footer.m.get(), footer.max_code_bytes.get());
+fn checked_layout(footer: &Footer, rows: &RowFormat) -> Result<Layout, ShardError> {
+    let m = footer.m.get();
     if !(MIN_M..=MAX_M).contains(&m) {
         return Err(ShardError::Field("m"));
-    }
-    if !(1..=MAX_CODE_BYTES).contains(&usize::from(max_code_bytes)) {
-        return Err(ShardError::Field("max_code_bytes"));
     }
     let levels = Levels::new(footer.level_counts.map(|count| count.get())).ok_or(ShardError::Field("level_counts"))?;
     if levels.max_level() != usize::from(footer.max_level) {
         return Err(ShardError::Field("max_level"));
     }
-    Ok(Layout::new(&levels, m, max_code_bytes))
+    Ok(Layout::new(&levels, m, rows.stride()))
 }
 
 /// Checks that each section lies in the `available` bytes before the footer and is as long as the counts imply.
-fn check_sections(footer: &Footer, layout: &Layout, available: u64) -> Result<(), ShardError> {
+fn check_sections(footer: &Footer, layout: &Layout, rows: &RowFormat, available: u64) -> Result<(), ShardError> {
     let vectors = layout.vectors_bytes();
-    // No overflow: 2^31 nodes of at most 4 KB codes, 31 levels and 200 links.
+    let (words, calibration) = match rows {
+        RowFormat::Codes { .. } => (footer.words.bytes.get(), size_of::<CodeCurves>()),
+        RowFormat::Dense(_) => (0, size_of::<DenseCurves>()),
+    };
+    // No overflow: 2^31 nodes of at most 64 KB a row, 31 levels and 200 links.
     let expected = [
         ("vectors", &footer.vectors, vectors),
         ("graph", &footer.graph, layout.graph_bytes()),
@@ -286,9 +351,9 @@ fn check_sections(footer: &Footer, layout: &Layout, available: u64) -> Result<()
         ),
         ("ordinals", &footer.ordinals, 4 * u64::from(footer.entries.get())),
         ("ranges", &footer.ranges, footer.ranges.bytes.get()),
-        ("groups", &footer.groups, footer.groups.bytes.get()),
-        ("words", &footer.words, footer.words.bytes.get()),
-        ("calibration", &footer.calibration, size_of::<Calibration>() as u64),
+        (rows.details_name(), &footer.details, footer.details.bytes.get()),
+        ("words", &footer.words, words),
+        ("calibration", &footer.calibration, calibration as u64),
     ];
     for (name, section, bytes) in expected {
         let end = section.offset.get().checked_add(bytes);
@@ -303,7 +368,8 @@ fn check_sections(footer: &Footer, layout: &Layout, available: u64) -> Result<()
     if !has_records(&footer.ranges, size_of::<RangeRecord>()) {
         return Err(ShardError::Section("ranges"));
     }
-    if !has_records(&footer.groups, size_of::<GroupRecord>()) {
+    let has_groups = matches!(rows, RowFormat::Codes { .. });
+    if has_groups && !has_records(&footer.details, size_of::<GroupRecord>()) {
         return Err(ShardError::Section("groups"));
     }
     Ok(())
@@ -335,41 +401,3 @@ impl Iterator for Postings<'_> {
 }
 
 impl ExactSizeIterator for Postings<'_> {}
-
-/// The neighbour lists of a shard.
-#[derive(Clone, Copy)]
-pub(crate) struct FileLinks<'a> {
-    graph: &'a [u8],
-    layout: &'a Layout,
-}
-
-impl<'a> FileLinks<'a> {
-    #[inline]
-    fn list(&self, node: u32, level: usize) -> Option<&'a [[u8; 4]]> {
-        let (offset, capacity) = self.layout.list_offset(node, level)?;
-        let (count, rest) = self.graph.get(usize::try_from(offset).ok()?..)?.split_first_chunk()?;
-        let count = u64::from(u32::from_le_bytes(*count)).min(capacity) as usize;
-        Some(rest.get(..count * 4)?.as_chunks().0)
-    }
-}
-
-impl Links for FileLinks<'_> {
-    /// As the file has them, unchecked but for their number.
-    #[inline]
-    fn neighbors(&self, node: u32, level: usize) -> impl ExactSizeIterator<Item = u32> {
-        self.list(node, level)
-            .unwrap_or_default()
-            .iter()
-            .map(|bytes| u32::from_le_bytes(*bytes))
-    }
-
-    #[inline]
-    fn prefetch(&self, node: u32) {
-        if let Some((offset, capacity)) = self.layout.list_offset(node, 0) {
-            let offset = offset as usize;
-            prefetch(self.graph, offset);
-            prefetch(self.graph, offset + 64);
-            prefetch(self.graph, offset + capacity as usize * 4);
-        }
-    }
-}

@@ -2,8 +2,9 @@
 
 use zerocopy::FromBytes;
 
-use super::format::{DenseHead, GraphHeader, Layout, Section};
+use super::format::{DenseHead, GraphHeader, Section};
 use super::reader::{Shard, read_u32};
+use super::row_format::RowFormat;
 use crate::graph::links::Links;
 use crate::graph::visited::Visited;
 
@@ -62,8 +63,11 @@ impl<B: AsRef<[u8]>> Shard<B> {
         messages.extend(self.verify_heads());
         messages.extend(self.verify_records(pause));
         messages.extend(self.verify_postings(pause));
-        messages.extend(self.verify_codes(pause));
-        messages.extend(self.verify_words(pause));
+        if let RowFormat::Codes { max_bytes, .. } = self.rows {
+            messages.extend(self.verify_codes(max_bytes.into(), pause));
+            messages.extend(self.verify_words(pause));
+        }
+        messages.extend(self.verify_order(pause));
         messages.extend(self.verify_reachability(pause));
         messages
     }
@@ -76,7 +80,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
             ("posting_offsets", &footer.posting_offsets),
             ("ordinals", &footer.ordinals),
             ("ranges", &footer.ranges),
-            ("groups", &footer.groups),
+            (self.rows.details_name(), &footer.details),
             ("words", &footer.words),
             ("calibration", &footer.calibration),
         ];
@@ -97,7 +101,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
         }
         let graph = self.section(&self.footer.graph);
         let head = DenseHead::read_from_prefix(graph).ok();
-        if head.map(|(head, _)| head) != Some(DenseHead::new(self.metric(), self.nodes(), layout.stride)) {
+        if head.map(|(head, _)| head) != Some(self.rows.head(self.nodes())) {
             findings.add(|| "usearch head does not match the footer".to_string());
         }
         let header = head.and_then(|(_, rest)| GraphHeader::read_from_prefix(rest).ok());
@@ -168,38 +172,44 @@ impl<B: AsRef<[u8]>> Shard<B> {
         findings.finish("the posting lists")
     }
 
-    /// Lengths, padding, and the order of the codes, which makes them distinct.
-    fn verify_codes(&self, pause: Pause<'_>) -> Vec<String> {
+    /// Lengths and padding of the codes.
+    fn verify_codes(&self, max_code_bytes: usize, pause: Pause<'_>) -> Vec<String> {
         let mut findings = Findings::new();
-        let (layout, vectors) = (&self.layout, self.section(&self.footer.vectors));
-        let stride = layout.stride as usize;
-        let rows = vectors
-            .get(Layout::ROWS_OFFSET as usize..)
-            .unwrap_or_default()
-            .chunks_exact(stride);
-        let field_bytes = stride - layout.max_code_bytes;
-        for (node, row) in (0..).zip(rows) {
+        let stride = self.row_bytes();
+        let field_bytes = stride - max_code_bytes;
+        for (node, row) in (0..).zip(self.row_bytes_of_all().chunks_exact(stride)) {
             at_times(node, pause);
             let (field, code) = row.split_at(field_bytes);
             let length = field
                 .iter()
                 .rev()
                 .fold(0, |length, &byte| length << 8 | usize::from(byte));
-            if length == 0 || length > layout.max_code_bytes {
+            if length == 0 || length > max_code_bytes {
                 findings.add(|| format!("code of node {node} has a length of {length} bytes"));
             } else if code[length..].iter().any(|&byte| byte != 0) {
                 findings.add(|| format!("code of node {node} is not padded with zeros"));
             }
         }
-        for level in 0..=layout.levels.max_level() {
-            for node in layout.levels.at_least(level + 1) + 1..layout.levels.at_least(level) {
+        findings.finish("the codes")
+    }
+
+    /// The order of the rows, which makes them distinct.
+    fn verify_order(&self, pause: Pause<'_>) -> Vec<String> {
+        let mut findings = Findings::new();
+        let levels = &self.layout.levels;
+        let content = |node| match self.rows {
+            RowFormat::Codes { .. } => self.code(node),
+            RowFormat::Dense(_) => self.row(node),
+        };
+        for level in 0..=levels.max_level() {
+            for node in levels.at_least(level + 1) + 1..levels.at_least(level) {
                 at_times(node, pause);
-                if self.code(node - 1) >= self.code(node) {
-                    findings.add(|| format!("codes of nodes {} and {node} are out of order", node - 1));
+                if content(node - 1) >= content(node) {
+                    findings.add(|| format!("rows of nodes {} and {node} are out of order", node - 1));
                 }
             }
         }
-        findings.finish("the codes")
+        findings.finish("the order of the rows")
     }
 
     /// Each node's code is once in the words, and nothing else.

@@ -3,14 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use iscc_hnsw::build::{BuiltShard, ShardBuilder};
+use iscc_hnsw::build::{BuiltShard, CollectedShard, NextStep, ShardBuilder};
 use iscc_hnsw::control::BuildControl;
-use iscc_hnsw::params::BuildParams;
-use iscc_hnsw::search::{Candidate, GraphSearch};
+use iscc_hnsw::params::{BuildParams, ShardValues};
+use iscc_hnsw::search::{Candidate, GraphSearch, ShardQuery};
 use iscc_hnsw::shard::Shard;
 use iscc_hnsw::shard::ShardIdentity;
 use iscc_hnsw::shard::ranges::EntryRange;
-use iscc_metrics::{Metric, Query};
+use iscc_metrics::dense::Scalar;
+use iscc_metrics::dense::rows::RowKind;
+use iscc_metrics::{DenseMetric, Metric, Query};
 
 /// Reproducible random numbers (SplitMix64).
 pub struct Random(pub u64);
@@ -54,23 +56,37 @@ pub fn clusters(count: usize, seed: u64) -> Vec<Vec<u8>> {
     codes
 }
 
+/// Codes of at most so many bytes.
+pub fn codes_of(metric: Metric, max_bytes: u16) -> ShardValues {
+    ShardValues::Codes { metric, max_bytes }
+}
+
 pub fn params(threads: usize) -> BuildParams {
     BuildParams {
-        metric: Metric::Nphd,
+        values: codes_of(Metric::Nphd, 32),
         m: 16,
         ef_construction: 128,
-        max_code_bytes: 32,
         threads,
         seed: 7,
     }
 }
 
-pub fn build(codes: &[Vec<u8>], params: BuildParams) -> BuiltShard {
+/// As many passes over the values as it takes.
+pub fn collect(values: &[Vec<u8>], params: BuildParams) -> CollectedShard {
     let mut builder = ShardBuilder::new(params);
-    for (ordinal, code) in (0..).zip(codes) {
-        builder.push(ordinal, code);
+    loop {
+        for (ordinal, value) in (0..).zip(values) {
+            builder.push(ordinal, value);
+        }
+        match builder.end_pass() {
+            NextStep::Pass(again) => builder = again,
+            NextStep::Build(collected) => return collected,
+        }
     }
-    builder.build(&BuildControl::new()).unwrap()
+}
+
+pub fn build(values: &[Vec<u8>], params: BuildParams) -> BuiltShard {
+    collect(values, params).build(&BuildControl::new()).unwrap()
 }
 
 pub fn identity() -> ShardIdentity {
@@ -105,7 +121,7 @@ pub fn open(codes: &[Vec<u8>], params: BuildParams) -> Shard<Vec<u8>> {
     Shard::open(to_bytes(&build(codes, params))).unwrap()
 }
 
-pub fn search<B: AsRef<[u8]>>(shard: &Shard<B>, query: &Query, ef: usize) -> Vec<Candidate> {
+pub fn search<B: AsRef<[u8]>>(shard: &Shard<B>, query: &impl ShardQuery, ef: usize) -> Vec<Candidate> {
     let mut out = Vec::new();
     GraphSearch::new().start(shard, query, ef, &mut out);
     out
@@ -134,4 +150,50 @@ pub fn recall<B: AsRef<[u8]>>(shard: &Shard<B>, codes: &[Vec<u8>], queries: &[Qu
         wanted += exact.len();
     }
     found as f64 / wanted as f64
+}
+
+/// Vectors around centres, with noise that differs between clusters; of any length.
+pub fn vectors(count: usize, dimensions: usize, seed: u64) -> Vec<Vec<f32>> {
+    let mut random = Random(seed);
+    // About normal: a sum of uniform numbers.
+    let mut normal = move || {
+        (0..4)
+            .map(|_| (random.next() >> 40) as f32 / (1 << 24) as f32 - 0.5)
+            .sum::<f32>()
+    };
+    let mut vectors: Vec<Vec<f32>> = Vec::with_capacity(count);
+    while vectors.len() < count {
+        let centre: Vec<f32> = (0..dimensions).map(|_| normal()).collect();
+        let (noise, length) = (0.2 + 0.6 * normal().abs(), 1.0 + normal().abs());
+        for _ in 0..40.min(count - vectors.len()) {
+            vectors.push(
+                centre
+                    .iter()
+                    .map(|number| length * (number + noise * normal()))
+                    .collect(),
+            );
+        }
+    }
+    vectors
+}
+
+/// 32-bit numbers as a value.
+pub fn value(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+pub fn values(vectors: &[Vec<f32>]) -> Vec<Vec<u8>> {
+    vectors.iter().map(|vector| value(vector)).collect()
+}
+
+pub fn dense_params(metric: DenseMetric, dimensions: usize, rows: Option<RowKind>, threads: usize) -> BuildParams {
+    BuildParams {
+        values: ShardValues::Dense {
+            metric,
+            scalar: Scalar::F32,
+            dimensions: dimensions as u16,
+            rows,
+        },
+        ..params(threads)
+    }
 }

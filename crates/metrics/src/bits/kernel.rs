@@ -14,7 +14,7 @@ use super::word_columns::Words;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 use super::{loops, portable};
-use crate::metric::Metric;
+use crate::metric::{BitMetric, Metric};
 
 type PairFn<T> = unsafe fn(*const u8, *const u8, usize) -> T;
 type NearFn = unsafe fn(&[u8], Column<'_>, u32, &mut Vec<u32>);
@@ -27,11 +27,11 @@ struct Table {
     name: &'static str,
     xor: PairFn<u32>,
     and_or: PairFn<(u32, u32)>,
-    key: [PairFn<u32>; Metric::COUNT],
-    near: [NearFn; Metric::COUNT],
-    rows: [RowsFn; Metric::COUNT],
-    any_below: [AnyBelowFn; Metric::COUNT],
-    words: [WordsFn; Metric::COUNT],
+    key: [PairFn<u32>; BitMetric::COUNT],
+    near: [NearFn; BitMetric::COUNT],
+    rows: [RowsFn; BitMetric::COUNT],
+    any_below: [AnyBelowFn; BitMetric::COUNT],
+    words: [WordsFn; BitMetric::COUNT],
 }
 
 /// Compiles the generic loops for one instruction set into a `TABLE` in a module.
@@ -177,13 +177,13 @@ impl Kernel {
     /// What [`Query::key`](crate::Query::key) does, with this kernel.
     pub(crate) fn key(self, metric: Metric, a: &[u8], b: &[u8]) -> u32 {
         // SAFETY: both slices hold the common prefix; a `Kernel` exists only for a detected instruction set.
-        unsafe { (self.0.key[metric as usize])(a.as_ptr(), b.as_ptr(), a.len().min(b.len())) }
+        unsafe { (self.0.key[metric.bits() as usize])(a.as_ptr(), b.as_ptr(), a.len().min(b.len())) }
     }
 
     /// What [`Query::near`](crate::Query::near) does, with this kernel.
     pub fn near(self, metric: Metric, query: &[u8], column: Column<'_>, below: u32, near: &mut Vec<u32>) {
         // SAFETY: a column's bounds are checked; a `Kernel` exists only for a detected instruction set.
-        unsafe { (self.0.near[metric as usize])(query, column, below, near) }
+        unsafe { (self.0.near[metric.bits() as usize])(query, column, below, near) }
     }
 
     /// Fills `near` with keys and numbers of codes in a range of a group that have a key less than `below`.
@@ -196,14 +196,14 @@ impl Kernel {
         near: &mut Vec<(u32, u32)>,
     ) {
         // SAFETY: a `Kernel` exists only for a detected instruction set; the rest is checked.
-        unsafe { (self.0.words[metric as usize])(words, range, below, near) }
+        unsafe { (self.0.words[metric.bits() as usize])(words, range, below, near) }
     }
 
     /// Keys of the rows `ids`; [`NO_KEY`](super::NO_KEY) for an id out of range.
     #[inline]
     pub fn row_keys(self, metric: Metric, query: &[u8], rows: Rows<'_>, ids: &[u32], out: &mut [u32]) {
         // SAFETY: `rows` checks all bounds itself; a `Kernel` exists only for a detected instruction set.
-        unsafe { (self.0.rows[metric as usize])(query, rows, ids, out) }
+        unsafe { (self.0.rows[metric.bits() as usize])(query, rows, ids, out) }
     }
 
     /// Whether the key of any of the rows `ids` with a code of at least `min_length` bytes is below `limit`.
@@ -218,7 +218,7 @@ impl Kernel {
         limit: u32,
     ) -> bool {
         // SAFETY: `any_below` checks all bounds itself; a `Kernel` exists only for a detected instruction set.
-        unsafe { (self.0.any_below[metric as usize])(query, rows, ids, min_length, limit) }
+        unsafe { (self.0.any_below[metric.bits() as usize])(query, rows, ids, min_length, limit) }
     }
 }
 
@@ -268,7 +268,7 @@ mod tests {
                 words: &columns(&codes, bytes),
                 count,
             };
-            for metric in Metric::all() {
+            for metric in Metric::of_codes() {
                 for query_bytes in [3, 17, 32, 64] {
                     let code: Vec<u8> = (0..query_bytes).map(|at| mixed(at + 9999) as u8).collect();
                     check(&Query::new(metric, &code), &codes, &group);

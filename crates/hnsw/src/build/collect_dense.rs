@@ -1,0 +1,303 @@
+//! Collecting dense vectors: a first pass sees what they are like, a second one derives their rows.
+//!
+//! While the values stream by for the second time, the true neighbours of some queries are found among them, by the distance
+//! that SQL knows. Whatever the rows lose shows in what the graph is then measured to find.
+
+use iscc_metrics::DenseMetric;
+use iscc_metrics::dense::rows::{Encoding, RowKind, RowQuery, Rows, Survey};
+use iscc_metrics::dense::{Query, Scalar};
+
+use super::measure::QUERIES;
+use super::trial_queries::{Sample, mixtures};
+use crate::graph::row_set::{RowSet, hash_content};
+use crate::shard::NEIGHBOURS;
+
+/// Bytes of values that the queries are compared with together: about what the cache nearest to the processor holds.
+const BATCH_BYTES: usize = 1 << 15;
+
+/// So many of the nearest rows must have the true neighbours among them.
+const REVIEWED_ROWS: usize = 40;
+
+/// How many queries say whether they do. All of them would take twice as long and hardly say more.
+const REVIEWERS: usize = QUERIES as usize / 2;
+
+/// The share of the true neighbours that rows of integers may miss so.
+const MOST_MISSED: f64 = 0.001;
+
+/// The share of the values whose row may be that of another value.
+const MOST_COLLAPSED: f64 = 0.125;
+
+/// The first pass.
+pub(crate) struct DenseSurvey {
+    survey: Survey,
+    sample: Sample,
+    value_bytes: usize,
+    wanted: Option<RowKind>,
+}
+
+impl DenseSurvey {
+    pub(crate) fn new(
+        metric: DenseMetric,
+        scalar: Scalar,
+        dimensions: usize,
+        wanted: Option<RowKind>,
+        seed: u64,
+    ) -> Self {
+        Self {
+            survey: Survey::new(metric, scalar, dimensions),
+            sample: Sample::new(seed),
+            value_bytes: dimensions * scalar.bytes(),
+            wanted,
+        }
+    }
+
+    pub(crate) fn push(&mut self, value: &[u8]) {
+        if value.len() == self.value_bytes {
+            self.survey.add(value);
+            self.sample.offer(value);
+        }
+    }
+
+    /// What the next pass collects.
+    pub(crate) fn into_rows(self, seed: u64) -> DenseRows {
+        let kind = self.wanted.unwrap_or(RowKind::I8);
+        // The wider rows to fall back on, if that is allowed.
+        let wider = if self.survey.fits_f16() {
+            RowKind::F16
+        } else {
+            RowKind::F32
+        };
+        let encoding = |kind| self.survey.encoding(kind).expect("dimensions are in their range");
+        let prepare = encoding(RowKind::F32);
+        let trials = mixtures(&prepare, self.sample.values(), seed);
+        let trials = trials.into_iter().map(|value| Trial::new(value, &prepare)).collect();
+        let fallback = self.wanted.is_none().then(|| encoding(wider));
+        DenseRows::new(encoding(kind), fallback, trials, seed)
+    }
+}
+
+/// A query, and its true neighbours.
+pub(crate) struct Trial {
+    /// The query, as the values are.
+    pub(crate) value: Vec<u8>,
+    query: Query,
+    /// The nearest rows, each with the key of its nearest value; nearest first.
+    nearest: Vec<(u64, u32)>,
+}
+
+impl Trial {
+    fn new(value: Vec<u8>, encoding: &Encoding) -> Self {
+        Self {
+            query: Query::new(encoding.metric(), encoding.scalar(), &value),
+            value,
+            nearest: Vec::with_capacity(NEIGHBOURS + 1),
+        }
+    }
+
+    /// Values from this key on are not near.
+    fn bound(&self) -> u64 {
+        match self.nearest.get(NEIGHBOURS - 1) {
+            Some(&(key, _)) => key,
+            None => u64::MAX,
+        }
+    }
+
+    /// Takes a value that is near, whose row has this number.
+    fn take(&mut self, key: u64, row: u32) {
+        if key >= self.bound() {
+            return;
+        }
+        if let Some(known) = self.nearest.iter().position(|&(_, other)| other == row) {
+            if self.nearest[known].0 <= key {
+                return;
+            }
+            self.nearest.remove(known);
+        }
+        let at = self.nearest.partition_point(|&(other, _)| other <= key);
+        self.nearest.insert(at, (key, row));
+        self.nearest.truncate(NEIGHBOURS);
+    }
+
+    /// Numbers of the nearest rows.
+    pub(crate) fn neighbours(&self) -> impl ExactSizeIterator<Item = u32> {
+        self.nearest.iter().map(|&(_, row)| row)
+    }
+}
+
+/// How near the nearest rows come to a query.
+struct Review {
+    query: RowQuery,
+    /// Keys of the nearest rows, at most twice [`REVIEWED_ROWS`].
+    keys: Vec<u32>,
+    /// Rows from this key on do not count.
+    bound: u32,
+}
+
+impl Review {
+    fn trim(&mut self) {
+        if self.keys.len() >= REVIEWED_ROWS {
+            let (_, farthest, _) = self.keys.select_nth_unstable(REVIEWED_ROWS - 1);
+            self.bound = *farthest;
+            self.keys.truncate(REVIEWED_ROWS);
+        }
+    }
+
+    /// Looks at more rows.
+    fn look_at(&mut self, rows: Rows<'_>, near: &mut Vec<(u32, u32)>) {
+        near.clear();
+        self.query.near_rows(rows, 0..rows.count(), self.bound, near);
+        self.keys.extend(near.iter().map(|&(key, _)| key));
+        if self.keys.len() >= 2 * REVIEWED_ROWS {
+            self.trim();
+        }
+    }
+}
+
+/// The second pass, and the third if the rows of the second turn out not to be good enough.
+pub(crate) struct DenseRows {
+    encoding: Encoding,
+    fallback: Option<Encoding>,
+    rows: RowSet,
+    trials: Vec<Trial>,
+    /// Of the first trials, while there is something to fall back on.
+    reviews: Vec<Review>,
+    seed: u64,
+    /// Values that no query was compared with so far, and the numbers of their rows.
+    batch: Vec<u8>,
+    batch_rows: Vec<u32>,
+    /// Rows that were reviewed.
+    reviewed: u32,
+    /// Of each row, while there is something to fall back on: a hash of the value that it was first derived from.
+    origins: Vec<u32>,
+    /// Values that were pushed, and those of them that are not what their row was first derived from.
+    pushed: u32,
+    collapsed: u32,
+    row: Vec<u8>,
+    near_values: Vec<(u64, u32)>,
+    near_rows: Vec<(u32, u32)>,
+}
+
+/// What the passes have collected.
+pub(crate) struct Collected {
+    pub(crate) rows: RowSet,
+    pub(crate) encoding: Encoding,
+    pub(crate) trials: Vec<Trial>,
+}
+
+/// What becomes of collected rows.
+pub(crate) enum Reviewed {
+    /// They are to be built.
+    Good(Collected),
+    /// They are not good enough: these collect wider ones, in another pass.
+    Poor(Box<DenseRows>),
+}
+
+impl DenseRows {
+    fn new(encoding: Encoding, fallback: Option<Encoding>, trials: Vec<Trial>, seed: u64) -> Self {
+        let review = |trial: &Trial| Review {
+            query: encoding.query(&trial.value),
+            keys: Vec::with_capacity(2 * REVIEWED_ROWS),
+            bound: u32::MAX,
+        };
+        let reviewers = if fallback.is_some() { REVIEWERS } else { 0 };
+        Self {
+            reviews: trials.iter().take(reviewers).map(review).collect(),
+            rows: RowSet::new(0, encoding.row_bytes(), seed),
+            encoding,
+            fallback,
+            trials,
+            seed,
+            batch: Vec::new(),
+            batch_rows: Vec::new(),
+            reviewed: 0,
+            origins: Vec::new(),
+            pushed: 0,
+            collapsed: 0,
+            row: Vec::new(),
+            near_values: Vec::new(),
+            near_rows: Vec::new(),
+        }
+    }
+
+    fn value_bytes(&self) -> usize {
+        self.encoding.dimensions() * self.encoding.scalar().bytes()
+    }
+
+    /// The number of the value's row; `None` for a value of other dimensions.
+    pub(crate) fn push(&mut self, value: &[u8]) -> Option<u32> {
+        if value.len() != self.value_bytes() {
+            return None;
+        }
+        self.row.clear();
+        self.encoding.encode(value, &mut self.row);
+        let row = self.rows.insert(&self.row);
+        self.pushed += 1;
+        if self.fallback.is_some() {
+            let origin = hash_content(value, self.seed) as u32;
+            match self.origins.get(row as usize) {
+                Some(&first) => self.collapsed += u32::from(first != origin),
+                None => self.origins.push(origin),
+            }
+        }
+        self.batch.extend_from_slice(value);
+        self.batch_rows.push(row);
+        if self.batch.len() >= BATCH_BYTES {
+            self.compare_batch();
+        }
+        Some(row)
+    }
+
+    /// Compares the queries with the values of the batch, and with their rows.
+    fn compare_batch(&mut self) {
+        let value_bytes = self.value_bytes();
+        for trial in &mut self.trials {
+            self.near_values.clear();
+            trial
+                .query
+                .near(&self.batch, value_bytes, trial.bound(), &mut self.near_values);
+            for &(key, at) in &self.near_values {
+                trial.take(key, self.batch_rows[at as usize]);
+            }
+        }
+        self.batch.clear();
+        self.batch_rows.clear();
+        let new_rows = Rows::new(self.rows.rows_from(self.reviewed), self.rows.stride());
+        for review in &mut self.reviews {
+            review.look_at(new_rows, &mut self.near_rows);
+        }
+        self.reviewed = self.rows.len();
+    }
+
+    /// What was collected; or another pass, for wider rows, if these are not good enough.
+    pub(crate) fn reviewed(mut self) -> Reviewed {
+        self.compare_batch();
+        match self.fallback.take() {
+            Some(wider) if !self.are_rows_good() => {
+                let trials = self.trials.into_iter().map(|trial| Trial::new(trial.value, &wider));
+                let wider = Self::new(wider.clone(), None, trials.collect(), self.seed);
+                Reviewed::Poor(Box::new(wider))
+            }
+            _ => Reviewed::Good(Collected {
+                rows: self.rows,
+                encoding: self.encoding,
+                trials: self.trials,
+            }),
+        }
+    }
+
+    /// Whether the true neighbours are among the rows that seem nearest, and most values have a row of their own.
+    fn are_rows_good(&mut self) -> bool {
+        if f64::from(self.collapsed) > MOST_COLLAPSED * f64::from(self.pushed) {
+            return false;
+        }
+        let all = Rows::new(self.rows.rows_from(0), self.rows.stride());
+        let (mut missed, mut expected) = (0, 0);
+        for (review, trial) in self.reviews.iter_mut().zip(&self.trials) {
+            review.trim();
+            let is_missed = |row: &u32| review.query.key(all, *row) > review.bound;
+            missed += trial.neighbours().filter(is_missed).count();
+            expected += trial.neighbours().len();
+        }
+        missed as f64 <= MOST_MISSED * expected as f64
+    }
+}

@@ -1,0 +1,67 @@
+//! Measuring the graph of dense vectors: the queries whose true neighbours are known.
+
+use iscc_metrics::dense::rows::Encoding;
+
+use super::collect_dense::Trial;
+use super::measure::{Climb, on_threads};
+use crate::control::{BuildControl, Cancelled};
+use crate::cost::{self, Width};
+use crate::graph::lists::Graph;
+use crate::graph::walk::View;
+use crate::params::BuildParams;
+use crate::search::looked_up;
+use crate::shard::{CLASSES, Calibration, Curve, DenseCurves};
+use crate::space::{Space, Vectors};
+
+/// Measures the recall of searches of the graph. A trial's neighbours are rows; `node_of_row` says which nodes these became.
+pub(crate) fn measure(
+    graph: &Graph,
+    vectors: Vectors<'_>,
+    encoding: &Encoding,
+    trials: &[Trial],
+    node_of_row: &[u32],
+    params: &BuildParams,
+    control: &BuildControl,
+) -> Result<DenseCurves, Cancelled> {
+    let nodes = f64::from(vectors.count());
+    let width = Width::Row(encoding.row_bytes());
+    let flat_ns = cost::flat_ns(nodes, width);
+    let parts = on_threads(params.threads, |first, step| {
+        let mut climb = Climb::default();
+        let mut results = Vec::new();
+        for trial in trials.iter().skip(first).step_by(step) {
+            control.check()?;
+            let truth: Vec<u32> = trial.neighbours().map(|row| node_of_row[row as usize]).collect();
+            let (tenth, curve) = climb.run(
+                &View::new(vectors, graph, &encoding.query(&trial.value)),
+                |effort| cost::graph_ns(nodes, width, effort as f64) <= flat_ns,
+                truth.len(),
+                |found, effort| {
+                    let known = found.iter().take(looked_up(effort));
+                    known.filter(|found| truth.contains(&found.node)).count()
+                },
+            );
+            results.extend(tenth.map(|tenth| (tenth, curve)));
+        }
+        Ok(results)
+    })?;
+    let query_bytes = encoding.dimensions() * encoding.scalar().bytes();
+    Ok(classified(&parts.concat(), query_bytes as u16))
+}
+
+/// Sorts results into classes of about as many queries each, by the key of the tenth row found.
+fn classified(results: &[(u32, Curve)], query_bytes: u16) -> DenseCurves {
+    let mut keys: Vec<u32> = results.iter().map(|&(key, _)| key).collect();
+    keys.sort_unstable();
+    let mut curves = DenseCurves::default();
+    for (class, end) in curves.ends.iter_mut().enumerate() {
+        let first_of_next = keys.get((class + 1) * keys.len() / CLASSES);
+        *end = first_of_next.copied().unwrap_or(0).into();
+    }
+    let classes = Calibration::of_dense(&curves);
+    curves.curves.query_bytes = query_bytes.into();
+    for (key, curve) in results {
+        curves.curves.classes[classes.class_of(*key)].add(curve);
+    }
+    curves
+}

@@ -1,0 +1,43 @@
+//! How large the file of a shard will be.
+
+use iscc_metrics::bits::length_bytes;
+use iscc_metrics::dense::rows::{Encoding, RowKind};
+
+use crate::params::{BuildParams, ShardValues};
+use crate::shard::format;
+use crate::shard::words;
+
+/// Expected size of the file of `entries` values, all distinct, without the entry ranges: an upper bound but for the
+/// random number of upper-level links, which varies by a fraction of a percent. Of vectors whose rows may be of one kind or
+/// another, that of the usual kind.
+pub fn estimated_file_bytes(entries: u64, params: &BuildParams) -> u64 {
+    file_bytes(entries, entries, &params.clone().clamped())
+}
+
+/// Expected file size for distinct rows (`nodes`) with `entries` ordinals.
+pub(crate) fn file_bytes(nodes: u64, entries: u64, params: &BuildParams) -> u64 {
+    let (row, others) = match params.values {
+        ShardValues::Codes { max_bytes, .. } => (
+            length_bytes(max_bytes.into()) + usize::from(max_bytes),
+            words::estimated_bytes(nodes, max_bytes),
+        ),
+        ShardValues::Dense {
+            metric,
+            scalar,
+            dimensions,
+            rows,
+        } => {
+            let (kind, dimensions) = (rows.unwrap_or(RowKind::I8), usize::from(dimensions));
+            let scales = vec![0.0; if kind == RowKind::I8 { dimensions } else { 0 }];
+            let encoding = Encoding::from_parts(metric, scalar, kind, dimensions, &scales);
+            (
+                encoding.map_or(0, |encoding| encoding.row_bytes()),
+                4 * scales.len() as u64,
+            )
+        }
+    };
+    let m = u64::from(params.m);
+    // A node has on average 1 / (m - 1) upper lists.
+    let upper = (nodes * format::upper_list_bytes(m)).div_ceil(m - 1);
+    nodes * (row as u64 + 2 + format::base_node_bytes(m) + 4) + upper + entries * 4 + others + format::FIXED_BYTES
+}

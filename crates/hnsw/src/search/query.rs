@@ -1,0 +1,71 @@
+//! What a shard can be searched for.
+
+use std::borrow::Borrow;
+
+use iscc_metrics::Query;
+use iscc_metrics::dense::rows::RowQuery;
+
+use super::flat_search::{FlatPass, RowPass, WordPass};
+use crate::shard::Shard;
+use crate::space::{Codes, Space, Vectors};
+
+/// A query that shards of its kind can be searched for. In a shard of another kind it finds nothing.
+pub trait ShardQuery: Searchable {}
+
+impl ShardQuery for Query {}
+impl ShardQuery for RowQuery {}
+
+/// How a query and the rows of a shard come together.
+pub trait Searchable {
+    /// The rows.
+    type Space<'a>: Space
+    where
+        Self: 'a;
+    /// A pass over all of them.
+    type Pass<'a>: FlatPass
+    where
+        Self: 'a;
+
+    /// The rows of a shard; none if they are of another kind.
+    fn space<'a, B: AsRef<[u8]>>(&'a self, shard: &'a Shard<B>) -> Self::Space<'a>;
+
+    /// The query as the centre of distances.
+    fn centre<'a>(&'a self) -> impl Borrow<<Self::Space<'a> as Space>::Centre>;
+
+    /// A pass over the rows of a shard.
+    fn pass<'a, B: AsRef<[u8]>>(&'a self, shard: &'a Shard<B>) -> Self::Pass<'a>;
+}
+
+impl Searchable for Query {
+    type Space<'a> = Codes<'a>;
+    type Pass<'a> = WordPass<'a>;
+
+    fn space<'a, B: AsRef<[u8]>>(&'a self, shard: &'a Shard<B>) -> Codes<'a> {
+        shard.codes(self.metric())
+    }
+
+    fn centre(&self) -> impl Borrow<&[u8]> {
+        self.code()
+    }
+
+    fn pass<'a, B: AsRef<[u8]>>(&'a self, shard: &'a Shard<B>) -> WordPass<'a> {
+        WordPass::new(shard.word_table(), self)
+    }
+}
+
+impl Searchable for RowQuery {
+    type Space<'a> = Vectors<'a>;
+    type Pass<'a> = RowPass<'a>;
+
+    fn space<'a, B: AsRef<[u8]>>(&'a self, shard: &'a Shard<B>) -> Vectors<'a> {
+        shard.vectors()
+    }
+
+    fn centre(&self) -> impl Borrow<RowQuery> {
+        self
+    }
+
+    fn pass<'a, B: AsRef<[u8]>>(&'a self, shard: &'a Shard<B>) -> RowPass<'a> {
+        RowPass::new(shard.vectors(), self)
+    }
+}

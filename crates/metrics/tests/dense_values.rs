@@ -1,0 +1,136 @@
+//! Distances of dense vectors against 64 bits, on every kernel.
+
+mod common;
+
+use common::{Random, all_dimensions, oracle, value};
+use iscc_metrics::DenseMetric;
+use iscc_metrics::dense::{Kernel, Query, Scalar, distance, key_of};
+
+const SCALARS: [Scalar; 2] = [Scalar::F32, Scalar::F16];
+
+/// Checks a pair on all kernels, and that all of them and all ways return the same bits.
+fn check_pair(metric: DenseMetric, scalar: Scalar, a: &[f32], b: &[f32]) {
+    let (expected, scale) = oracle(metric, a, b);
+    let (a, b) = (value(scalar, a), value(scalar, b));
+    let portable = Kernel::available()[0].distance(metric, scalar, &a, &b);
+    assert!(
+        (portable - expected).abs() <= 1e-6 * scale || portable.is_nan() && expected.is_nan(),
+        "{metric:?} {scalar:?}: {portable} {expected}"
+    );
+    for kernel in Kernel::available() {
+        let query = Query::with_kernel(kernel, metric, scalar, &a);
+        let mut near = vec![(1, 1)];
+        query.near(&b, b.len(), u64::MAX, &mut near);
+        assert_eq!(near, [(1, 1), (key_of(portable), 0)], "{kernel:?}");
+        for same in [kernel.distance(metric, scalar, &a, &b), query.distance(&b)] {
+            assert_eq!(same.to_bits(), portable.to_bits(), "{kernel:?} {metric:?} {scalar:?}");
+        }
+    }
+}
+
+#[test]
+fn all_dimensions_agree_with_64_bits() {
+    let mut random = Random(1);
+    for dimensions in all_dimensions() {
+        let (a, b) = (random.vector(dimensions), random.vector(dimensions));
+        for metric in DenseMetric::all() {
+            for scalar in SCALARS {
+                check_pair(metric, scalar, &a, &b);
+                check_pair(metric, scalar, &a, &a);
+            }
+        }
+    }
+}
+
+/// Sums of terms that all have the same sign and size: the worst case of adding up many in 32 bits.
+#[test]
+fn long_sums_keep_their_digits() {
+    let dimensions = if cfg!(miri) { 600 } else { 16_000 };
+    let (a, b) = (vec![0.1f32; dimensions], vec![-0.3f32; dimensions]);
+    for metric in DenseMetric::all() {
+        check_pair(metric, Scalar::F32, &a, &b);
+    }
+}
+
+#[test]
+fn numbers_beyond_the_range_of_32_bits_are_added_up_in_64() {
+    for size in [1e-45f32, 1e-40, 1e-30, 1e-21, 1e-15, 1e15, 1e19, 1e30, f32::MAX] {
+        let a: Vec<f32> = (0..40).map(|i| if i % 3 == 0 { size } else { -size / 2.0 }).collect();
+        let b: Vec<f32> = (0..40).map(|i| if i % 2 == 0 { -size } else { size / 3.0 }).collect();
+        for metric in DenseMetric::all() {
+            // An inner product so small is rounded as numbers of 32 bits are.
+            if metric != DenseMetric::InnerProduct || size > 1e-15 {
+                check_pair(metric, Scalar::F32, &a, &b);
+                check_pair(metric, Scalar::F32, &a, &a);
+            }
+        }
+    }
+}
+
+#[test]
+fn cosine_of_zeros_is_not_a_number() {
+    let (zeros, other) = (vec![0.0; 50], vec![1.0; 50]);
+    for scalar in SCALARS {
+        check_pair(DenseMetric::Cosine, scalar, &zeros, &other);
+        check_pair(DenseMetric::Cosine, scalar, &other, &zeros);
+        check_pair(DenseMetric::Cosine, scalar, &zeros, &zeros);
+        check_pair(DenseMetric::Cosine, scalar, &other, &other);
+        let other = value(scalar, &other);
+        assert_eq!(distance(DenseMetric::Cosine, scalar, &other, &other), 0.0);
+    }
+}
+
+#[test]
+fn unequal_dimensions_are_compared_over_the_common_ones() {
+    let mut random = Random(2);
+    let (long, short) = (random.vector(70), random.vector(37));
+    for metric in DenseMetric::all() {
+        for scalar in SCALARS {
+            let (long, short, cut) = (value(scalar, &long), value(scalar, &short), value(scalar, &long[..37]));
+            let expected = distance(metric, scalar, &cut, &short);
+            assert_eq!(distance(metric, scalar, &long, &short), expected);
+            // A byte more is no number.
+            let odd = [short.clone(), vec![7]].concat();
+            assert_eq!(distance(metric, scalar, &long, &odd), expected);
+            assert_eq!(Query::new(metric, scalar, &long).distance(&short), expected);
+            assert_eq!(
+                Query::new(metric, scalar, &short).distance(&long),
+                distance(metric, scalar, &short, &long)
+            );
+            let empty = distance(metric, scalar, &[], &long);
+            assert!(empty == 0.0 || metric == DenseMetric::Cosine && empty.is_nan());
+        }
+    }
+}
+
+#[test]
+fn passes_find_what_is_below() {
+    let mut random = Random(3);
+    let (dimensions, count) = (37, 20);
+    for metric in DenseMetric::all() {
+        for scalar in SCALARS {
+            let query = Query::new(metric, scalar, &value(scalar, &random.vector(dimensions)));
+            let vectors: Vec<Vec<u8>> = (0..count).map(|_| value(scalar, &random.vector(dimensions))).collect();
+            for padding in [0, 3, 8] {
+                let mut page: Vec<u8> = vectors
+                    .iter()
+                    .flat_map(|v| [v.clone(), vec![9; padding]].concat())
+                    .collect();
+                // A part of one more.
+                page.extend([1, 2, 3]);
+                let keys: Vec<u64> = vectors.iter().map(|v| query.key(v)).collect();
+                for &below in keys.iter().chain([&0, &u64::MAX]) {
+                    let mut near = Vec::new();
+                    query.near(&page, dimensions * scalar.bytes() + padding, below, &mut near);
+                    let expected: Vec<(u64, u32)> =
+                        keys.iter().copied().zip(0..).filter(|&(key, _)| key < below).collect();
+                    assert_eq!(near, expected);
+                }
+            }
+            let mut near = Vec::new();
+            query.near(&[1; 9], 0, u64::MAX, &mut near);
+            query.near(&[], 8, u64::MAX, &mut near);
+            assert!(near.is_empty());
+        }
+    }
+}
