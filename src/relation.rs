@@ -52,9 +52,9 @@ impl<'a> Index<'a> {
 
     /// The name, for messages.
     pub fn name(self) -> String {
-        // SAFETY: a name in the catalog ends with a zero byte.
-        let name = unsafe { std::ffi::CStr::from_ptr(self.class().relname.data.as_ptr()) };
-        name.to_string_lossy().into_owned()
+        let bytes = self.class().relname.data.iter().map(|&byte| byte as u8);
+        let name: Vec<u8> = bytes.take_while(|&byte| byte != 0).collect();
+        String::from_utf8_lossy(&name).into_owned()
     }
 
     /// Where its files are.
@@ -113,6 +113,12 @@ impl<'a> Index<'a> {
 pub fn in_recovery() -> bool {
     // SAFETY: reads shared state.
     unsafe { pg_sys::RecoveryInProgress() }
+}
+
+/// Makes WAL durable up to the end of a record that was inserted; 0 stands for none.
+pub fn flush_wal(lsn: pg_sys::XLogRecPtr) {
+    // SAFETY: takes a number, and raises an error for one beyond the end of WAL.
+    unsafe { pg_sys::XLogFlush(lsn) };
 }
 
 /// The only access to a relation. Given back when dropped; an error does so at the end of the transaction.

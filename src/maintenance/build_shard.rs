@@ -17,7 +17,7 @@ use super::signals;
 use super::threads::GraphBuild;
 use crate::error;
 use crate::failpoint::failpoint;
-use crate::relation::in_recovery;
+use crate::relation::{flush_wal, in_recovery};
 use crate::storage::definition::IndexOptions;
 use crate::storage::directory::NO_SHARD;
 use crate::storage::log::{self, Mismatch};
@@ -195,8 +195,7 @@ impl Job<'_> {
     /// Makes WAL durable up to there, if the index's changes are logged one by one.
     fn flush_wal_to(&self, lsn: u64) {
         if self.logging == Logging::EachChange && self.index.needs_wal() && !in_recovery() {
-            // SAFETY: the end of a record that was inserted.
-            unsafe { pg_sys::XLogFlush(lsn) };
+            flush_wal(lsn);
         }
     }
 

@@ -86,8 +86,8 @@ fn pause(time: Duration) {
 fn run_worker(database: pg_sys::Oid) {
     let started = Instant::now();
     let mut worker = process::description(worker::NAME, c"usearch_launched_worker_main", database.into());
-    // SAFETY: set at the process's start. The postmaster wakes this process when the worker starts and ends.
-    worker.bgw_notify_pid = unsafe { pg_sys::MyProcPid };
+    // The postmaster wakes this process when the worker starts and ends.
+    worker.bgw_notify_pid = std::process::id() as i32;
     let Some(worker) = Started::new(worker) else {
         return;
     };

@@ -15,7 +15,7 @@ use super::buffer::{Exclusive, Locked, Mode, Page, Shared};
 use super::shard_file::ShardId;
 use super::update::{Logging, Update};
 use crate::failpoint::failpoint;
-use crate::relation::Index;
+use crate::relation::{Index, flush_wal};
 
 /// Block number of the metapage.
 pub const META_BLOCK: u32 = 0;
@@ -224,8 +224,7 @@ pub fn flush(index: Index<'_>) {
     // SAFETY: the buffer is pinned and locked.
     let lsn = unsafe { pg_sys::BufferGetLSNAtomic(meta.raw()) };
     drop(meta);
-    // SAFETY: a position that has been written; 0 for an index without WAL.
-    unsafe { pg_sys::XLogFlush(lsn) };
+    flush_wal(lsn);
 }
 
 /// A copy of the whole directory while the caller holds the metapage.

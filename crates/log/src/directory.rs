@@ -7,221 +7,17 @@
 //! The list also says which blocks are free. So every block of the index is the metapage, a directory
 //! page, or part of one segment, unless a crash came between the growth of the file and its use.
 
-use std::ops::Range;
-
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::log_page::{MAX_STRIDE, slots};
 use crate::page::{self, HEADER_BYTES, NO_BLOCK, PAGE_BYTES, PageError, PageKind, TAIL_OFFSET};
+use crate::segment::{STATE_NONE, SegmentRecord};
+pub use crate::segment::{Segment, State};
 
 /// First field of the metapage.
 pub const META_MAGIC: u32 = 0x6873_636E;
 /// Format of the log and the directory written by this version.
 pub const LOG_VERSION: u16 = 1;
-
-/// What a segment is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum State {
-    /// Takes new entries; scanned exactly.
-    Open,
-    /// Complete, waiting for its shard; scanned exactly.
-    Closed,
-    /// Served by the shard `shard_id`, or exactly when its file is missing.
-    Sealed,
-    /// Being filled with entries that are moved here: not part of the index yet, but VACUUM looks at it.
-    Pending,
-    /// Blocks to use again.
-    Free,
-}
-
-/// A contiguous range of log blocks.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Segment {
-    /// First block.
-    pub start_block: u32,
-    /// Number of blocks.
-    pub block_count: u32,
-    /// Bytes of one cell of the code column, the same on all its pages.
-    pub stride: u16,
-    /// What it is for.
-    pub state: State,
-    /// How often its entries were built into a shard before, at most; 0 as sealed.
-    pub level: u8,
-    /// Newest generation of the blocks' contents, as in their page tails.
-    pub epoch: u32,
-    /// Oldest generation of the blocks' contents: a segment may be several old ones that were merged.
-    pub oldest_epoch: u32,
-    /// Entries, dead ones and NULLs included; known once closed.
-    pub entries: u32,
-    /// Entries with a code found dead by the last VACUUM.
-    pub dead: u32,
-    /// Entries without a code; known once sealed.
-    pub nulls: u32,
-    /// Entries without a code found dead by the last VACUUM.
-    pub dead_nulls: u32,
-    /// Nodes of the shard: distinct codes among the live entries when it was built.
-    pub nodes: u32,
-    /// Identity of the shard; zero without one.
-    pub shard_id: [u8; 16],
-}
-
-impl Segment {
-    /// A segment of this generation.
-    pub fn new(state: State, blocks: Range<u32>, stride: u16, epoch: u32) -> Self {
-        Segment {
-            start_block: blocks.start,
-            block_count: blocks.end - blocks.start,
-            stride,
-            state,
-            level: 0,
-            epoch,
-            oldest_epoch: epoch,
-            entries: 0,
-            dead: 0,
-            nulls: 0,
-            dead_nulls: 0,
-            nodes: 0,
-            shard_id: [0; 16],
-        }
-    }
-
-    /// True when a page of this generation can be one of its pages.
-    pub fn has_epoch(&self, epoch: u32) -> bool {
-        (self.oldest_epoch..=self.epoch).contains(&epoch)
-    }
-
-    /// Part of the index: open, closed or sealed.
-    pub fn is_searchable(&self) -> bool {
-        matches!(self.state, State::Open | State::Closed | State::Sealed)
-    }
-
-    /// True when a segment has a shard, or needs none, whatever the state of its file.
-    pub fn is_sealed(&self) -> bool {
-        self.state == State::Sealed
-    }
-
-    /// Entries found dead, with or without a code.
-    pub fn all_dead(&self) -> u64 {
-        u64::from(self.dead) + u64::from(self.dead_nulls)
-    }
-
-    /// True for blocks to use again.
-    pub fn is_free(&self) -> bool {
-        self.state == State::Free
-    }
-
-    /// Entries that fit on each of its pages.
-    pub fn slots_per_block(&self) -> u16 {
-        slots(self.stride)
-    }
-
-    /// Its blocks, in order.
-    pub fn blocks(&self) -> Range<u32> {
-        self.start_block..self.start_block + self.block_count
-    }
-
-    /// The last block; None for a segment without blocks.
-    pub fn last_block(&self) -> Option<u32> {
-        self.blocks().next_back()
-    }
-
-    /// Whether this is the same segment over time: its blocks and the generation of their contents. One that has become
-    /// part of a larger one is not the same.
-    pub fn is_same(&self, other: &Segment) -> bool {
-        self.blocks() == other.blocks() && self.epoch == other.epoch
-    }
-}
-
-/// A [`Segment`] on a page.
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Default)]
-#[repr(C)]
-struct SegmentRecord {
-    start_block: U32,
-    block_count: U32,
-    stride: U16,
-    /// One of the `STATE_` constants.
-    state: u8,
-    level: u8,
-    epoch: U32,
-    entries: U32,
-    dead: U32,
-    nulls: U32,
-    nodes: U32,
-    shard_id: [u8; 16],
-    oldest_epoch: U32,
-    dead_nulls: U32,
-    reserved: [u8; 8],
-}
-
-/// No open segment: only in the metapage's header.
-const STATE_NONE: u8 = 0;
-
-impl State {
-    fn number(self) -> u8 {
-        match self {
-            State::Open => 1,
-            State::Closed => 2,
-            State::Sealed => 3,
-            State::Pending => 4,
-            State::Free => 5,
-        }
-    }
-
-    fn of_number(number: u8) -> Option<Self> {
-        let states = [State::Open, State::Closed, State::Sealed, State::Pending, State::Free];
-        states.into_iter().find(|state| state.number() == number)
-    }
-}
-
-impl SegmentRecord {
-    fn of(segment: &Segment) -> Self {
-        SegmentRecord {
-            start_block: segment.start_block.into(),
-            block_count: segment.block_count.into(),
-            stride: segment.stride.into(),
-            state: segment.state.number(),
-            level: segment.level,
-            epoch: segment.epoch.into(),
-            entries: segment.entries.into(),
-            dead: segment.dead.into(),
-            nulls: segment.nulls.into(),
-            nodes: segment.nodes.into(),
-            shard_id: segment.shard_id,
-            oldest_epoch: segment.oldest_epoch.into(),
-            dead_nulls: segment.dead_nulls.into(),
-            reserved: [0; 8],
-        }
-    }
-
-    /// The segment, if the fields make sense.
-    fn segment(&self) -> Option<Segment> {
-        let segment = Segment {
-            start_block: self.start_block.get(),
-            block_count: self.block_count.get(),
-            stride: self.stride.get(),
-            state: State::of_number(self.state)?,
-            level: self.level,
-            epoch: self.epoch.get(),
-            oldest_epoch: self.oldest_epoch.get(),
-            entries: self.entries.get(),
-            dead: self.dead.get(),
-            nulls: self.nulls.get(),
-            dead_nulls: self.dead_nulls.get(),
-            nodes: self.nodes.get(),
-            shard_id: self.shard_id,
-        };
-        let end = segment.start_block.checked_add(segment.block_count)?;
-        let has_stride = (1..=MAX_STRIDE).contains(&usize::from(segment.stride));
-        if !has_stride || segment.start_block == 0 || end == NO_BLOCK {
-            return None;
-        }
-        // Builds take memory for the entries that are counted here.
-        let room = u64::from(segment.block_count) * u64::from(segment.slots_per_block());
-        let counts = [segment.entries, segment.dead, segment.nulls, segment.dead_nulls];
-        counts.iter().all(|&count| u64::from(count) <= room).then_some(segment)
-    }
-}
 
 /// What the metapage says beside its directory entries.
 #[derive(Clone, Debug, PartialEq)]
@@ -265,11 +61,6 @@ struct MetaRecord {
 
 impl MetaRecord {
     fn of(header: &MetaHeader) -> Self {
-        let none = SegmentRecord {
-            state: STATE_NONE,
-            stride: header.stride.into(),
-            ..SegmentRecord::default()
-        };
         MetaRecord {
             magic: META_MAGIC.into(),
             version: LOG_VERSION.into(),
@@ -280,7 +71,10 @@ impl MetaRecord {
             next_epoch: header.next_epoch.into(),
             open_limit: header.open_limit.into(),
             reserved3: [0; 8],
-            open: header.open.as_ref().map_or(none, SegmentRecord::of),
+            open: header
+                .open
+                .as_ref()
+                .map_or_else(|| SegmentRecord::none(header.stride), SegmentRecord::of),
         }
     }
 
@@ -411,6 +205,7 @@ pub fn set_next(page: &mut [u8; PAGE_BYTES], kind: PageKind, block: u32) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log_page::slots;
 
     fn segment(start: u32) -> Segment {
         Segment::new(State::Closed, start..start + 5, 32, 1)

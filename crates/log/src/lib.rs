@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`page`] | what all pages have in common |
 //! | [`log_page`] | pages of entries: code and heap TID |
+//! | `segment` | a range of log blocks, as a value and as a record; its names are [`directory`]'s |
 //! | [`directory`] | the metapage and the pages of the segment directory |
 //! | [`allocation`] | free blocks, neighbouring segments |
 //! | [`policy`] | what maintenance is due |
@@ -15,3 +16,4 @@ pub mod directory;
 pub mod log_page;
 pub mod page;
 pub mod policy;
+mod segment;
