@@ -5,9 +5,9 @@ mod ball_order;
 mod bits;
 pub mod bitvec;
 mod cast;
-mod compare;
+pub mod compare;
 pub mod distance;
-mod io;
+pub mod io;
 mod majority;
 
 /// Defines a function that SQL calls by the version-1 convention, under its own name.

@@ -1,10 +1,20 @@
 //! From units to a code.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::header::{
     HEADER_BYTES, Header, MAX_BODY_BYTES, Main, NONE, SUM, WIDE, WITH_CONTENT, WITH_META, WITH_SEMANTIC,
 };
 use crate::read::{Iscc, Unit};
+
+/// Reads a text in any form and normalizes it: what is left is one unit, code or identifier.
+pub fn read_normal(text: &[u8]) -> Result<Iscc> {
+    let iscc = Iscc::read(text)?;
+    if !iscc.is_sequence() {
+        return Ok(iscc);
+    }
+    let units: Vec<Unit> = iscc.units().collect();
+    compose(&units, false).map_err(|error| error.of(Kind::Text))
+}
 
 /// The code of some units, in any order: 64 bits of each, or 128 of Data- and Instance-Code when `wide` is asked for, both
 /// have them and there are no others.

@@ -1,8 +1,7 @@
 //! Reading: from text to units whose headers and bodies are right.
 
 use crate::base;
-use crate::compose::compose;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::header::{HEADER_BYTES, Header, Main, WIDE, WITH_CONTENT, WITH_META, WITH_SEMANTIC};
 
 /// A unit: its header and the body, as long as the header says.
@@ -44,7 +43,7 @@ impl Iscc {
         Iscc::from_bytes(base::decode(text)?)
     }
 
-    /// Takes bytes. Errors are of the class [`Kind::Text`].
+    /// Takes bytes. Errors are of the class [`Kind::Text`](crate::Kind::Text).
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Iscc> {
         Iscc::parse(bytes, Header::read)
     }
@@ -69,22 +68,16 @@ impl Iscc {
         Ok(Iscc { bytes, header })
     }
 
-    /// Reads a text in any form and normalizes it: what is left is one unit, code or identifier.
-    pub fn read_normal(text: &[u8]) -> Result<Iscc> {
-        let iscc = Iscc::read(text)?;
-        if !iscc.is_sequence() {
-            return Ok(iscc);
-        }
-        let units: Vec<Unit> = iscc.units().collect();
-        compose(&units, false).map_err(|error| error.of(Kind::Text))
+    /// Reads a text that has one unit, as ISCC-SEQ knows them.
+    pub fn read_unit(text: &[u8]) -> Result<Iscc> {
+        Iscc::parse(base::decode(text)?, Header::read_in_sequence)?.into_unit()
     }
 
-    /// Reads a text that has one unit for a sequence.
-    pub fn read_unit(text: &[u8]) -> Result<Iscc> {
-        let iscc = Iscc::parse(base::decode(text)?, Header::read_in_sequence)?;
-        match iscc.is_sequence() || !iscc.header.main.is_part_of_codes() {
+    /// The same if it is a single unit.
+    pub fn into_unit(self) -> Result<Iscc> {
+        match self.is_sequence() || !self.header.main.is_part_of_codes() {
             true => Err(Error::combination("it is not a single unit")),
-            false => Ok(iscc),
+            false => Ok(self),
         }
     }
 
