@@ -6,7 +6,7 @@ use iscc_codes::explain::{explain, type_of};
 use iscc_codes::{Header, Iscc, Unit};
 use pgrx::pg_sys::Datum;
 
-use super::values::{Rows, boolean, row, texts, varlena};
+use super::values::{Rows, Short, boolean, row, texts, varlena};
 use super::{checked, made};
 use crate::types::bitvec::Args;
 use crate::types::sql_function;
@@ -103,12 +103,11 @@ sql_function!(
         let iscc = read(args, 0);
         let mut rows = Rows::begin(args);
         for unit in iscc.units() {
-            rows.push([
-                varlena(unit.header.unit_type().as_bytes()),
-                Datum::from(unit.bits() as i32),
-                varlena(unit.body),
-                varlena(unit.text().as_bytes()),
-            ]);
+            let unit_type = Short::of(unit.header.unit_type().as_bytes());
+            let body = Short::of(unit.body);
+            let text = Short::new(unit.text_len(), |text| unit.write(text));
+            let bits = Datum::from(unit.bits() as i32);
+            rows.push([unit_type.datum(), bits, body.datum(), text.datum()]);
         }
         args.null()
     }
@@ -141,11 +140,9 @@ sql_function!(
         let (a, b) = (read(args, 0), read(args, 1));
         let mut rows = Rows::begin(args);
         for (unit, similarity) in compare(&a, &b) {
-            rows.push([
-                varlena(unit.header.unit_type().as_bytes()),
-                Datum::from(similarity.similarity.to_bits()),
-                Datum::from(similarity.bits as i32),
-            ]);
+            let unit_type = Short::of(unit.header.unit_type().as_bytes());
+            let (similarity, bits) = (similarity.similarity.to_bits(), similarity.bits as i32);
+            rows.push([unit_type.datum(), Datum::from(similarity), Datum::from(bits)]);
         }
         args.null()
     }

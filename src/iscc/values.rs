@@ -110,6 +110,36 @@ pub fn row<const N: usize>(args: Args, mut values: [Datum; N]) -> Datum {
     }
 }
 
+/// A short value of a varlena type that lives on the stack: rows are copied, so their values need no memory of PostgreSQL's.
+#[repr(C, align(8))]
+pub struct Short([u8; Short::BYTES]);
+
+impl Short {
+    /// Room for the text of the longest unit.
+    const BYTES: usize = pg_sys::VARHDRSZ + 76;
+
+    /// A value of `len` bytes, at most 76, that `fill` writes.
+    pub fn new(len: usize, fill: impl FnOnce(&mut [u8])) -> Short {
+        let mut value = Short([0; Short::BYTES]);
+        fill(&mut value.0[pg_sys::VARHDRSZ..pg_sys::VARHDRSZ + len]);
+        // SAFETY: the header is the first four bytes, aligned.
+        unsafe {
+            pgrx::varlena::set_varsize_4b(value.0.as_mut_ptr().cast(), (pg_sys::VARHDRSZ + len) as i32);
+        }
+        value
+    }
+
+    /// A value with these bytes, at most 76.
+    pub fn of(bytes: &[u8]) -> Short {
+        Short::new(bytes.len(), |payload| payload.copy_from_slice(bytes))
+    }
+
+    /// Points to it.
+    pub fn datum(&self) -> Datum {
+        Datum::from(self.0.as_ptr())
+    }
+}
+
 /// The rows of a function that returns a set of records.
 pub struct Rows {
     info: *mut pg_sys::ReturnSetInfo,

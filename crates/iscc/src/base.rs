@@ -8,14 +8,30 @@ use crate::error::{Error, Result};
 pub const MAX_TEXT: usize = 16_384;
 /// What the multibase forms have before the ISCC: the multicodec of ISCC.
 const MULTICODEC: [u8; 2] = [0xcc, 0x01];
+const PREFIX: &str = "ISCC:";
 const BASE58: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
 /// The text in base32, with the prefix `ISCC:`.
 pub fn encode(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(5 + BASE32_NOPAD.encode_len(bytes.len()));
-    text.push_str("ISCC:");
+    let mut text = String::with_capacity(encoded_len(bytes.len()));
+    text.push_str(PREFIX);
     BASE32_NOPAD.encode_append(bytes, &mut text);
     text
+}
+
+/// The length of that text.
+pub fn encoded_len(bytes: usize) -> usize {
+    PREFIX.len() + BASE32_NOPAD.encode_len(bytes)
+}
+
+/// Writes that text; `text` has its length.
+pub fn encode_into(bytes: &[u8], text: &mut [u8]) {
+    if let Some((prefix, digits)) = text.split_at_mut_checked(PREFIX.len())
+        && digits.len() == BASE32_NOPAD.encode_len(bytes.len())
+    {
+        prefix.copy_from_slice(PREFIX.as_bytes());
+        BASE32_NOPAD.encode_mut(bytes, digits);
+    }
 }
 
 /// The bytes of a text in any form: canonical, in lower case, grouped by hyphens, without prefix, multibase.
@@ -43,6 +59,10 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>> {
 }
 
 fn base32(text: &[u8]) -> Result<Vec<u8>> {
+    // Most are canonical.
+    if let (Ok(bytes), false) = (BASE32_NOPAD.decode(text), text.is_empty()) {
+        return Ok(bytes);
+    }
     let digits: Vec<u8> = text
         .iter()
         .filter(|byte| **byte != b'-')

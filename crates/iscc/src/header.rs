@@ -43,13 +43,57 @@ const MAIN: [(Main, &str); 8] = [
     (Main::Id, "ID"),
     (Main::Flake, "FLAKE"),
 ];
-const NO_SUBTYPES: &[&str] = &["NONE"];
-const MEDIA: &[&str] = &["TEXT", "IMAGE", "AUDIO", "VIDEO", "MIXED"];
+/// All types by main type and version; the index of a name is the number of its subtype.
+const TYPES: [(Main, u8, &[&str]); 9] = [
+    (Main::Meta, 0, &["META_NONE_V0"]),
+    (
+        Main::Semantic,
+        0,
+        &[
+            "SEMANTIC_TEXT_V0",
+            "SEMANTIC_IMAGE_V0",
+            "SEMANTIC_AUDIO_V0",
+            "SEMANTIC_VIDEO_V0",
+            "SEMANTIC_MIXED_V0",
+        ],
+    ),
+    (
+        Main::Content,
+        0,
+        &[
+            "CONTENT_TEXT_V0",
+            "CONTENT_IMAGE_V0",
+            "CONTENT_AUDIO_V0",
+            "CONTENT_VIDEO_V0",
+            "CONTENT_MIXED_V0",
+        ],
+    ),
+    (Main::Data, 0, &["DATA_NONE_V0"]),
+    (Main::Instance, 0, &["INSTANCE_NONE_V0"]),
+    (
+        Main::Iscc,
+        0,
+        &[
+            "ISCC_TEXT_V0",
+            "ISCC_IMAGE_V0",
+            "ISCC_AUDIO_V0",
+            "ISCC_VIDEO_V0",
+            "ISCC_MIXED_V0",
+            "ISCC_SUM_V0",
+            "ISCC_NONE_V0",
+            "ISCC_WIDE_V0",
+        ],
+    ),
+    (
+        Main::Id,
+        0,
+        &["ID_PRIVATE_V0", "ID_BITCOIN_V0", "ID_ETHEREUM_V0", "ID_POLYGON_V0"],
+    ),
+    (Main::Flake, 0, &["FLAKE_NONE_V0"]),
+    (Main::Id, 1, &["ID_REALM_0_V1", "ID_REALM_1_V1"]),
+];
 /// Subtypes of these are below that, the reserved ones included.
 const RESERVED_END: usize = 8;
-const CODES: &[&str] = &["TEXT", "IMAGE", "AUDIO", "VIDEO", "MIXED", "SUM", "NONE", "WIDE"];
-const CHAINS: &[&str] = &["PRIVATE", "BITCOIN", "ETHEREUM", "POLYGON"];
-const REALMS: &[&str] = &["REALM_0", "REALM_1"];
 
 /// The subtype of a code of Data- and Instance-Code only.
 pub const SUM: u8 = 5;
@@ -93,7 +137,7 @@ impl Header {
     /// Reads the first two bytes. The message of an error says what is wrong, its class is for the caller to say.
     pub fn read(bytes: &[u8]) -> Result<Header> {
         let header = Header::read_in_sequence(bytes)?;
-        match header.subtypes() {
+        match header.types() {
             Some(subtypes) if usize::from(header.sub) < subtypes.len() => Ok(header),
             _ => Err(header.no_subtype()),
         }
@@ -120,7 +164,7 @@ impl Header {
 
     fn check(self) -> Result<()> {
         let main = self.main.name();
-        let Some(subtypes) = self.subtypes() else {
+        let Some(subtypes) = self.types() else {
             return Err(Error::text(format!("there is no version {} of {main}", self.version)));
         };
         let end = if self.has_media() { RESERVED_END } else { subtypes.len() };
@@ -175,47 +219,46 @@ impl Header {
 
     /// The header that a name such as `CONTENT_TEXT_V0` stands for, with the least length.
     pub fn of_type(unit_type: &str) -> Result<Header> {
-        let known = || {
-            let (main, rest) = unit_type.split_once('_')?;
-            let (sub, version) = rest.rsplit_once("_V")?;
-            let main = MAIN.iter().find(|(_, name)| *name == main)?.0;
-            let version = match version {
-                "0" => 0,
-                "1" => 1,
-                _ => return None,
-            };
-            let mut header = Header {
-                main,
-                sub: 0,
-                version,
-                length: 0,
-            };
-            header.sub = header.subtypes()?.iter().position(|name| *name == sub)? as u8;
-            (main != Main::Iscc).then_some(header)
-        };
-        known().ok_or_else(|| Error::combination(format!("there is no unit type \"{}\"", shown(unit_type))))
-    }
-
-    fn subtypes(self) -> Option<&'static [&'static str]> {
-        match (self.main, self.version) {
-            (Main::Semantic | Main::Content, 0) => Some(MEDIA),
-            (Main::Iscc, 0) => Some(CODES),
-            (Main::Id, 0) => Some(CHAINS),
-            (Main::Id, 1) => Some(REALMS),
-            (_, 0) => Some(NO_SUBTYPES),
-            _ => None,
+        for (main, version, names) in TYPES {
+            let sub = names.iter().position(|name| *name == unit_type);
+            if let Some(sub) = sub.filter(|_| main != Main::Iscc) {
+                return Ok(Header {
+                    main,
+                    sub: sub as u8,
+                    version,
+                    length: 0,
+                });
+            }
         }
+        Err(Error::combination(format!(
+            "there is no unit type \"{}\"",
+            shown(unit_type)
+        )))
     }
 
-    /// The subtype's name.
-    pub fn sub_name(self) -> &'static str {
-        let names = self.subtypes().unwrap_or_default();
-        names.get(usize::from(self.sub)).copied().unwrap_or("RESERVED")
+    /// The names of the types with this main type and version.
+    fn types(self) -> Option<&'static [&'static str]> {
+        let types = match self.version {
+            0 => TYPES.get(self.main as usize)?,
+            _ => TYPES
+                .iter()
+                .find(|types| (types.0, types.1) == (self.main, self.version))?,
+        };
+        Some(types.2)
     }
 
     /// Its name as iscc-search writes it: `CONTENT_TEXT_V0`.
-    pub fn unit_type(self) -> String {
-        format!("{}_{}_V{}", self.main.name(), self.sub_name(), self.version)
+    pub fn unit_type(self) -> &'static str {
+        let types = self.types().unwrap_or_default();
+        types.get(usize::from(self.sub)).copied().unwrap_or("RESERVED")
+    }
+
+    /// The subtype's name: what is between the main type's and the version.
+    pub fn sub_name(self) -> &'static str {
+        let name = self.unit_type();
+        let start = self.main.name().len() + 1;
+        let end = name.len().saturating_sub("_V0".len());
+        name.get(start..end).unwrap_or(name)
     }
 
     /// True when both have the same type, whatever their lengths.

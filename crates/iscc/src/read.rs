@@ -2,7 +2,7 @@
 
 use crate::base;
 use crate::error::{Error, Result};
-use crate::header::{HEADER_BYTES, Header, Main, WIDE, WITH_CONTENT, WITH_META, WITH_SEMANTIC};
+use crate::header::{HEADER_BYTES, Header, MAX_BODY_BYTES, Main, WIDE, WITH_CONTENT, WITH_META, WITH_SEMANTIC};
 
 /// A unit: its header and the body, as long as the header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,21 @@ impl Unit<'_> {
     /// The canonical text.
     pub fn text(&self) -> String {
         base::encode(&self.bytes())
+    }
+
+    /// The length of that text.
+    pub fn text_len(&self) -> usize {
+        base::encoded_len(HEADER_BYTES + self.body.len())
+    }
+
+    /// Writes that text; `text` has its length.
+    pub fn write(&self, text: &mut [u8]) {
+        let mut bytes = [0; HEADER_BYTES + MAX_BODY_BYTES];
+        let (header, body) = bytes.split_at_mut(HEADER_BYTES);
+        header.copy_from_slice(&self.header.bytes());
+        let length = self.body.len().min(body.len());
+        body[..length].copy_from_slice(&self.body[..length]);
+        base::encode_into(&bytes[..HEADER_BYTES + length], text);
     }
 
     /// Bits of the body.

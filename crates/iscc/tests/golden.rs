@@ -146,7 +146,7 @@ fn compares() {
     for case in cases("compare") {
         let (a, b) = (read(&case[0]), read(&case[1]));
         let found: serde_json::Map<_, _> = compare::compare(&a, &b)
-            .map(|(unit, similarity)| (unit.header.unit_type(), similarity.similarity.into()))
+            .map(|(unit, similarity)| (unit.header.unit_type().to_string(), similarity.similarity.into()))
             .collect();
         assert_eq!(Value::Object(found), case[2], "{case}");
     }

@@ -160,7 +160,10 @@ fn any_text() {
         for unit in iscc.units() {
             let again = read_normal(unit.text().as_bytes()).expect("a unit");
             assert_eq!(again.bytes(), unit.bytes());
-            let header = Header::of_unit(&unit.header.unit_type(), unit.bits());
+            let mut written = vec![0; unit.text_len()];
+            unit.write(&mut written);
+            assert_eq!(written, unit.text().into_bytes());
+            let header = Header::of_unit(unit.header.unit_type(), unit.bits());
             assert_eq!(header, Ok(unit.header));
         }
     }
