@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use iscc_log::log_page::{LogPage, is_alive};
-use iscc_metrics::{Metric, Query};
+use iscc_metrics::Metric;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
@@ -15,6 +15,7 @@ use super::privileges::require_all_rows;
 use crate::error::report;
 use crate::guc::SearchMode;
 use crate::relation::Index;
+use crate::search::query::Query;
 use crate::search::scan::Search;
 use crate::storage::definition::IndexOptions;
 use crate::storage::log;
@@ -198,7 +199,7 @@ impl Measured {
 }
 
 /// Fills `keys` with those of the `k` nearest entries; returns how many milliseconds that took.
-fn timed(search: &mut Search, index: Index<'_>, query: &Query, k: usize, keys: &mut Vec<u32>) -> f64 {
+fn timed(search: &mut Search, index: Index<'_>, query: &Query, k: usize, keys: &mut Vec<u64>) -> f64 {
     pgrx::check_for_interrupts!();
     let start = Instant::now();
     search.nearest(index, query, k, keys);
@@ -209,12 +210,12 @@ fn timed(search: &mut Search, index: Index<'_>, query: &Query, k: usize, keys: &
 struct Answer {
     rows: usize,
     /// Key of the farthest row.
-    farthest: u32,
+    farthest: u64,
 }
 
 impl Answer {
     /// None when there is no row.
-    fn of(keys: &[u32]) -> Option<Self> {
+    fn of(keys: &[u64]) -> Option<Self> {
         let farthest = *keys.iter().max()?;
         Some(Answer {
             rows: keys.len(),
@@ -223,7 +224,7 @@ impl Answer {
     }
 
     /// The share of the rows that another search has found: rows as near count, whichever they are.
-    fn recall(&self, keys: &[u32]) -> f64 {
+    fn recall(&self, keys: &[u64]) -> f64 {
         let found = keys.iter().filter(|&&key| key <= self.farthest).count();
         // There are more when other sessions have inserted some meanwhile.
         found.min(self.rows) as f64 / self.rows as f64

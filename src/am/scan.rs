@@ -1,6 +1,5 @@
 //! Index scans: what the executor calls.
 
-use iscc_metrics::Query;
 use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -13,6 +12,7 @@ use crate::search::conditions::Conditions;
 use crate::search::counters::Counters;
 use crate::search::demand::Demand;
 use crate::search::plan::Plan;
+use crate::search::query::Query;
 use crate::search::scan::Scan;
 use crate::storage::log::item_pointer;
 use crate::types::bitvec::varlena_bytes;

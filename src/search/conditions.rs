@@ -3,12 +3,13 @@
 use std::rc::Rc;
 
 use iscc_log::log_page::LogPage;
+use iscc_metrics::Metric;
 use iscc_metrics::ball::Ball;
 use iscc_metrics::bits::Column;
-use iscc_metrics::{Metric, Query};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::query::{NO_KEY, Query};
 use crate::error::report;
 use crate::metrics::opclass::NEAR_STRATEGY;
 use crate::types::ball;
@@ -57,11 +58,12 @@ impl Conditions {
 
     /// The same for a scan in order of the distance from `query`.
     pub fn ordered_by(self, query: &Query) -> Restriction {
-        let is_same = |ball: &Ball| query.metric() == Metric::Nphd && ball.query().code() == query.code();
+        let Query::Code(center) = query;
+        let is_same = |ball: &Ball| center.metric() == Metric::Nphd && ball.query().code() == center.code();
         let (own, balls): (Vec<Ball>, Vec<Ball>) = self.balls.into_iter().partition(is_same);
         let is_complete = self.is_complete || !balls.is_empty();
         Restriction {
-            bound: own.iter().map(Ball::below).min().unwrap_or(u32::MAX),
+            bound: own.iter().map(|ball| u64::from(ball.below())).min().unwrap_or(NO_KEY),
             others: (!balls.is_empty()).then(|| Rc::new(Conditions { balls, ..self })),
             is_complete,
             wants_all: false,
@@ -73,7 +75,7 @@ impl Conditions {
 #[derive(Clone)]
 pub struct Restriction {
     /// Only smaller keys of the query.
-    bound: u32,
+    bound: u64,
     others: Option<Rc<Conditions>>,
     /// None of the rows that meet them is to be missed.
     is_complete: bool,
@@ -102,20 +104,27 @@ impl Restriction {
     }
 
     /// Only keys less than this are wanted.
-    pub fn bound(&self) -> u32 {
+    pub fn bound(&self) -> u64 {
         self.bound
     }
 
     /// Whether a code with this key is wanted.
-    pub fn admits(&self, key: u32, code: &[u8]) -> bool {
+    pub fn admits(&self, key: u64, code: &[u8]) -> bool {
         key < self.bound && self.others.as_ref().is_none_or(|others| others.hold_for(code))
     }
 
-    /// Fills `near` with the slots of a page that meet the other conditions; without any, those with a key of the query
-    /// less than `below`.
-    pub fn near(&self, query: &Query, below: u32, page: &LogPage<'_>, column: Column<'_>, near: &mut Vec<u32>) {
+    /// Fills `near` with the slots of a page of codes that meet the other conditions; without any, those with a key of the
+    /// query less than `below`.
+    pub fn near(
+        &self,
+        query: &iscc_metrics::Query,
+        below: u64,
+        page: &LogPage<'_>,
+        column: Column<'_>,
+        near: &mut Vec<u32>,
+    ) {
         match &self.others {
-            None => query.near(column, below, near),
+            None => query.near(column, key_of_code(below), near),
             Some(others) => others.near(page, column, near),
         }
     }
@@ -124,12 +133,17 @@ impl Restriction {
 impl Default for Restriction {
     fn default() -> Self {
         Restriction {
-            bound: u32::MAX,
+            bound: NO_KEY,
             others: None,
             is_complete: false,
             wants_all: false,
         }
     }
+}
+
+/// A bound of keys, for codes.
+pub fn key_of_code(bound: u64) -> u32 {
+    u32::try_from(bound).unwrap_or(iscc_metrics::NO_KEY)
 }
 
 fn ball_of(key: &pg_sys::ScanKeyData) -> Ball {

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use iscc_log::directory::Segment;
 use iscc_log::log_page::{LogPage, Tid, is_alive};
-use iscc_metrics::Query;
 use iscc_metrics::nearest::{Keyed, Nearest};
 
 use super::conditions::Restriction;
 use super::counters::Counters;
+use super::query::Query;
 use super::returned::Returned;
 use crate::relation::Index;
 use crate::storage::buffer::{Page, Recent};
@@ -31,7 +31,7 @@ pub fn block_of(position: Position) -> u32 {
 #[derive(Clone, Copy, Debug)]
 pub struct Found {
     /// Distance to the query as an integer, see [`Query::key`].
-    pub key: u32,
+    pub key: u64,
     /// Breaks ties.
     pub position: Position,
     /// Heap TID.
@@ -66,7 +66,9 @@ impl PartialEq for Found {
 impl Eq for Found {}
 
 impl Keyed for Found {
-    fn key(&self) -> u32 {
+    type Key = u64;
+
+    fn key(&self) -> u64 {
         self.key
     }
 }
@@ -85,6 +87,7 @@ const MAX_BATCH: usize = 1 << 18;
 /// A stream of entries, nearest first. Each pass over the log keeps the nearest ones that come
 /// after the last one returned; a reader that wants few rows pays for one pass.
 pub struct ExactStream {
+    query: Query,
     segments: Vec<Segment>,
     /// Farthest first, so that the next one is popped from the end.
     found: Vec<Found>,
@@ -98,7 +101,7 @@ pub struct ExactStream {
 
 impl ExactStream {
     /// Scans these segments, nothing read yet. `expected` rows are probably wanted.
-    pub fn new(mut segments: Vec<Segment>, expected: usize, restriction: Restriction) -> Self {
+    pub fn new(query: Query, mut segments: Vec<Segment>, expected: usize, restriction: Restriction) -> Self {
         segments.sort_unstable_by_key(|segment| segment.start_block);
         let complete = segments.is_empty();
         // All rows in one pass, where memory allows.
@@ -107,6 +110,7 @@ impl ExactStream {
             false => expected.clamp(FIRST_BATCH, MAX_BATCH),
         };
         ExactStream {
+            query,
             segments,
             found: Vec::new(),
             after: None,
@@ -118,9 +122,9 @@ impl ExactStream {
     }
 
     /// Key of the next entry, after running a pass if need be. Entries in `skip` are left out.
-    pub fn head(&mut self, index: Index<'_>, query: &Query, skip: &Returned) -> Result<Option<u32>, Mismatch> {
+    pub fn head(&mut self, index: Index<'_>, skip: &Returned) -> Result<Option<u64>, Mismatch> {
         if self.found.is_empty() && !self.complete {
-            self.pass(index, query, skip)?;
+            self.pass(index, skip)?;
         }
         Ok(self.found.last().map(|found| found.key))
     }
@@ -143,9 +147,9 @@ impl ExactStream {
         sealed.map(|segment| segment.shard_id).collect::<HashSet<_>>().len() as u64
     }
 
-    fn pass(&mut self, index: Index<'_>, query: &Query, skip: &Returned) -> Result<(), Mismatch> {
+    fn pass(&mut self, index: Index<'_>, skip: &Returned) -> Result<(), Mismatch> {
         let mut pass = Pass {
-            query,
+            query: &self.query,
             skip,
             restriction: &self.restriction,
             nearest: Nearest::default(),
@@ -198,16 +202,22 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// Looks at a page; `next` is the one that comes next, or null.
     fn page(&mut self, block: u32, page: &LogPage<'_>, next: *const Page) {
+        match self.query {
+            Query::Code(query) => self.page_of_codes(query, block, page, next),
+        }
+    }
+
+    fn page_of_codes(&mut self, query: &iscc_metrics::Query, block: u32, page: &LogPage<'_>, next: *const Page) {
         let mut near = std::mem::take(&mut self.near);
         // The entries of far codes as long as the query are not read.
-        let is_short = |slot| page.code_len(slot) < self.query.code().len().min(page.stride());
+        let is_short = |slot| page.code_len(slot) < query.code().len().min(page.stride());
         let entries = self.many || (0..SAMPLE).any(is_short);
         let column = page.column_before(next, entries);
         self.restriction
-            .near(self.query, self.nearest.below(), page, column, &mut near);
+            .near(query, self.nearest.below(), page, column, &mut near);
         self.many = near.len() > MANY;
         for slot in near.drain(..).map(|slot| slot as usize) {
-            let key = page.code(slot).map(|code| self.query.key(code));
+            let key = page.code(slot).map(|code| u64::from(query.key(code)));
             // The bound may have become smaller meanwhile.
             if let Some(key) = key.filter(|&key| key < self.nearest.below()) {
                 self.offer(key, position(block, slot), page.tid(slot));
@@ -216,7 +226,7 @@ impl Pass<'_> {
         self.near = near;
     }
 
-    fn offer(&mut self, key: u32, position: Position, tid: Option<Tid>) {
+    fn offer(&mut self, key: u64, position: Position, tid: Option<Tid>) {
         let Some(tid) = tid.filter(is_alive) else { return };
         let found = Found { key, position, tid };
         if self.nearest.wants(&found) && !self.skip.contains(&tid) {

@@ -5,6 +5,7 @@ pub mod counters;
 pub mod demand;
 mod log_stream;
 pub mod plan;
+pub mod query;
 mod returned;
 pub mod scan;
 mod shard_stream;

@@ -1,9 +1,8 @@
 //! What a scan is asked for: all that is known before its first row.
 
-use iscc_metrics::Query;
-
 use super::conditions::{Conditions, Restriction};
 use super::demand::Demand;
+use super::query::Query;
 
 /// Rows in order of their distance from a code.
 pub struct Ordered {
@@ -57,7 +56,7 @@ impl Plan {
             };
         };
         let smallest = conditions.smallest().filter(|_| !conditions.is_impossible());
-        let Some(center) = smallest.map(|ball| ball.query().clone()) else {
+        let Some(center) = smallest.map(|ball| Query::Code(ball.query().clone().into())) else {
             return Plan::Nothing;
         };
         let (query, restriction) = match query {

@@ -8,12 +8,13 @@
 //! otherwise after all others, when the statement has found too few.
 
 use iscc_log::log_page::Tid;
-use iscc_metrics::{Metric, Query};
+use iscc_metrics::Metric;
 
 use super::counters::Counters;
 use super::demand::{Demand, MOST_ROWS};
 use super::log_stream::{Found, LogWalk, Want, block_of};
 use super::plan::{Ordered, Plan};
+use super::query::Query;
 use super::returned::Returned;
 use super::streams::Streams;
 use crate::guc::{SearchMode, SearchSettings};
@@ -57,8 +58,8 @@ struct Run {
     /// Entries in no order: NULLs at the end, or all when there is nothing to order by.
     unordered: Option<LogWalk>,
     /// Key of the last row returned, and of the last one that has left the scan's node.
-    last_key: u32,
-    left_key: u32,
+    last_key: u64,
+    left_key: u64,
     /// Entries found too late, when a farther row had left.
     late: Vec<Found>,
 }
@@ -217,7 +218,7 @@ impl Search {
 
     /// Fills `keys` with the keys ([`Query::key`]) of the first `count` entries that a scan would return; fewer if the
     /// index has fewer codes.
-    pub fn nearest(&mut self, index: Index<'_>, query: &Query, count: usize, keys: &mut Vec<u32>) {
+    pub fn nearest(&mut self, index: Index<'_>, query: &Query, count: usize, keys: &mut Vec<u64>) {
         keys.clear();
         let rows = count.min(MOST_ROWS.into()) as u16;
         let mut settings = SearchSettings::of_session();

@@ -11,7 +11,7 @@ use iscc_log::directory::Segment;
 use iscc_log::log_page::is_alive;
 use iscc_metrics::Query;
 
-use super::conditions::Restriction;
+use super::conditions::{Restriction, key_of_code};
 use super::counters::Counters;
 use super::log_stream::{Found, position};
 use crate::guc::{SearchMode, SearchSettings};
@@ -63,6 +63,7 @@ enum Way {
 
 /// A stream of a shard's entries, nearest first as far as the search knows.
 pub struct ShardStream {
+    query: Rc<Query>,
     shard: Rc<MappedShard>,
     segments: Vec<Segment>,
     ranges: Vec<EntryRange>,
@@ -86,6 +87,7 @@ pub struct ShardStream {
 impl ShardStream {
     /// Searches this shard; `buffers` are lent.
     pub fn new(
+        query: Rc<Query>,
         shard: Rc<MappedShard>,
         segments: Vec<Segment>,
         mut buffers: Buffers,
@@ -96,6 +98,7 @@ impl ShardStream {
         buffers.batch.clear();
         let ranges = shard.ranges();
         ShardStream {
+            query,
             shard,
             segments,
             ranges,
@@ -113,9 +116,9 @@ impl ShardStream {
     }
 
     /// Key of the next entry as the shard has it. None when the shard gives no more.
-    pub fn head(&mut self, query: &Query) -> Option<u32> {
+    pub fn head(&mut self) -> Option<u64> {
         while self.ordinals.is_empty() {
-            if self.settled == 0 && !self.search_on(query) {
+            if self.settled == 0 && !self.search_on() {
                 return None;
             }
             let candidate = self.buffers.batch.pop()?;
@@ -124,22 +127,22 @@ impl ShardStream {
             self.ordinals.extend(self.shard.postings(candidate.node));
             self.ordinals.reverse();
         }
-        Some(self.key)
+        Some(u64::from(self.key))
     }
 
     /// Fetches candidates; false when there are none.
-    fn search_on(&mut self, query: &Query) -> bool {
+    fn search_on(&mut self) -> bool {
         pgrx::check_for_interrupts!();
         match self.way {
-            Way::Undecided => self.begin(query),
+            Way::Undecided => self.begin(),
             // More rows are wanted than one search is good for: from here on none is missed. Nodes returned before come
             // again, and are left out one by one.
             Way::Graph(effort) => {
                 self.buffers.batch.clear();
-                self.scan_all(query, effort, u32::MAX);
+                self.scan_all(effort, u32::MAX);
             }
             Way::Flat(limit) if self.prefers_log(limit) => {}
-            Way::Flat(limit) => self.scan_all(query, limit, u32::MAX),
+            Way::Flat(limit) => self.scan_all(limit, u32::MAX),
         }
         self.settled > 0
     }
@@ -152,7 +155,7 @@ impl ShardStream {
     }
 
     /// The first search, as the shard's calibration or the session wants it.
-    fn begin(&mut self, query: &Query) {
+    fn begin(&mut self) {
         let SearchSettings { mode, ef, recall } = self.settings;
         let first_batch = if self.restriction.is_some() {
             RESTRICTED_BATCH
@@ -160,20 +163,20 @@ impl ShardStream {
             FIRST_BATCH
         };
         let Some(wanted) = self.wanted else {
-            return self.scan_all(query, first_batch, u32::MAX);
+            return self.scan_all(first_batch, u32::MAX);
         };
         // Only the nearer half of what a search finds counts.
         let least = ef.unwrap_or(EFFORTS[0]).max(2 * wanted);
-        let bytes = query.code().len();
+        let bytes = self.query.code().len();
         let calibration = self.shard.calibration();
         let is_easy = || ef.is_some() || calibration.favours_graph(bytes, recall);
-        if mode == SearchMode::Auto && (self.prefers_flat(query, least) || !is_easy()) {
-            return self.scan_all(query, first_batch.max(wanted), u32::MAX);
+        if mode == SearchMode::Auto && (self.prefers_flat(least) || !is_easy()) {
+            return self.scan_all(first_batch.max(wanted), u32::MAX);
         }
-        self.search_graph(query, least);
+        self.search_graph(least);
         if self.leaves_bound(wanted) {
             self.buffers.batch.clear();
-            return self.scan_all(query, RESTRICTED_BATCH, u32::MAX);
+            return self.scan_all(RESTRICTED_BATCH, u32::MAX);
         }
         if ef.is_some() {
             return;
@@ -184,16 +187,20 @@ impl ShardStream {
         let middle = batch
             .get(batch.len().saturating_sub(NEIGHBOURS.max(wanted / 2)))
             .map_or(0, |middle| middle.key);
-        match self.shard.calibration().effort(query.metric(), bytes, middle, recall) {
-            Some(effort) if effort > least => self.widen_graph(query, effort),
+        match self
+            .shard
+            .calibration()
+            .effort(self.query.metric(), bytes, middle, recall)
+        {
+            Some(effort) if effort > least => self.widen_graph(effort),
             Some(_) => {}
-            None if mode == SearchMode::Graph => self.widen_graph(query, UNCALIBRATED_EFFORT.max(least)),
+            None if mode == SearchMode::Graph => self.widen_graph(UNCALIBRATED_EFFORT.max(least)),
             None => {
                 // That many nodes are as near as the farthest of these.
                 let hint = self.buffers.batch.first().map_or(u32::MAX, |farthest| farthest.key + 1);
                 let found = self.buffers.batch.len();
                 self.buffers.batch.clear();
-                self.scan_all(query, found.max(1), hint);
+                self.scan_all(found.max(1), hint);
             }
         }
     }
@@ -206,19 +213,19 @@ impl ShardStream {
         let batch = &self.buffers.batch;
         // The farthest comes first.
         let last = batch.len().checked_sub(wanted).and_then(|at| batch.get(at));
-        last.is_none_or(|last| last.key >= restriction.bound())
+        last.is_none_or(|last| u64::from(last.key) >= restriction.bound())
     }
 
-    fn search_graph(&mut self, query: &Query, effort: usize) {
+    fn search_graph(&mut self, effort: usize) {
         let Buffers { graph, batch, .. } = &mut self.buffers;
-        graph.start(&*self.shard, query, effort, batch);
+        graph.start(&*self.shard, &self.query, effort, batch);
         self.has_used_graph = true;
         self.settle_graph(effort);
     }
 
-    fn widen_graph(&mut self, query: &Query, effort: usize) {
+    fn widen_graph(&mut self, effort: usize) {
         let Buffers { graph, batch, .. } = &mut self.buffers;
-        graph.widen(&*self.shard, query, effort, batch);
+        graph.widen(&*self.shard, &self.query, effort, batch);
         self.settle_graph(effort);
     }
 
@@ -230,19 +237,20 @@ impl ShardStream {
         self.settled = self.buffers.batch.len().div_ceil(2);
     }
 
-    fn scan_all(&mut self, query: &Query, limit: usize, hint: u32) {
+    fn scan_all(&mut self, limit: usize, hint: u32) {
         let Buffers { flat, batch, .. } = &mut self.buffers;
         if !matches!(self.way, Way::Flat(_)) {
-            flat.start(self.restriction.as_ref().map_or(u32::MAX, Restriction::bound));
+            let bound = self.restriction.as_ref().map(Restriction::bound);
+            flat.start(bound.map_or(u32::MAX, key_of_code));
         }
-        flat.next(&*self.shard, query, limit, hint, batch);
+        flat.next(&*self.shard, &self.query, limit, hint, batch);
         batch.reverse();
         self.settled = batch.len();
         self.way = Way::Flat(limit * GROWTH);
     }
 
-    fn prefers_flat(&self, query: &Query, effort: usize) -> bool {
-        cost::prefers_flat(f64::from(self.shard.nodes()), query.code().len(), effort as f64)
+    fn prefers_flat(&self, effort: usize) -> bool {
+        cost::prefers_flat(f64::from(self.shard.nodes()), self.query.code().len(), effort as f64)
     }
 
     /// Notes that an entry was returned, the first time.
@@ -263,7 +271,7 @@ impl ShardStream {
 
     /// Takes the entry whose key [`ShardStream::head`] gave and looks it up in the log: its own distance counts, not
     /// the shard's.
-    pub fn take(&mut self, index: Index<'_>, query: &Query) -> Result<Taken, Mismatch> {
+    pub fn take(&mut self, index: Index<'_>) -> Result<Taken, Mismatch> {
         let Some((block, slot)) = self.ordinals.pop().and_then(|ordinal| locate(&self.ranges, ordinal)) else {
             return Ok(Taken::Damaged(None));
         };
@@ -279,12 +287,12 @@ impl ShardStream {
                 return Taken::Unwanted;
             };
             let found = Found {
-                key: query.key(code),
+                key: u64::from(self.query.key(code)),
                 position: position(block, slot),
                 tid,
             };
             let is_wanted = self.restriction.as_ref().is_none_or(|r| r.admits(found.key, code));
-            match (found.key == self.key, is_wanted) {
+            match (found.key == u64::from(self.key), is_wanted) {
                 (true, true) => Taken::Alive(found),
                 (true, false) => Taken::Unwanted,
                 (false, _) => Taken::Damaged(is_wanted.then_some(found)),

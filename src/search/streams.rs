@@ -9,6 +9,7 @@ use super::conditions::Restriction;
 use super::counters::Counters;
 use super::log_stream::{ExactStream, Found};
 use super::plan::Ordered;
+use super::query::Query;
 use super::returned::Returned;
 use super::shard_stream::{Buffers, ShardStream, Taken};
 use crate::guc::{SearchMode, SearchSettings};
@@ -112,7 +113,8 @@ impl Streams {
                 // Where no row may be missed, the codes of the file must be right.
                 Lookup::Found(shard) if rows.is_some() || shard_cache::has_sound_codes(index, &shard) => {
                     let (buffers, restriction) = (self.spare.pop().unwrap_or_default(), plan.restriction.clone());
-                    let stream = ShardStream::new(shard, segments, buffers, restriction, rows, settings);
+                    let Query::Code(query) = plan.query.clone();
+                    let stream = ShardStream::new(query, shard, segments, buffers, restriction, rows, settings);
                     self.streams.push(Stream::Shard(Box::new(stream)));
                 }
                 Lookup::Found(_) | Lookup::Unusable => {
@@ -125,7 +127,7 @@ impl Streams {
         }
         if !exact.is_empty() {
             let restriction = plan.restriction.clone().unwrap_or_default();
-            let stream = ExactStream::new(exact, returned, restriction);
+            let stream = ExactStream::new(plan.query.clone(), exact, returned, restriction);
             self.streams.push(Stream::Exact(stream));
         }
         true
@@ -172,7 +174,7 @@ impl Streams {
             Stream::Exact(exact) => return Ok(exact.take()),
             Stream::Shard(shard) => shard,
         };
-        Ok(match shard.take(index, &plan.query)? {
+        Ok(match shard.take(index)? {
             Taken::Alive(found) => Some(found),
             Taken::Unwanted => None,
             Taken::Damaged(found) => {
@@ -189,7 +191,7 @@ impl Streams {
         index: Index<'_>,
         plan: &Ordered,
         returned: &Returned,
-    ) -> Result<Option<(Source, u32)>, Mismatch> {
+    ) -> Result<Option<(Source, u64)>, Mismatch> {
         let mut best = self.early.peek().map(|Reverse(found)| (Source::Early, found.key));
         for at in 0..self.streams.len() {
             if let Some(key) = self.head(index, plan, returned, at)?
@@ -208,9 +210,9 @@ impl Streams {
         plan: &Ordered,
         returned: &Returned,
         at: usize,
-    ) -> Result<Option<u32>, Mismatch> {
+    ) -> Result<Option<u64>, Mismatch> {
         if let Stream::Shard(shard) = &mut self.streams[at] {
-            let head = shard.head(&plan.query);
+            let head = shard.head();
             if head.is_some() {
                 return Ok(head);
             }
@@ -218,15 +220,15 @@ impl Streams {
             self.end_shard(at, is_complete, plan, returned);
         }
         match &mut self.streams[at] {
-            Stream::Exact(exact) => exact.head(index, &plan.query, returned),
+            Stream::Exact(exact) => exact.head(index, returned),
             Stream::Shard(_) => Ok(None),
         }
     }
 
     /// Replaces a shard by an exact scan of what it has not returned: nothing, if it is complete.
     fn end_shard(&mut self, at: usize, is_complete: bool, plan: &Ordered, returned: &Returned) {
-        let nothing = Stream::Exact(ExactStream::new(Vec::new(), 0, Restriction::default()));
-        let Stream::Shard(shard) = std::mem::replace(&mut self.streams[at], nothing) else {
+        let nothing = ExactStream::new(plan.query.clone(), Vec::new(), 0, Restriction::default());
+        let Stream::Shard(shard) = std::mem::replace(&mut self.streams[at], Stream::Exact(nothing)) else {
             return;
         };
         let counters = shard.counters();
@@ -240,7 +242,7 @@ impl Streams {
             let restriction = plan.restriction.clone().unwrap_or_default();
             // The scan that follows counts the shard.
             self.counters.nodes += counters.nodes;
-            self.streams[at] = Stream::Exact(ExactStream::new(segments, expected, restriction));
+            self.streams[at] = Stream::Exact(ExactStream::new(plan.query.clone(), segments, expected, restriction));
         }
     }
 }

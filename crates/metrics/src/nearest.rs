@@ -2,27 +2,30 @@
 
 /// What a pass collects: ordered by key first, then by what breaks ties.
 pub trait Keyed: Copy + Ord {
+    /// An integer in the order of distances.
+    type Key: Copy + Ord + Default;
+
     /// See [`Query::key`](crate::Query::key).
-    fn key(&self) -> u32;
+    fn key(&self) -> Self::Key;
 }
 
 /// Keeps the nearest `limit` items of a pass that come after those of the passes before.
 ///
 /// Up to twice as many are kept in no order before the farther half is dropped: that costs less for each than a heap.
 /// Items must be offered in an order in which, of equal keys, the smaller item comes first.
-pub struct Nearest<T> {
+pub struct Nearest<T: Keyed> {
     items: Vec<T>,
     limit: usize,
-    below: u32,
+    below: T::Key,
     after: Option<T>,
 }
 
-impl<T> Default for Nearest<T> {
+impl<T: Keyed> Default for Nearest<T> {
     fn default() -> Self {
         Self {
             items: Vec::new(),
             limit: 1,
-            below: 0,
+            below: T::Key::default(),
             after: None,
         }
     }
@@ -30,7 +33,7 @@ impl<T> Default for Nearest<T> {
 
 impl<T: Keyed> Nearest<T> {
     /// Begins a pass for the nearest `limit` items, at least one, with keys less than `below` that come after `after`.
-    pub fn start(&mut self, limit: usize, below: u32, after: Option<T>) {
+    pub fn start(&mut self, limit: usize, below: T::Key, after: Option<T>) {
         self.items.clear();
         self.limit = limit.max(1);
         self.below = below;
@@ -39,7 +42,7 @@ impl<T: Keyed> Nearest<T> {
 
     /// An item whose key is not less than this need not be offered. It falls during the pass.
     #[inline]
-    pub fn below(&self) -> u32 {
+    pub fn below(&self) -> T::Key {
         self.below
     }
 
@@ -89,6 +92,8 @@ mod tests {
     }
 
     impl Keyed for Item {
+        type Key = u32;
+
         fn key(&self) -> u32 {
             self.key
         }

@@ -25,6 +25,8 @@ impl Placed {
 }
 
 impl Keyed for Placed {
+    type Key = u32;
+
     #[inline]
     fn key(&self) -> u32 {
         (self.0 >> 32) as u32
