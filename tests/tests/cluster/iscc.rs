@@ -322,3 +322,73 @@ fn long_inputs() {
         assert!(begun.elapsed().as_secs() < 20, "{sql}");
     }
 }
+
+/// What README shows works, and the index serves it.
+#[test]
+fn what_readme_shows() {
+    let readme = include_str!("../../../README.md");
+    let (_, section) = readme.split_once("\n## ISCC\n").expect("a section on ISCC");
+    let (section, _) = section.split_once("\n## ").expect("a next section");
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let mut blocks = 0;
+    for block in section.split("```sql\n").skip(1) {
+        let sql = block.split_once("```").expect("the end of a block").0;
+        client.batch_execute(sql).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+        blocks += 1;
+    }
+    assert_eq!(blocks, 3);
+    each(&mut client, "SET enable_seqscan = off");
+    for (sql, index) in [
+        ("asset ORDER BY content <~> 'ff' LIMIT 1", "asset_content_idx"),
+        (
+            "asset ORDER BY iscc_unit_body(iscc, 'DATA_NONE_V0')::bitvec(256) <~> 'ff' LIMIT 1",
+            "asset_iscc_unit_body_idx",
+        ),
+        (
+            "document WHERE nphd_within(content, 'ff', 0.25)",
+            "document_content_idx",
+        ),
+    ] {
+        let plan = client.query(&format!("EXPLAIN SELECT * FROM {sql}"), &[]).expect(sql);
+        let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+        assert!(plan.iter().any(|line| line.contains(index)), "{plan:?}");
+    }
+    let found: bool = value(
+        &mut client,
+        "SELECT bool_and(iscc_is_valid(iscc)) AND count(*) = 2 AND min(d.near) <= 0.25
+           FROM document, LATERAL (SELECT content <~> o.content AS near FROM document o WHERE o.id <> document.id) d",
+    );
+    assert!(found);
+    let error = client
+        .batch_execute("INSERT INTO asset (iscc) VALUES ('gaaw2prcrs5lnvzv')")
+        .expect_err("a check");
+    assert_eq!(error.code(), Some(&SqlState::CHECK_VIOLATION));
+}
+
+/// Each example of docs/iscc.md has the result that is written beside it, and each function has one.
+#[test]
+fn what_the_manual_shows() {
+    let manual = include_str!("../../../docs/iscc.md");
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let mut shown = String::new();
+    for line in manual.lines().filter(|line| line.starts_with("SELECT ")) {
+        let (sql, expected) = line.rsplit_once("; ").expect("a result");
+        let expected = expected.trim_start().strip_prefix("-- ").expect("a result");
+        let messages = client.simple_query(sql).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+        let found = messages.iter().find_map(|message| match message {
+            postgres::SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        assert_eq!(found, Some(expected), "{sql}");
+        shown.push_str(sql);
+    }
+    let missing: Option<Vec<String>> = {
+        let sql = "SELECT array_agg(DISTINCT proname::text) FROM pg_proc
+                    WHERE proname ~ '^iscc_' AND prorettype <> 'cstring'::regtype AND NOT $1 ~ (proname || '\\(')
+                      AND proname !~ '^iscc_(id_(recv|send|lt|le|eq|ne|ge|gt|cmp|hash.*|smaller|larger)|id_in|score_.*)$'";
+        client.query_one(sql, &[&shown]).expect("functions").get(0)
+    };
+    assert_eq!(missing, None);
+}
