@@ -208,7 +208,7 @@ impl Header {
             _ => 32..=256,
         };
         let step = if header.main == Main::Id { 8 } else { 32 };
-        if !range.contains(&bits) || bits % step != 0 {
+        if !range.contains(&bits) || !bits.is_multiple_of(step) {
             return Err(Error::combination(format!(
                 "a unit {unit_type} cannot have {bits} bits"
             )));
