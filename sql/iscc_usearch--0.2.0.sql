@@ -511,6 +511,76 @@ COMMENT ON OPERATOR CLASS bitvec_nphd_ops USING usearch IS 'order by <~>, the No
 COMMENT ON OPERATOR CLASS bitvec_jaccard_ops USING usearch IS 'order by <%>, the Jaccard distance';
 COMMENT ON OPERATOR CLASS bitvec_hamming_ops USING usearch IS 'order by <#~>, the number of bits that differ';
 
+-- Dense vectors: arrays of type real[] with one dimension, without NULLs, NaN or infinities
+
+CREATE FUNCTION real_l2_distance(real[], real[]) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION real_l2_distance(real[], real[]) IS
+    'Euclidean distance; error 22000 for different numbers of dimensions';
+CREATE OPERATOR <-> (
+    LEFTARG = real[], RIGHTARG = real[], FUNCTION = real_l2_distance, COMMUTATOR = <->
+);
+COMMENT ON OPERATOR <-> (real[], real[]) IS 'Euclidean distance';
+CREATE FUNCTION real_l2_info(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION real_l2_info(internal) IS 'support function of usearch: real[], by the Euclidean distance';
+CREATE OPERATOR CLASS real_l2_ops FOR TYPE real[] USING usearch AS
+    OPERATOR 1 <-> (real[], real[]) FOR ORDER BY float_ops,
+    FUNCTION 1 real_l2_distance(real[], real[]),
+    FUNCTION 2 real_l2_info(internal);
+COMMENT ON OPERATOR CLASS real_l2_ops USING usearch IS 'order by <->, the Euclidean distance';
+
+CREATE FUNCTION real_negative_inner_product(real[], real[]) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION real_negative_inner_product(real[], real[]) IS
+    'inner product, negated, so that the nearest vectors have the greatest one; error 22000 for different numbers of dimensions';
+CREATE OPERATOR <#> (
+    LEFTARG = real[], RIGHTARG = real[], FUNCTION = real_negative_inner_product, COMMUTATOR = <#>
+);
+COMMENT ON OPERATOR <#> (real[], real[]) IS 'inner product, negated, so that the nearest vectors have the greatest one';
+CREATE FUNCTION real_ip_info(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION real_ip_info(internal) IS 'support function of usearch: real[], by the negative inner product';
+CREATE OPERATOR CLASS real_ip_ops FOR TYPE real[] USING usearch AS
+    OPERATOR 1 <#> (real[], real[]) FOR ORDER BY float_ops,
+    FUNCTION 1 real_negative_inner_product(real[], real[]),
+    FUNCTION 2 real_ip_info(internal);
+COMMENT ON OPERATOR CLASS real_ip_ops USING usearch IS 'order by <#>, the negative inner product';
+
+CREATE FUNCTION real_cosine_distance(real[], real[]) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION real_cosine_distance(real[], real[]) IS
+    'cosine distance: 1 minus the cosine of the angle, 0 to 2; NaN if a vector is all zeros; error 22000 for different numbers of dimensions';
+CREATE OPERATOR <=> (
+    LEFTARG = real[], RIGHTARG = real[], FUNCTION = real_cosine_distance, COMMUTATOR = <=>
+);
+COMMENT ON OPERATOR <=> (real[], real[]) IS 'cosine distance: 1 minus the cosine of the angle, 0 to 2';
+CREATE FUNCTION real_cosine_info(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION real_cosine_info(internal) IS 'support function of usearch: real[], by the cosine distance';
+CREATE OPERATOR CLASS real_cosine_ops FOR TYPE real[] USING usearch AS
+    OPERATOR 1 <=> (real[], real[]) FOR ORDER BY float_ops,
+    FUNCTION 1 real_cosine_distance(real[], real[]),
+    FUNCTION 2 real_cosine_info(internal);
+COMMENT ON OPERATOR CLASS real_cosine_ops USING usearch IS 'order by <=>, the cosine distance';
+
+CREATE FUNCTION real_l1_distance(real[], real[]) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION real_l1_distance(real[], real[]) IS
+    'sum of the absolute differences; error 22000 for different numbers of dimensions';
+CREATE OPERATOR <+> (
+    LEFTARG = real[], RIGHTARG = real[], FUNCTION = real_l1_distance, COMMUTATOR = <+>
+);
+COMMENT ON OPERATOR <+> (real[], real[]) IS 'sum of the absolute differences';
+CREATE FUNCTION real_l1_info(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION real_l1_info(internal) IS 'support function of usearch: real[], by the sum of absolute differences';
+CREATE OPERATOR CLASS real_l1_ops FOR TYPE real[] USING usearch AS
+    OPERATOR 1 <+> (real[], real[]) FOR ORDER BY float_ops,
+    FUNCTION 1 real_l1_distance(real[], real[]),
+    FUNCTION 2 real_l1_info(internal);
+COMMENT ON OPERATOR CLASS real_l1_ops USING usearch IS 'order by <+>, the sum of absolute differences';
+
 -- Functions for operators
 
 CREATE FUNCTION usearch_seal(index regclass) RETURNS bigint

@@ -1,8 +1,8 @@
 //! What the log holds right now, counted in one pass over its pages.
 
 use iscc_log::directory::Segment;
+use iscc_log::log_page::MAX_STRIDE;
 use iscc_log::log_page::{LogPage, is_alive};
-use iscc_metrics::MAX_CODE_BYTES;
 use pgrx::JsonB;
 
 use crate::relation::Index;
@@ -44,7 +44,7 @@ impl Census {
             dead: 0,
             nulls: 0,
             tail: 0,
-            alive: vec![0; MAX_CODE_BYTES + 1],
+            alive: vec![0; MAX_STRIDE + 1],
             lengths: Vec::new(),
         };
         for segment in directory.segments() {

@@ -14,6 +14,8 @@ use pgrx::prelude::*;
 use super::privileges::require_owner;
 use crate::compat;
 use crate::error::{check_for_interrupts, report};
+use crate::metrics::opclass::comparison_of;
+use crate::metrics::value::Value;
 use crate::relation::{Index, in_recovery};
 use crate::storage::buffer::{Locked, Shared};
 use crate::storage::definition::IndexOptions;
@@ -22,7 +24,6 @@ use crate::storage::log::{self, Mismatch, block_and_offset, tid_bytes};
 use crate::storage::shard_cache::{self, MappedShard, Unusable};
 use crate::storage::shard_file::{self, ShardId};
 use crate::storage::table::TableExtent;
-use crate::types::bitvec::varlena_bytes;
 
 /// Problems found, each with the part of the index that has it.
 #[derive(Default)]
@@ -246,6 +247,7 @@ fn check_postings(
 }
 
 struct HeapCheck<'a> {
+    value: Value,
     log: HashMap<Tid, Vec<u8>>,
     problems: &'a mut Problems,
 }
@@ -275,6 +277,7 @@ fn check_heap(
         problems.add("log", format!("row {} has two entries", show(&tid)));
     }
     let mut check = HeapCheck {
+        value: comparison_of(index).value,
         log: log_entries,
         problems,
     };
@@ -325,11 +328,11 @@ unsafe extern "C-unwind" fn check_row(
     // SAFETY: table_index_build_scan passes what check_heap gave it and one value of our type.
     unsafe {
         let check = &mut *state.cast::<HeapCheck<'_>>();
-        let code = if *isnull { &[][..] } else { varlena_bytes(*values) };
+        let value = if *isnull { &[][..] } else { check.value.bytes(*values) };
         let tid = tid_bytes(&*tid);
         let problem = match check.log.get(&tid) {
             None => "is not in the log",
-            Some(logged) if logged != code => "has a different code in the log",
+            Some(logged) if logged != value => "has a different value in the log",
             Some(_) => return,
         };
         check.problems.add("log", format!("row {} {problem}", show(&tid)));

@@ -6,7 +6,6 @@
 use std::time::Instant;
 
 use iscc_log::log_page::{LogPage, is_alive};
-use iscc_metrics::Metric;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
@@ -17,7 +16,6 @@ use crate::guc::SearchMode;
 use crate::relation::Index;
 use crate::search::query::Query;
 use crate::search::scan::Search;
-use crate::storage::definition::IndexOptions;
 use crate::storage::log;
 
 const MAX_K: i32 = 10_000;
@@ -55,10 +53,9 @@ fn usearch_recall(
     let opened = super::open(index, pg_sys::AccessShareLock);
     let index = opened.handle();
     require_all_rows(index, "Measuring the recall of an index");
-    let metric = IndexOptions::of(index).metric;
     let queries = match queries {
-        Some(codes) => queries_of(metric, &codes),
-        None => sample_queries(index, metric, i64::from(sample)),
+        Some(codes) => queries_of(index, &codes),
+        None => sample_queries(index, i64::from(sample)),
     };
     let mut measured = Measured::of(index, k as usize, &queries);
     TableIterator::once((
@@ -82,7 +79,7 @@ fn require_range(name: &str, value: i32, max: i32) {
     }
 }
 
-fn queries_of(metric: Metric, codes: &Array<'_, &[u8]>) -> Vec<Query> {
+fn queries_of(index: Index<'_>, codes: &Array<'_, &[u8]>) -> Vec<Query> {
     if codes.is_empty() {
         report(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
@@ -91,7 +88,7 @@ fn queries_of(metric: Metric, codes: &Array<'_, &[u8]>) -> Vec<Query> {
         .hint("Omit queries to search for codes of the index.")
         .raise();
     }
-    let queries: Option<Vec<Query>> = codes.iter().map(|code| Some(Query::new(metric, code?))).collect();
+    let queries: Option<Vec<Query>> = codes.iter().map(|code| Some(query_of(index, code?))).collect();
     queries.unwrap_or_else(|| {
         report(
             PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
@@ -102,13 +99,19 @@ fn queries_of(metric: Metric, codes: &Array<'_, &[u8]>) -> Vec<Query> {
     })
 }
 
+/// A query that lives as long as the function runs.
+fn query_of(index: Index<'_>, value: &[u8]) -> Query {
+    // SAFETY: the context of the statement.
+    unsafe { Query::new(index, pg_sys::CurrentMemoryContext, value) }
+}
+
 /// Codes of entries alive, so many if there are, evenly spread over the log; the same ones as long as the log is the same.
-fn sample_queries(index: Index<'_>, metric: Metric, wanted: i64) -> Vec<Query> {
+fn sample_queries(index: Index<'_>, wanted: i64) -> Vec<Query> {
     loop {
         let (directory, census) = Census::take(index);
         let alive = census.alive_codes();
         let mut sample = Sample {
-            metric,
+            index,
             alive,
             wanted: wanted.min(alive),
             seen: 0,
@@ -124,8 +127,8 @@ fn sample_queries(index: Index<'_>, metric: Metric, wanted: i64) -> Vec<Query> {
 }
 
 /// Codes taken on a way through the log.
-struct Sample {
-    metric: Metric,
+struct Sample<'a> {
+    index: Index<'a>,
     /// Entries alive with a code.
     alive: i64,
     /// How many of them to take, no more than there are.
@@ -134,7 +137,7 @@ struct Sample {
     queries: Vec<Query>,
 }
 
-impl Sample {
+impl Sample<'_> {
     fn add_page(&mut self, page: &LogPage<'_>) {
         for slot in 0..page.len() {
             let is_alive = page.tid(slot).is_some_and(|tid| is_alive(&tid));
@@ -142,7 +145,7 @@ impl Sample {
                 continue;
             };
             if self.next() == Some(self.seen) {
-                self.queries.push(Query::new(self.metric, code));
+                self.queries.push(query_of(self.index, code));
             }
             self.seen += 1;
         }

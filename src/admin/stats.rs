@@ -52,7 +52,6 @@ fn usearch_index_stats(
     let free = i64::from(directory.free_blocks());
     let index_bytes = i64::from(index.block_count()) * i64::from(pg_sys::BLCKSZ);
     let shard_bytes = size::shard_bytes(index, &directory);
-    let max_bytes = i32::from(options.max_code_bytes);
     TableIterator::once((
         census.entries,
         census.dead,
@@ -63,11 +62,11 @@ fn usearch_index_stats(
         sealed.map(|s| i64::from(s.nodes)).sum(),
         index_bytes,
         shard_bytes,
-        options.metric.name().to_string(),
+        options.comparison.metric.name().to_string(),
         i32::from(options.m),
         i32::from(options.ef_construction),
         options.shard_bytes as i64,
-        (max_bytes > 0).then_some(max_bytes * 8),
+        options.declared_bytes.map(|bytes| i32::from(bytes) * 8),
         i32::from(LOG_VERSION),
         census.dead_share(),
         census.code_bits(),

@@ -2,6 +2,7 @@
 
 use std::ffi::c_char;
 
+use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
@@ -11,9 +12,7 @@ use crate::relation::Index;
 use crate::storage::definition::IndexOptions;
 use crate::storage::directory;
 use crate::storage::log::{Appender, tid_bytes};
-use crate::storage::open_segment::Limits;
 use crate::storage::update::Logging;
-use crate::types::bitvec::varlena_bytes;
 
 const PHASE_LOG: i64 = 2;
 const PHASE_SHARDS: i64 = 3;
@@ -47,7 +46,9 @@ impl Watcher for Progress {
 
 struct BuildState {
     appender: Appender,
-    limits: Limits,
+    options: IndexOptions,
+    /// For the copies of a row that had to be fetched from elsewhere.
+    row_context: PgMemoryContexts,
     rows: f64,
 }
 
@@ -68,7 +69,8 @@ pub unsafe extern "C-unwind" fn ambuild(
     progress(pg_sys::PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOG);
     let mut state = BuildState {
         appender: Appender::new(index, logging),
-        limits: options.limits(),
+        options,
+        row_context: PgMemoryContexts::new("usearch row"),
         rows: 0.0,
     };
     // SAFETY: the executor's arguments; the callback gets `state` back.
@@ -114,12 +116,23 @@ unsafe extern "C-unwind" fn add_row(
     // SAFETY: table_index_build_scan passes what ambuild gave it and one value of our type.
     unsafe {
         let state = &mut *state.cast::<BuildState>();
-        let code = if *isnull { &[][..] } else { varlena_bytes(*values) };
-        let limits = state.limits;
-        state
-            .appender
-            .append(Index::from_raw(index), code, &tid_bytes(&*tid), || limits);
-        state.rows += 1.0;
+        let (index, options) = (Index::from_raw(index), state.options);
+        let BuildState {
+            appender,
+            row_context,
+            rows,
+            ..
+        } = state;
+        row_context.switch_to(|_| {
+            let value = if *isnull {
+                &[][..]
+            } else {
+                options.comparison.value.bytes(*values)
+            };
+            appender.append(index, value, &tid_bytes(&*tid), || options.limits(index));
+        });
+        row_context.reset();
+        *rows += 1.0;
     }
 }
 

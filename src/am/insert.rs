@@ -9,7 +9,6 @@ use crate::relation::Index;
 use crate::storage::definition::IndexOptions;
 use crate::storage::log::{Appender, tid_bytes};
 use crate::storage::update::Logging;
-use crate::types::bitvec::varlena_bytes;
 
 /// Adds a row to the index. Never waits for a build; takes a page lock for the time of a memcpy.
 #[pg_guard]
@@ -25,14 +24,15 @@ pub unsafe extern "C-unwind" fn aminsert(
 ) -> bool {
     // SAFETY: PostgreSQL holds the index open while it inserts.
     let index = unsafe { Index::from_raw(index) };
-    // SAFETY: PostgreSQL passes one value of the indexed type and a valid TID.
-    let (code, tid) = unsafe {
-        let code = if *isnull { &[][..] } else { varlena_bytes(*values) };
-        (code, tid_bytes(&*heap_tid))
-    };
     // SAFETY: PostgreSQL's own, for the statement.
     let appender = unsafe { appender(index, index_info) };
-    appender.append(index, code, &tid, || IndexOptions::of(index).limits());
+    let kind = appender.comparison.value;
+    // SAFETY: PostgreSQL passes one value of the indexed type and a valid TID.
+    let (value, tid) = unsafe {
+        let value = if *isnull { &[][..] } else { kind.bytes(*values) };
+        (value, tid_bytes(&*heap_tid))
+    };
+    appender.append(index, value, &tid, || IndexOptions::of(index).limits(index));
     if let Some(blocks) = appender.grown_to() {
         maintenance::after_growth(index, blocks);
     }

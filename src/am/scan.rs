@@ -7,6 +7,7 @@ use pgrx::prelude::*;
 use crate::compat;
 use crate::error::report;
 use crate::guc::SearchSettings;
+use crate::metrics::opclass::comparison_of;
 use crate::relation::Index;
 use crate::search::conditions::Conditions;
 use crate::search::counters::Counters;
@@ -15,7 +16,6 @@ use crate::search::plan::Plan;
 use crate::search::query::Query;
 use crate::search::scan::Scan;
 use crate::storage::log::item_pointer;
-use crate::types::bitvec::varlena_bytes;
 
 /// Starts a scan.
 #[pg_guard]
@@ -43,7 +43,7 @@ pub unsafe extern "C-unwind" fn amrescan(
     orderbys: pg_sys::ScanKey,
     norderbys: i32,
 ) {
-    // SAFETY: the executor's arguments; an ordering key's argument is a bitvec, as the operator
+    // SAFETY: the executor's arguments; an ordering key's argument is a value of the type that the operator
     // class says.
     unsafe {
         let state = &mut *(*scan).opaque.cast::<Scan>();
@@ -52,9 +52,11 @@ pub unsafe extern "C-unwind" fn amrescan(
             let order = &*orderbys;
             (*(*scan).orderByData) = *order;
             let is_null = order.sk_flags & pg_sys::SK_ISNULL as i32 != 0;
-            let metric = state.metric(index_of(scan));
+            let index = index_of(scan);
             demand = Demand::of_flags(order.sk_flags);
-            (!is_null).then(|| Query::new(metric, varlena_bytes(order.sk_argument)))
+            let value = comparison_of(index).value;
+            let context = pg_sys::GetMemoryChunkContext(scan.cast());
+            (!is_null).then(|| Query::new(index, context, value.bytes(order.sk_argument)))
         } else {
             None
         };

@@ -29,7 +29,7 @@ pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
     let Ok(Some(opclass)) = look_up(opclass) else {
         return false;
     };
-    let metric = opclass.support.metric();
+    let metric = opclass.support.comparison().map(|comparison| comparison.metric);
     let is_ball = |&operator: &pg_sys::Oid| operator != pg_sys::InvalidOid && ball::is_in_ball(address_of(operator));
     let searches = &opclass.searches;
     let mut valid = true;

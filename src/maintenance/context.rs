@@ -10,6 +10,7 @@ use crate::guc;
 use crate::relation::Index;
 use crate::storage::definition::IndexOptions;
 use crate::storage::log::Mismatch;
+use crate::storage::open_segment::Limits;
 use crate::storage::shard_file::ShardId;
 use crate::storage::update::Logging;
 
@@ -137,6 +138,11 @@ impl<'a> Job<'a> {
             watcher,
             next_look_beside: None,
         }
+    }
+
+    /// What bounds segments, the tail and shards.
+    pub(super) fn limits(&self) -> Limits {
+        self.options.limits(self.index)
     }
 
     /// Maintenance by the background worker, with threads that give way to other processes. While a long build runs, of a

@@ -58,7 +58,7 @@ pub fn after_growth(index: Index<'_>, open_blocks: u32) {
         return;
     }
     let tail = directory::read(index).tail_blocks();
-    if policy::tail_is_due(tail, IndexOptions::of(index).limits().max_blocks) {
+    if policy::tail_is_due(tail, IndexOptions::of(index).limits(index).seal_blocks) {
         worker::start();
     }
 }

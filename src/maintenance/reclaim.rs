@@ -107,7 +107,7 @@ impl Job<'_> {
         let blocks = |of: &mut dyn Iterator<Item = &Segment>| of.map(|s| s.block_count).sum::<u32>();
         let leaves = blocks(&mut segments.iter().filter(|segment| segment.state == State::Closed));
         let tail = directory.tail_blocks() + blocks(&mut pending.iter()) - leaves;
-        if rest == SmallRest::GetsShard || policy::tail_is_due(tail, self.options.limits().max_blocks) {
+        if rest == SmallRest::GetsShard || policy::tail_is_due(tail, self.limits().seal_blocks) {
             return self.build_shard(ShardPlan::moved(pending, segments));
         }
         let level = times_built(segments);

@@ -10,6 +10,7 @@ use super::plan::ShardPlan;
 use super::reclaim::SmallRest;
 use crate::error::check_for_interrupts;
 use crate::failpoint::failpoint;
+use crate::metrics::value::Value;
 use crate::relation::{Index, in_recovery};
 use crate::storage::directory::{self, NO_SHARD};
 use crate::storage::shard_cache;
@@ -46,6 +47,9 @@ impl Job<'_> {
     }
 
     fn due(&self, may_seal: bool, rebuilt: &RebuiltShards) -> Option<(Action, Vec<ListedShard>)> {
+        if self.options.comparison.value != Value::Code {
+            return None;
+        }
         let directory = directory::read(self.index);
         let shards = directory.shards();
         let unit = |shard: &ListedShard| match rebuilt.contains(&shard.0) {
@@ -53,9 +57,11 @@ impl Job<'_> {
             false => self.unit(shard, Inspect::Header),
         };
         let units: Vec<Unit> = shards.iter().map(unit).collect();
+        let limits = self.limits();
         let state = policy::State {
             open_blocks: directory.open_blocks(),
-            max_blocks: self.options.limits().max_blocks,
+            seal_blocks: limits.seal_blocks,
+            max_blocks: limits.max_blocks,
             may_seal,
             may_move: lock::places_alone(self.index.oid()).is_some(),
             may_change: !in_recovery(),
@@ -92,7 +98,7 @@ impl Job<'_> {
     /// Seals the tail and whatever else lacks a usable shard, however small. The caller holds the maintenance lock, or is
     /// the only one that knows the index.
     pub fn seal_all(&mut self, inspect: Inspect) -> Result<WorkDone, Stopped> {
-        if self.index.is_temporary() {
+        if self.index.is_temporary() || self.options.comparison.value != Value::Code {
             return Ok(WorkDone::default());
         }
         self.discard_leftovers();
@@ -117,7 +123,7 @@ impl Job<'_> {
     /// maintenance lock.
     pub fn compact(&mut self) -> Result<WorkDone, Stopped> {
         let mut done = self.seal_all(Inspect::Everything)?;
-        if self.index.is_temporary() {
+        if self.index.is_temporary() || self.options.comparison.value != Value::Code {
             return Ok(done);
         }
         let shards = directory::read(self.index).shards();
@@ -128,7 +134,7 @@ impl Job<'_> {
             let dead = unit.entries.saturating_sub(count_alive(self.index, &shard.1)?);
             units.push(Unit { dead, ..unit });
         }
-        for chosen in policy::compact(&units, self.options.limits().max_blocks) {
+        for chosen in policy::compact(&units, self.limits().max_blocks) {
             let segments = segments_of(&shards, &chosen);
             let has_dead = chosen.iter().any(|&at| units[at].dead > 0);
             done += match has_dead {

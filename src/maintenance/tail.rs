@@ -28,13 +28,13 @@ impl Job<'_> {
         let open = directory.open_blocks();
         let closed = closed_in(directory, Some(running));
         let closed: u32 = closed.iter().map(|s| s.block_count).sum();
-        policy::tail_is_due(closed + open, self.options.limits().max_blocks)
+        policy::tail_is_due(closed + open, self.limits().seal_blocks)
     }
 
     /// The first shard to build from these closed segments; None if there are none.
     pub(super) fn first_seal(&self, closed: &[Segment]) -> Option<ShardPlan> {
         let sizes = closed.iter().map(|s| (s.stride, s.block_count));
-        let batches = policy::pack(sizes, self.options.limits().max_blocks);
+        let batches = policy::pack(sizes, self.limits().max_blocks);
         let first = batches.into_iter().next()?;
         Some(ShardPlan::seal(&closed[first]))
     }

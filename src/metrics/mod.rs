@@ -1,4 +1,6 @@
-//! From operator classes to metrics.
+//! From operator classes to values and metrics.
 
+pub mod function;
 pub mod opclass;
 mod type_info;
+pub mod value;

@@ -5,6 +5,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::type_info;
+use super::value::Value;
 use crate::error::report;
 use crate::relation::Index;
 use crate::types::distance::{jaccard_distance, nphd_distance, prefix_hamming_distance};
@@ -43,16 +44,17 @@ impl Support {
         }
     }
 
-    /// How values are compared; None for an operator class that is none of this access method's.
-    pub fn metric(&self) -> Option<Metric> {
+    /// How values are read and compared; None for an operator class that is none of this access method's.
+    pub fn comparison(&self) -> Option<Comparison> {
         if !self.has_distance_of_input() {
             return None;
         }
-        match self.type_info {
+        let (value, metric) = match self.type_info {
             // Operator classes of version 0.1.0 have none, nor have copies of ours.
-            pg_sys::InvalidOid => metric_of_address(address_of(self.distance)),
-            function => type_info::metric_by(function, self.input),
-        }
+            pg_sys::InvalidOid => (Value::Code, metric_of_address(address_of(self.distance))?),
+            function => type_info::described_by(function, self.input)?,
+        };
+        Some(Comparison { value, metric })
     }
 
     /// Whether the distance is declared for the type: one for another type would take any bytes for its values.
@@ -69,15 +71,42 @@ impl Support {
     }
 }
 
-/// The distance that an index is ordered by.
-pub fn metric_of(index: Index<'_>) -> Metric {
-    Support::of(index).metric().unwrap_or_else(|| {
+/// How the values of an index are read and compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Comparison {
+    /// What they are.
+    pub value: Value,
+    /// The distance that the index is ordered by.
+    pub metric: Metric,
+}
+
+/// How the values of an index are read and compared. Looked up once, then kept in PostgreSQL's entry for the index, which
+/// forgets it when the index changes.
+pub fn comparison_of(index: Index<'_>) -> Comparison {
+    // SAFETY: null, or what is written below; nothing else of ours is kept there.
+    if let Some(known) = unsafe { index.data().rd_amcache.cast::<Comparison>().as_ref() } {
+        return *known;
+    }
+    let found = look_up(index);
+    // SAFETY: the entry is this backend's own. It frees what this points to, which has nothing to drop. The look-up may have
+    // renewed what the entry points to, so that is read only now.
+    unsafe {
+        let entry = index.raw();
+        let place = pg_sys::MemoryContextAlloc((*entry).rd_indexcxt, size_of::<Comparison>()).cast::<Comparison>();
+        place.write(found);
+        (*entry).rd_amcache = place.cast();
+    }
+    found
+}
+
+fn look_up(index: Index<'_>) -> Comparison {
+    Support::of(index).comparison().unwrap_or_else(|| {
         report(
             PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
             format!("operator class of index \"{}\" is not supported", index.name()),
         )
         .detail("Its support functions do not describe a distance that usearch supports.")
-        .hint("Use bitvec_nphd_ops, bitvec_jaccard_ops or bitvec_hamming_ops.")
+        .hint("Use an operator class of the extension, such as bitvec_nphd_ops.")
         .raise()
     })
 }

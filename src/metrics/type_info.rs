@@ -4,70 +4,111 @@ use iscc_metrics::Metric;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 
+use super::value::Value;
 use crate::types::sql_function;
 
 /// First field of a [`TypeInfo`].
 const MAGIC: u64 = u64::from_le_bytes(*b"usearch\0");
 /// Version of [`TypeInfo`].
 const VERSION: u32 = 1;
-/// The value is a varlena whose payload is a code.
-const CODE: u8 = 1;
 
 /// What a type info function, `(internal) → internal`, returns a pointer to. It lives as long as the process.
 #[repr(C)]
 struct TypeInfo {
     magic: u64,
     version: u32,
-    /// How the value is read: [`CODE`].
+    /// How the value is read: [`Value::number`].
     value: u8,
     /// How two values are compared: [`Metric::number`].
     metric: u8,
     reserved: [u8; 2],
 }
 
-impl TypeInfo {
-    const fn of_code(metric: Metric) -> Self {
-        TypeInfo {
-            magic: MAGIC,
-            version: VERSION,
-            value: CODE,
-            metric: metric.number(),
-            reserved: [0; 2],
-        }
-    }
-}
-
-/// Defines a type info function for codes.
-macro_rules! code_info {
-    ($(#[$meta:meta])* $name:ident, $metric:expr) => {
+/// Defines a type info function.
+macro_rules! type_info {
+    ($(#[$meta:meta])* $name:ident, $value:ident, $metric:ident) => {
         sql_function!(
             $(#[$meta])*
             $name, |_args| {
-                static INFO: TypeInfo = TypeInfo::of_code($metric);
+                static INFO: TypeInfo = TypeInfo {
+                    magic: MAGIC,
+                    version: VERSION,
+                    value: Value::$value.number(),
+                    metric: Metric::$metric.number(),
+                    reserved: [0; 2],
+                };
                 Datum::from(&raw const INFO)
             }
         );
     };
 }
 
-code_info!(
+type_info!(
     /// Codes, by the Normalized Prefix Hamming Distance.
-    bitvec_nphd_info, Metric::Nphd
+    bitvec_nphd_info, Code, Nphd
 );
-code_info!(
+type_info!(
     /// Codes, by the Jaccard distance of their bits.
-    bitvec_jaccard_info, Metric::Jaccard
+    bitvec_jaccard_info, Code, Jaccard
 );
-code_info!(
+type_info!(
     /// Codes, by the number of different bits.
-    bitvec_hamming_info, Metric::Hamming
+    bitvec_hamming_info, Code, Hamming
+);
+type_info!(
+    /// Arrays of type real[], by Euclidean distance.
+    real_l2_info, Array, L2
+);
+type_info!(
+    /// Arrays of type real[], by negative inner product.
+    real_ip_info, Array, InnerProduct
+);
+type_info!(
+    /// Arrays of type real[], by cosine distance.
+    real_cosine_info, Array, Cosine
+);
+type_info!(
+    /// Arrays of type real[], by the sum of absolute differences.
+    real_l1_info, Array, L1
+);
+type_info!(
+    /// pgvector's vector, by Euclidean distance.
+    pgvector_vector_l2_info, Vector, L2
+);
+type_info!(
+    /// pgvector's vector, by negative inner product.
+    pgvector_vector_ip_info, Vector, InnerProduct
+);
+type_info!(
+    /// pgvector's vector, by cosine distance.
+    pgvector_vector_cosine_info, Vector, Cosine
+);
+type_info!(
+    /// pgvector's vector, by the sum of absolute differences.
+    pgvector_vector_l1_info, Vector, L1
+);
+type_info!(
+    /// pgvector's halfvec, by Euclidean distance.
+    pgvector_halfvec_l2_info, HalfVector, L2
+);
+type_info!(
+    /// pgvector's halfvec, by negative inner product.
+    pgvector_halfvec_ip_info, HalfVector, InnerProduct
+);
+type_info!(
+    /// pgvector's halfvec, by cosine distance.
+    pgvector_halfvec_cosine_info, HalfVector, Cosine
+);
+type_info!(
+    /// pgvector's halfvec, by the sum of absolute differences.
+    pgvector_halfvec_l1_info, HalfVector, L1
 );
 
-/// The metric that a type info function states for values of a type; None for a function that is none, or of another
-/// version, or states what the type cannot be.
-pub fn metric_by(function: pg_sys::Oid, input: pg_sys::Oid) -> Option<Metric> {
-    // SAFETY: looks up a function and a type of the catalog; raises an error when there is none.
-    let (result, length) = unsafe { (pg_sys::get_func_rettype(function), pg_sys::get_typlen(input)) };
+/// What a type info function states for values of a type; None for a function that is none, or of another version, or
+/// states what the type cannot be.
+pub fn described_by(function: pg_sys::Oid, input: pg_sys::Oid) -> Option<(Value, Metric)> {
+    // SAFETY: looks up a function of the catalog; raises an error when there is none.
+    let result = unsafe { pg_sys::get_func_rettype(function) };
     // Only C functions return `internal`, and only superusers make operator classes of them.
     if result != pg_sys::INTERNALOID {
         return None;
@@ -77,6 +118,11 @@ pub fn metric_by(function: pg_sys::Oid, input: pg_sys::Oid) -> Option<Metric> {
         unsafe { pg_sys::OidFunctionCall1Coll(function, pg_sys::InvalidOid, Datum::from(0)) }.cast_mut_ptr();
     // SAFETY: null, or what the function says it is. The magic is looked at before the rest.
     let info = unsafe { info.as_ref() }?;
-    let is_code = info.magic == MAGIC && info.version == VERSION && info.value == CODE && length == -1;
-    Metric::of_number(info.metric).filter(|_| is_code)
+    if info.magic != MAGIC || info.version != VERSION {
+        return None;
+    }
+    let value = Value::of_number(info.value)?;
+    let metric = Metric::of_number(info.metric)?;
+    let is_possible = value.can_be(input) && metric.dense().is_some() == value.scalar().is_some();
+    is_possible.then_some((value, metric))
 }

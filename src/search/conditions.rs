@@ -58,8 +58,10 @@ impl Conditions {
 
     /// The same for a scan in order of the distance from `query`.
     pub fn ordered_by(self, query: &Query) -> Restriction {
-        let Query::Code(center) = query;
-        let is_same = |ball: &Ball| center.metric() == Metric::Nphd && ball.query().code() == center.code();
+        let is_same = |ball: &Ball| match query {
+            Query::Code(center) => center.metric() == Metric::Nphd && ball.query().code() == center.code(),
+            Query::Vector(_) => false,
+        };
         let (own, balls): (Vec<Ball>, Vec<Ball>) = self.balls.into_iter().partition(is_same);
         let is_complete = self.is_complete || !balls.is_empty();
         Restriction {

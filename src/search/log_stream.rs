@@ -8,7 +8,7 @@ use iscc_metrics::nearest::{Keyed, Nearest};
 
 use super::conditions::Restriction;
 use super::counters::Counters;
-use super::query::Query;
+use super::query::{Query, VectorQuery};
 use super::returned::Returned;
 use crate::relation::Index;
 use crate::storage::buffer::{Page, Recent};
@@ -165,10 +165,16 @@ impl ExactStream {
         let mut recent = Recent::of(index, first_block);
         for segment in &self.segments {
             let mut entries = 0;
-            log::for_each_page_ahead(index, segment, &mut recent, |block, page, next| {
+            let mut visit = |block, page: &LogPage<'_>, next| {
                 entries += page.len() as u64;
                 pass.page(block, page, next)
-            })?;
+            };
+            match &self.query {
+                Query::Vector(query) if !query.calls_nothing() => {
+                    log::for_each_copy(index, segment, |block, page| visit(block, page, std::ptr::null()))?;
+                }
+                _ => log::for_each_page_ahead(index, segment, &mut recent, visit)?,
+            }
             let sum = if segment.is_sealed() {
                 &mut counted.nodes
             } else {
@@ -204,6 +210,16 @@ impl Pass<'_> {
     fn page(&mut self, block: u32, page: &LogPage<'_>, next: *const Page) {
         match self.query {
             Query::Code(query) => self.page_of_codes(query, block, page, next),
+            Query::Vector(query) => self.page_of_vectors(query, block, page),
+        }
+    }
+
+    fn page_of_vectors(&mut self, query: &VectorQuery, block: u32, page: &LogPage<'_>) {
+        for slot in 0..page.len() {
+            let tid = page.tid(slot).filter(is_alive);
+            if let Some((tid, value)) = tid.zip(page.code(slot)) {
+                self.offer(query.key(value), position(block, slot), Some(tid));
+            }
         }
     }
 

@@ -10,3 +10,4 @@ mod returned;
 pub mod scan;
 mod shard_stream;
 mod streams;
+mod vector_stream;

@@ -8,7 +8,6 @@
 //! otherwise after all others, when the statement has found too few.
 
 use iscc_log::log_page::Tid;
-use iscc_metrics::Metric;
 
 use super::counters::Counters;
 use super::demand::{Demand, MOST_ROWS};
@@ -19,15 +18,12 @@ use super::returned::Returned;
 use super::streams::Streams;
 use crate::guc::{SearchMode, SearchSettings};
 use crate::relation::Index;
-use crate::storage::definition::IndexOptions;
 use crate::storage::directory;
 use crate::storage::log::Mismatch;
 use crate::storage::table::TableExtent;
 
 /// A scan of an index: its plan, and where it is.
 pub struct Scan {
-    /// Looked up once.
-    metric: Option<Metric>,
     /// What rows the table can have.
     table: TableExtent,
     plan: Plan,
@@ -41,7 +37,6 @@ pub struct Scan {
 impl Default for Scan {
     fn default() -> Self {
         Scan {
-            metric: None,
             table: TableExtent::default(),
             plan: Plan::Nothing,
             run: None,
@@ -65,11 +60,6 @@ struct Run {
 }
 
 impl Scan {
-    /// How the index compares codes.
-    pub fn metric(&mut self, index: Index<'_>) -> Metric {
-        *self.metric.get_or_insert_with(|| IndexOptions::of(index).metric)
-    }
-
     /// What was counted since the scan was made.
     pub fn counters(&self) -> Counters {
         self.streams.counters()

@@ -1,4 +1,4 @@
-//! Search of one shard, by its graph or by all its codes, resolved in the log.
+//! Search of one shard of codes, by its graph or by all its codes, resolved in the log.
 
 use std::rc::Rc;
 
@@ -39,15 +39,15 @@ const RESTRICTED_BATCH: usize = 1024;
 const MOST: usize = 4;
 
 /// Effort in mode `graph` where no effort is known to reach the recall.
-const UNCALIBRATED_EFFORT: usize = 320;
+pub const UNCALIBRATED_EFFORT: usize = 320;
 
 /// Buffers of the searches, to use their memory again.
 #[derive(Default)]
 pub struct Buffers {
-    graph: GraphSearch,
+    pub(super) graph: GraphSearch,
     flat: FlatSearch,
-    /// Candidates not yet returned, farthest first.
-    batch: Vec<Candidate>,
+    /// Candidates not yet returned, of codes the farthest first.
+    pub(super) batch: Vec<Candidate>,
 }
 
 /// How the shard is being searched.

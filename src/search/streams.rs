@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::rc::Rc;
 
 use iscc_log::directory::Segment;
 
@@ -12,16 +13,20 @@ use super::plan::Ordered;
 use super::query::Query;
 use super::returned::Returned;
 use super::shard_stream::{Buffers, ShardStream, Taken};
+use super::vector_stream::VectorStream;
 use crate::guc::{SearchMode, SearchSettings};
 use crate::maintenance::worker;
 use crate::relation::Index;
 use crate::storage::directory::{self, Directory, NO_SHARD};
 use crate::storage::log::Mismatch;
-use crate::storage::shard_cache::{self, Lookup};
+use crate::storage::open_segment::{self, refuse_length};
+use crate::storage::shard_cache::{self, Lookup, MappedShard};
+use crate::storage::shard_file::ShardId;
 
 /// A source of entries, nearest first.
 enum Stream {
     Shard(Box<ShardStream>),
+    Vectors(Box<VectorStream>),
     Exact(ExactStream),
 }
 
@@ -29,8 +34,24 @@ impl Stream {
     fn counters(&self) -> Counters {
         match self {
             Stream::Shard(shard) => shard.counters(),
+            Stream::Vectors(vectors) => vectors.counters(),
             Stream::Exact(exact) => exact.counters(),
         }
+    }
+}
+
+/// Never uses a shard again that has contradicted the log.
+fn condemn(index: Index<'_>, id: &ShardId) {
+    shard_cache::condemn(index.locator(), id, "it contradicts the log");
+}
+
+/// Raises an error if the query cannot be compared with the vectors of the index.
+fn require_length(index: Index<'_>, directory: &Directory, query: &Query) {
+    if let Query::Vector(query) = query
+        && let Some(bytes) = open_segment::common_length(directory)
+        && usize::from(bytes) != query.value().len()
+    {
+        refuse_length(index, query.value().len(), bytes.into());
     }
 }
 
@@ -70,8 +91,10 @@ impl Streams {
     fn close(&mut self) {
         for stream in self.streams.drain(..) {
             self.counters += stream.counters();
-            if let Stream::Shard(shard) = stream {
-                self.spare.push(shard.finish().1);
+            match stream {
+                Stream::Shard(shard) => self.spare.push(shard.finish().1),
+                Stream::Vectors(vectors) => self.spare.push(vectors.finish().1),
+                Stream::Exact(_) => {}
             }
         }
     }
@@ -82,6 +105,7 @@ impl Streams {
         loop {
             self.close();
             let directory = directory::read(index);
+            require_length(index, &directory, &plan.query);
             if self.try_open(index, &directory, plan, settings, returned) {
                 return directory;
             }
@@ -109,13 +133,16 @@ impl Streams {
                 exact.extend(segments);
                 continue;
             }
+            // Rows of vectors only tell what is near: where no row may be missed, the log is read.
+            if matches!((&plan.query, rows), (Query::Vector(_), None)) {
+                exact.extend(segments);
+                continue;
+            }
             match shard_cache::get(index, &id, &segments) {
                 // Where no row may be missed, the codes of the file must be right.
                 Lookup::Found(shard) if rows.is_some() || shard_cache::has_sound_codes(index, &shard) => {
-                    let (buffers, restriction) = (self.spare.pop().unwrap_or_default(), plan.restriction.clone());
-                    let Query::Code(query) = plan.query.clone();
-                    let stream = ShardStream::new(query, shard, segments, buffers, restriction, rows, settings);
-                    self.streams.push(Stream::Shard(Box::new(stream)));
+                    let stream = self.stream_of(shard, segments, plan, rows, settings);
+                    self.streams.push(stream);
                 }
                 Lookup::Found(_) | Lookup::Unusable => {
                     worker::ask();
@@ -131,6 +158,29 @@ impl Streams {
             self.streams.push(Stream::Exact(stream));
         }
         true
+    }
+
+    /// The stream of a shard. Of `rows` rows an approximate search is to find some.
+    fn stream_of(
+        &mut self,
+        shard: Rc<MappedShard>,
+        segments: Vec<Segment>,
+        plan: &Ordered,
+        rows: Option<usize>,
+        settings: SearchSettings,
+    ) -> Stream {
+        let (buffers, restriction) = (self.spare.pop().unwrap_or_default(), plan.restriction.clone());
+        match plan.query.clone() {
+            Query::Code(query) => {
+                let stream = ShardStream::new(query, shard, segments, buffers, restriction, rows, settings);
+                Stream::Shard(Box::new(stream))
+            }
+            Query::Vector(query) => {
+                let rows = rows.unwrap_or_default();
+                let stream = VectorStream::new(query, shard, segments, buffers, restriction, rows, settings);
+                Stream::Vectors(Box::new(stream))
+            }
+        }
     }
 
     /// The nearest entry of all streams that was not returned before; it is then.
@@ -172,13 +222,14 @@ impl Streams {
     ) -> Result<Option<Found>, Mismatch> {
         let shard = match &mut self.streams[at] {
             Stream::Exact(exact) => return Ok(exact.take()),
+            Stream::Vectors(vectors) => return Ok(vectors.take()),
             Stream::Shard(shard) => shard,
         };
         Ok(match shard.take(index)? {
             Taken::Alive(found) => Some(found),
             Taken::Unwanted => None,
             Taken::Damaged(found) => {
-                shard_cache::condemn(index.locator(), &shard.shard_id(), "it contradicts the log");
+                condemn(index, &shard.shard_id());
                 self.end_shard(at, false, plan, returned);
                 found
             }
@@ -211,28 +262,36 @@ impl Streams {
         returned: &Returned,
         at: usize,
     ) -> Result<Option<u64>, Mismatch> {
-        if let Stream::Shard(shard) = &mut self.streams[at] {
-            let head = shard.head();
-            if head.is_some() {
-                return Ok(head);
-            }
-            let is_complete = shard.is_complete();
-            self.end_shard(at, is_complete, plan, returned);
+        let (head, is_complete) = match &mut self.streams[at] {
+            Stream::Exact(exact) => return exact.head(index, returned),
+            Stream::Shard(shard) => (shard.head(), shard.is_complete()),
+            Stream::Vectors(vectors) => (vectors.head(index)?, false),
+        };
+        if head.is_some() {
+            return Ok(head);
         }
+        if let Stream::Vectors(vectors) = &self.streams[at]
+            && vectors.is_damaged()
+        {
+            condemn(index, &vectors.shard_id());
+        }
+        self.end_shard(at, is_complete, plan, returned);
         match &mut self.streams[at] {
             Stream::Exact(exact) => exact.head(index, returned),
-            Stream::Shard(_) => Ok(None),
+            Stream::Shard(_) | Stream::Vectors(_) => Ok(None),
         }
     }
 
     /// Replaces a shard by an exact scan of what it has not returned: nothing, if it is complete.
     fn end_shard(&mut self, at: usize, is_complete: bool, plan: &Ordered, returned: &Returned) {
         let nothing = ExactStream::new(plan.query.clone(), Vec::new(), 0, Restriction::default());
-        let Stream::Shard(shard) = std::mem::replace(&mut self.streams[at], Stream::Exact(nothing)) else {
-            return;
-        };
+        let shard = std::mem::replace(&mut self.streams[at], Stream::Exact(nothing));
         let counters = shard.counters();
-        let (segments, buffers) = shard.finish();
+        let (segments, buffers) = match shard {
+            Stream::Shard(shard) => shard.finish(),
+            Stream::Vectors(vectors) => vectors.finish(),
+            Stream::Exact(_) => return,
+        };
         self.spare.push(buffers);
         if is_complete {
             self.counters += counters;

@@ -6,16 +6,19 @@ use std::sync::OnceLock;
 use iscc_hnsw::MAX_NODES;
 use iscc_hnsw::build::estimated_file_bytes;
 use iscc_hnsw::params::BuildParams;
-use iscc_log::log_page::slots;
+use iscc_log::log_page::{MAX_STRIDE, slots};
+use iscc_log::policy::{SEAL_BLOCKS, VECTOR_SEAL_BLOCKS};
 use iscc_metrics::MAX_CODE_BYTES;
-use iscc_metrics::Metric;
+use iscc_metrics::dense::Scalar;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::open_segment::Limits;
+use super::directory;
+use super::open_segment::{Lengths, Limits};
 use crate::error::report;
-use crate::metrics::opclass::metric_of;
+use crate::metrics::opclass::{Comparison, comparison_of};
+use crate::metrics::value::Value;
 use crate::relation::Index;
 
 const DEFAULT_M: i32 = 16;
@@ -156,16 +159,16 @@ pub unsafe extern "C-unwind" fn amoptions(reloptions: Datum, validate: bool) -> 
 /// What an index is made with.
 #[derive(Clone, Copy, Debug)]
 pub struct IndexOptions {
-    /// Distance of the operator class.
-    pub metric: Metric,
+    /// How values are read and compared.
+    pub comparison: Comparison,
     /// Storage parameter `m`.
     pub m: u16,
     /// Storage parameter `ef_construction`.
     pub ef_construction: u16,
     /// Storage parameter `shard_size`, in bytes.
     pub shard_bytes: u64,
-    /// Bytes that the column's type allows; 0 without a limit.
-    pub max_code_bytes: u16,
+    /// Bytes of a value that the column's type declares, at most for codes; None where it declares nothing.
+    pub declared_bytes: Option<u16>,
 }
 
 impl IndexOptions {
@@ -184,12 +187,13 @@ impl IndexOptions {
                 )
             }
         };
+        let comparison = comparison_of(index);
         IndexOptions {
-            metric: metric_of(index),
+            comparison,
             m: m as u16,
             ef_construction: ef_construction as u16,
             shard_bytes: kilobytes as u64 * 1024,
-            max_code_bytes: declared_bytes(index),
+            declared_bytes: declared_bytes(index, comparison),
         }
     }
 
@@ -210,7 +214,7 @@ impl IndexOptions {
     /// Parameters for building a shard of codes of `stride` bytes.
     pub fn build_params(&self, stride: u16, threads: usize) -> BuildParams {
         BuildParams {
-            metric: self.metric,
+            metric: self.comparison.metric,
             m: self.m,
             ef_construction: self.ef_construction,
             max_code_bytes: stride,
@@ -222,33 +226,45 @@ impl IndexOptions {
 
     /// The number that stands for the metric in the metapage; 0 is none.
     pub fn metric_code(&self) -> u8 {
-        self.metric.number() + 1
+        self.comparison.metric.number() + 1
     }
 
-    /// What bounds new segments.
-    pub fn limits(&self) -> Limits {
-        // Without a declared length, that of most codes: longer ones make fewer entries a block.
-        let stride = if self.max_code_bytes == 0 {
-            32
-        } else {
-            self.max_code_bytes
-        };
+    /// What bounds new segments of the index, whose metapage is there.
+    pub fn limits(&self, index: Index<'_>) -> Limits {
+        if self.comparison.value == Value::Code {
+            // Without a declared length, that of most codes: longer ones make fewer entries a block.
+            let max_blocks = self.segment_blocks(self.declared_bytes.unwrap_or(32));
+            return Limits {
+                max_blocks,
+                seal_blocks: SEAL_BLOCKS.min(max_blocks),
+                lengths: Lengths::UpTo(self.declared_bytes),
+            };
+        }
+        let stride = self
+            .declared_bytes
+            .unwrap_or_else(|| directory::read_header(index).stride);
+        let max_blocks = self.segment_blocks(stride);
         Limits {
-            max_blocks: self.segment_blocks(stride),
-            declared_bytes: self.max_code_bytes,
+            max_blocks,
+            seal_blocks: VECTOR_SEAL_BLOCKS.min(max_blocks),
+            lengths: Lengths::Equal,
         }
     }
 }
 
-/// The longest code that the indexed column's type modifier allows, in bytes; 0 without one.
-fn declared_bytes(index: Index<'_>) -> u16 {
+/// The bytes of a value that the indexed column's type modifier allows; None without one.
+fn declared_bytes(index: Index<'_>, comparison: Comparison) -> Option<u16> {
     let (mut typid, mut typmod, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
     // SAFETY: the index has one column, as amcanmulticol is false.
     unsafe { pg_sys::get_atttypetypmodcoll(index.oid(), 1, &mut typid, &mut typmod, &mut collation) };
-    if typmod <= 0 {
-        0
-    } else {
-        (typmod as usize / 8).min(MAX_CODE_BYTES) as u16
+    let declared = usize::try_from(typmod).ok().filter(|&declared| declared > 0)?;
+    match comparison.value {
+        Value::Code => Some((declared / 8).min(MAX_CODE_BYTES) as u16),
+        Value::Array => None,
+        Value::Vector | Value::HalfVector => {
+            let bytes = comparison.value.scalar().map_or(1, Scalar::bytes);
+            Some((declared * bytes).min(MAX_STRIDE) as u16)
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Appending to the log and walking over it.
 
 use iscc_log::directory::Segment;
-use iscc_log::log_page::{self, LogPage, Tid};
+use iscc_log::log_page::{self, LogPage, MAX_STRIDE, Tid};
 use iscc_log::page::PageError;
 use iscc_metrics::MAX_CODE_BYTES;
 use pgrx::pg_sys;
@@ -9,13 +9,17 @@ use pgrx::prelude::*;
 
 use super::buffer::{Exclusive, Locked, Mode, Page, PinnedBuffer, Recent, Shared};
 use super::directory;
-use super::open_segment::{Limits, Room, make_room};
+use super::open_segment::{Lengths, Limits, Room, make_room};
 use super::update::{Logging, critical, log_in_place};
 use crate::error::{corrupt_page, report};
+use crate::metrics::opclass::{Comparison, comparison_of};
+use crate::metrics::value::Value;
 use crate::relation::Index;
 
 /// Appends entries to the open segment; keeps in mind where the last one went.
 pub struct Appender {
+    /// How the index's values are read.
+    pub comparison: Comparison,
     logging: Logging,
     wal: bool,
     open_block: Option<u32>,
@@ -27,6 +31,7 @@ impl Appender {
     /// An appender for one statement, or one build.
     pub fn new(index: Index<'_>, logging: Logging) -> Self {
         Appender {
+            comparison: comparison_of(index),
             logging,
             wal: logging == Logging::EachChange && index.needs_wal(),
             open_block: None,
@@ -39,18 +44,18 @@ impl Appender {
         (self.open_blocks > 0).then(|| std::mem::take(&mut self.open_blocks))
     }
 
-    /// Appends an entry; `code` is empty for a NULL. `limits` is asked only when the open page does not take it.
-    pub fn append(&mut self, index: Index<'_>, code: &[u8], tid: &Tid, limits: impl Fn() -> Limits) {
+    /// Appends an entry; `value` is empty for a NULL. `limits` is asked only when the open page does not take it.
+    pub fn append(&mut self, index: Index<'_>, value: &[u8], tid: &Tid, limits: impl Fn() -> Limits) {
         // The block remembered may have any use by now; then the metapage tells.
         if let Some(block) = self.open_block
-            && self.append_to(index, block, code, tid) == Ok(true)
+            && self.append_to(index, block, value, tid) == Ok(true)
         {
             return;
         }
         loop {
             let full_block = self.last_open_block(index);
             if let Some(block) = full_block {
-                match self.append_to(index, block, code, tid) {
+                match self.append_to(index, block, value, tid) {
                     Ok(false) => {}
                     Ok(true) => {
                         self.open_block = full_block;
@@ -61,10 +66,10 @@ impl Appender {
                 }
             }
             let limits = limits();
-            check_len(index, code.len(), usize::from(limits.declared_bytes));
+            check_len(index, value.len(), limits.lengths);
             let room = Room {
                 full_block,
-                code_bytes: code.len(),
+                value_bytes: value.len(),
                 limits,
             };
             if let Some(blocks) = make_room(index, room, self.logging) {
@@ -79,14 +84,18 @@ impl Appender {
     }
 
     /// Appends to this block if it is the open one and has room.
-    fn append_to(&self, index: Index<'_>, block: u32, code: &[u8], tid: &Tid) -> Result<bool, PageError> {
+    fn append_to(&self, index: Index<'_>, block: u32, value: &[u8], tid: &Tid) -> Result<bool, PageError> {
         let mut buffer = Locked::<Exclusive>::read(index, block);
         let page = LogPage::parse(buffer.page())?;
-        if !page.is_open() || !page.has_room() || code.len() > page.stride() {
+        let lengths = match self.comparison.value {
+            Value::Code => Lengths::UpTo(None),
+            _ => Lengths::Equal,
+        };
+        if !page.is_open() || !page.has_room() || !lengths.fit(value.len(), page.stride()) {
             return Ok(false);
         }
         critical(|| {
-            if let Some(delta) = log_page::append(buffer.page_mut(), code, tid) {
+            if let Some(delta) = log_page::append(buffer.page_mut(), value, tid) {
                 // SAFETY: the buffer is locked exclusively.
                 unsafe { pg_sys::MarkBufferDirty(buffer.raw()) };
                 if self.wal {
@@ -98,10 +107,22 @@ impl Appender {
     }
 }
 
-/// Raises an error for a code that no page of this index can hold. The column's type allows none;
-/// this is for values that came past the type's checks.
-fn check_len(index: Index<'_>, bytes: usize, declared: usize) {
-    let max = if declared == 0 { MAX_CODE_BYTES } else { declared };
+/// Raises an error for a value that no page of this index can hold. A column of codes allows none; this is for codes that
+/// came past the type's checks.
+fn check_len(index: Index<'_>, bytes: usize, lengths: Lengths) {
+    let max = match lengths {
+        Lengths::UpTo(declared) => declared.map_or(MAX_CODE_BYTES, usize::from),
+        Lengths::Equal if bytes <= MAX_STRIDE => return,
+        Lengths::Equal => report(
+            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            format!("vector of {bytes} bytes is too long for index \"{}\"", index.name()),
+        )
+        .detail(format!(
+            "The maximum is {MAX_STRIDE} bytes: {} dimensions of type real.",
+            MAX_STRIDE / 4
+        ))
+        .raise(),
+    };
     if bytes > max {
         report(
             PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
@@ -159,6 +180,27 @@ pub fn for_each_page(
         with_page(index, segment, block, |page| visit(block, page))?;
     }
     Ok(())
+}
+
+/// As [`for_each_page`], with a copy of each page, so that no lock is held during the visit.
+pub fn for_each_copy(
+    index: Index<'_>,
+    segment: &Segment,
+    mut visit: impl FnMut(u32, &LogPage<'_>),
+) -> Result<(), Mismatch> {
+    for block in segment.blocks() {
+        pgrx::check_for_interrupts!();
+        let copy = copy_of_page(index, segment, block)?;
+        let why = |why| Mismatch { block, why: Some(why) };
+        visit(block, &LogPage::parse(&copy).map_err(why)?);
+    }
+    Ok(())
+}
+
+/// A copy of a page of a segment.
+pub fn copy_of_page(index: Index<'_>, segment: &Segment, block: u32) -> Result<Page, Mismatch> {
+    let buffer = Locked::<Shared>::read(index, block);
+    parse(segment, &buffer).map(|_| *buffer.page())
 }
 
 /// Buffers are remembered for segments of so many blocks. In smaller ones there is little to gain, and many backends may

@@ -4,12 +4,18 @@ use iscc_log::allocation;
 use iscc_log::directory::{self as format, MetaHeader, Segment, State};
 use iscc_log::log_page::{self, LogPage};
 use iscc_metrics::MAX_CODE_BYTES;
+use iscc_metrics::dense::Scalar;
 use pgrx::pg_sys;
+use pgrx::prelude::*;
 
 use super::buffer::{Exclusive, Locked};
-use super::directory::{LEAST_REUSED_BLOCKS, META_BLOCK, OtherPage, checked, header_of, read_to_change, write};
+use super::directory::{
+    Directory, LEAST_REUSED_BLOCKS, META_BLOCK, OtherPage, checked, header_of, read_to_change, write,
+};
 use super::update::{Logging, Update};
+use crate::error::report;
 use crate::failpoint::failpoint;
+use crate::metrics::opclass::comparison_of;
 use crate::relation::Index;
 
 /// An open segment is content with so many blocks that are used again; of more it takes the first.
@@ -21,28 +27,42 @@ const ENOUGH_REUSED_BLOCKS: u32 = 64;
 pub struct Limits {
     /// Blocks of one segment at most.
     pub max_blocks: u32,
-    /// Bytes that the column's type allows; 0 without a limit.
-    pub declared_bytes: u16,
+    /// Blocks of a tail that is sealed.
+    pub seal_blocks: u32,
+    /// How long values are.
+    pub lengths: Lengths,
 }
+
+/// How long the values of an index are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lengths {
+    /// Up to so many bytes, as the column's type declares; None without a limit.
+    UpTo(Option<u16>),
+    /// All the same number of bytes: that of the first value.
+    Equal,
+}
+
+/// The stride of a segment that has nothing but NULLs so far, where all values have the same length: no value is so short.
+const NO_VALUES: u16 = 1;
 
 /// What an insert needs of the open segment.
 #[derive(Clone, Copy)]
 pub struct Room {
     /// The block found full (or closed), if any.
     pub full_block: Option<u32>,
-    /// Bytes of the code to insert.
-    pub code_bytes: usize,
+    /// Bytes of the value to insert; 0 for a NULL.
+    pub value_bytes: usize,
     /// What bounds the open segment.
     pub limits: Limits,
 }
 
-/// Makes sure that there is an open page other than `room.full_block` whose cells hold the code. Returns the number of
+/// Makes sure that there is an open page other than `room.full_block` whose cells hold the value. Returns the number of
 /// blocks of the open segment when this added one.
 pub fn make_room(index: Index<'_>, room: Room, logging: Logging) -> Option<u32> {
     let mut meta = Locked::<Exclusive>::read(index, META_BLOCK);
     let header = header_of(index, meta.page());
     if let Some(open) = header.open {
-        let fits = room.code_bytes <= usize::from(open.stride);
+        let fits = room.limits.lengths.fit(room.value_bytes, usize::from(open.stride));
         if fits && open.last_block() != room.full_block {
             return None;
         }
@@ -65,6 +85,13 @@ pub fn make_room(index: Index<'_>, room: Room, logging: Logging) -> Option<u32> 
 fn open_segment(index: Index<'_>, meta: &mut Locked<Exclusive>, room: Room, logging: Logging) {
     let before = read_to_change(index, meta);
     let mut after = before.clone();
+    if room.limits.lengths == Lengths::Equal
+        && room.value_bytes > 0
+        && let Some(others) = common_length(&after)
+        && usize::from(others) != room.value_bytes
+    {
+        refuse_length(index, room.value_bytes, others.into());
+    }
     let stride = stride_for(&after.header, room);
     let reused = allocation::take_room(
         &mut after.listed,
@@ -114,19 +141,52 @@ fn new_log_block(index: Index<'_>, open: &Segment) -> Locked<Exclusive> {
     buffer
 }
 
-/// The stride of a new segment: what the column's type declares, else what the last segment had,
-/// doubled until the code fits. (So the stride only grows and alternating lengths do not open a
-/// segment each.)
+/// The stride of a new segment: that of all values if they have the same length. Otherwise what the column's type declares,
+/// else what the last segment had, doubled until the code fits. (So the stride only grows and alternating lengths do not
+/// open a segment each.)
 fn stride_for(header: &MetaHeader, room: Room) -> u16 {
     const SMALLEST: usize = 32;
-    match room.limits.declared_bytes {
-        0 => usize::from(header.stride)
-            .max(room.code_bytes)
+    match room.limits.lengths {
+        Lengths::UpTo(None) => usize::from(header.stride)
+            .max(room.value_bytes)
             .max(SMALLEST)
             .next_power_of_two()
             .min(MAX_CODE_BYTES) as u16,
-        declared => declared,
+        Lengths::UpTo(Some(declared)) => declared,
+        Lengths::Equal => (room.value_bytes as u16).max(NO_VALUES),
     }
+}
+
+impl Lengths {
+    /// Whether a cell of `stride` bytes takes a value; a NULL has 0 bytes.
+    pub fn fit(self, bytes: usize, stride: usize) -> bool {
+        match self {
+            Lengths::UpTo(_) => bytes <= stride,
+            Lengths::Equal => bytes == stride || bytes == 0,
+        }
+    }
+}
+
+/// The bytes of all values of an index whose values have the same length; None as long as it has only NULLs.
+pub fn common_length(directory: &Directory) -> Option<u16> {
+    let mut strides = directory.segments().map(|segment| segment.stride);
+    strides.find(|&stride| stride != NO_VALUES)
+}
+
+/// Raises the error for a value of another length than the others.
+pub fn refuse_length(index: Index<'_>, bytes: usize, others: usize) -> ! {
+    let number_bytes = comparison_of(index).value.scalar().map_or(1, Scalar::bytes);
+    report(
+        PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+        format!(
+            "vector has {} dimensions, but those in index \"{}\" have {}",
+            bytes / number_bytes,
+            index.name(),
+            others / number_bytes
+        ),
+    )
+    .hint("All vectors of an index have the same number of dimensions. Use a partial index for each number.")
+    .raise()
 }
 
 /// Closes the open segment, if it has entries: it goes to the list and takes no more.

@@ -9,6 +9,7 @@ pub mod compare;
 pub mod distance;
 pub mod io;
 mod majority;
+pub mod vector;
 
 /// Defines a function that SQL calls by the version-1 convention, under its own name.
 ///

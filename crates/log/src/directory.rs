@@ -9,11 +9,10 @@
 
 use std::ops::Range;
 
-use iscc_metrics::MAX_CODE_BYTES;
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::log_page::slots;
+use crate::log_page::{MAX_STRIDE, slots};
 use crate::page::{self, HEADER_BYTES, NO_BLOCK, PAGE_BYTES, PageError, PageKind, TAIL_OFFSET};
 
 /// First field of the metapage.
@@ -213,7 +212,7 @@ impl SegmentRecord {
             shard_id: self.shard_id,
         };
         let end = segment.start_block.checked_add(segment.block_count)?;
-        let has_stride = (1..=MAX_CODE_BYTES).contains(&usize::from(segment.stride));
+        let has_stride = (1..=MAX_STRIDE).contains(&usize::from(segment.stride));
         if !has_stride || segment.start_block == 0 || end == NO_BLOCK {
             return None;
         }

@@ -20,6 +20,9 @@ pub const ENTRY_BYTES: usize = bits::ENTRY_BYTES;
 /// A heap TID in PostgreSQL's on-disk form: block high, block low, offset number, in native order.
 pub type Tid = [u8; 6];
 
+/// The longest value that fits on a page.
+pub const MAX_STRIDE: usize = TAIL_OFFSET - HEADER_BYTES - ENTRY_BYTES;
+
 /// How many entries fit on a page whose codes take `stride` bytes.
 pub fn slots(stride: u16) -> u16 {
     ((TAIL_OFFSET - HEADER_BYTES) / (usize::from(stride.max(1)) + ENTRY_BYTES)) as u16

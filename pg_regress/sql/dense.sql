@@ -1,0 +1,140 @@
+-- Dense vectors: arrays of type real[].
+
+-- the distances
+SELECT d, a <-> b AS l2, a <#> b AS ip, a <=> b AS cosine, a <+> b AS l1
+FROM (VALUES (1, '{0,0}'::real[], '{3,4}'::real[]), (2, '{1,0}', '{0,2}'), (3, '{1,2}', '{2,4}'), (4, '{1,2}', '{-1,-2}'),
+             (5, '{5}', '{7}'), (6, '[3:4]={1,0}', '{1,0}'), (7, '{1e20,1e20}', '{-1e20,1e20}')) AS v (d, a, b)
+ORDER BY d;
+SELECT real_l2_distance('{1,2}', '{1,3}') AS l2, real_negative_inner_product('{1,2}', '{1,3}') AS ip,
+       real_cosine_distance('{1,0}', '{1,1}') AS cosine, real_l1_distance('{1,2}', '{-1,3}') AS l1;
+SELECT '{1,2}'::real[] <-> NULL AS is_null;
+
+-- what is no vector
+SELECT '{1,2}'::real[] <-> '{1,2,3}'::real[];
+SELECT '{}'::real[] <-> '{}'::real[];
+SELECT '{{1,2},{3,4}}'::real[] <=> '{1,2,3,4}'::real[];
+SELECT '{1,NULL}'::real[] <#> '{1,2}'::real[];
+SELECT '{1,2}'::real[] <+> '{1,NaN}'::real[];
+SELECT '{Infinity,2}'::real[] <-> '{1,2}'::real[];
+SELECT array_fill(1::real, '{16001}') <-> array_fill(1::real, '{16001}');
+
+-- Vectors around centres, one third of them toasted, some equal.
+CREATE FUNCTION vec(seed int, dimensions int) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT array_agg((hashint8extended(i, seed)::numeric / 9.3e18)::real ORDER BY i) FROM generate_series(1, dimensions) i
+$$;
+CREATE FUNCTION near(a real[], b real[], share real) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT array_agg(x + share * y ORDER BY i) FROM unnest(a, b) WITH ORDINALITY AS u (x, y, i)
+$$;
+CREATE TABLE t (id int PRIMARY KEY, v real[]);
+INSERT INTO t
+SELECT c * 20 + n, near(vec(c, 24), vec(1000 + c * 20 + n / 2 * 2, 24), 0.3) FROM generate_series(0, 99) c, generate_series(0, 19) n;
+INSERT INTO t VALUES (-1, NULL), (-2, array_fill(0::real, '{24}')), (-3, NULL), (-4, (SELECT v FROM t WHERE id = 77));
+ALTER TABLE t ALTER v SET STORAGE EXTERNAL;
+CREATE TABLE q (n int, v real[]);
+INSERT INTO q SELECT id, near(v, vec(5000 + id, 24), 0.2) FROM t WHERE id % 150 = 3 AND id > 0;
+INSERT INTO q VALUES (5000, vec(77777, 24)), (5001, (SELECT v FROM t WHERE id = 100));
+
+-- there is no default operator class: one has to say which distance is meant
+CREATE INDEX ON t USING usearch (v);
+CREATE INDEX t_l2 ON t USING usearch (v real_l2_ops);
+CREATE INDEX t_ip ON t USING usearch (v real_ip_ops);
+CREATE INDEX t_cosine ON t USING usearch (v real_cosine_ops);
+CREATE INDEX t_l1 ON t USING usearch (v real_l1_ops);
+SELECT opcname, amvalidate(c.oid) FROM pg_opclass c JOIN pg_am a ON a.oid = opcmethod
+WHERE amname = 'usearch' AND opcname LIKE 'real%' ORDER BY 1;
+ANALYZE t;
+
+-- the plan
+SET enable_seqscan = off;
+EXPLAIN (COSTS OFF) SELECT id FROM t ORDER BY v <-> '{1,2}' LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM t ORDER BY '{1,2}'::real[] <=> v LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM t ORDER BY v <#> '{1,2}' LIMIT 5;
+EXPLAIN (COSTS OFF) SELECT id FROM t ORDER BY v <+> '{1,2}' LIMIT 5;
+
+-- All rows in the order of a sort, and the nearest ten, by each operator.
+CREATE FUNCTION answer(operator text, query real[], rows int) RETURNS TABLE (number bigint, distance float8) LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY EXECUTE format('SELECT row_number() OVER (), d FROM (SELECT v %s $1 AS d FROM t ORDER BY v %1$s $1 LIMIT %s) s',
+                                operator, coalesce(rows::text, 'ALL')) USING query;
+END $$;
+CREATE PROCEDURE compare(operator text) LANGUAGE plpgsql AS $$
+DECLARE
+    query record;
+    sorted float8[];
+    indexed float8[];
+    wrong int := 0;
+    found numeric := 0;
+    queries int := 0;
+BEGIN
+    FOR query IN SELECT * FROM q ORDER BY n LOOP
+        SET LOCAL enable_indexscan = off;
+        SET LOCAL enable_sort = on;
+        SELECT array_agg(distance ORDER BY number) INTO sorted FROM answer(operator, query.v, NULL);
+        SET LOCAL enable_indexscan = on;
+        SET LOCAL enable_sort = off;
+        SELECT array_agg(distance ORDER BY number) INTO indexed FROM answer(operator, query.v, NULL);
+        wrong := wrong + (indexed IS DISTINCT FROM sorted)::int;
+        SELECT array_agg(distance ORDER BY number) INTO indexed FROM answer(operator, query.v, 10);
+        found := found + (SELECT count(*) FROM unnest(indexed) d WHERE d <= sorted[10]);
+        queries := queries + 1;
+    END LOOP;
+    RAISE NOTICE '% of % answers wrong, recall %', wrong, queries,
+        CASE WHEN found / (10 * queries) >= 0.99 THEN 'at least 0.99' ELSE round(found / (10 * queries), 4)::text END;
+END $$;
+CALL compare('<->');
+CALL compare('<#>');
+CALL compare('<=>');
+CALL compare('<+>');
+-- a vector without direction comes after all others, and before NULL
+SELECT id, v <=> (SELECT v FROM q WHERE n = 5001) AS d FROM t ORDER BY 2 OFFSET 2000;
+
+-- the tail
+INSERT INTO t SELECT id + 10000, near(v, vec(id + 9000, 24), 0.1) FROM t WHERE id % 7 = 0 AND id >= 0;
+DELETE FROM t WHERE id % 5 = 1 AND id >= 0;
+UPDATE t SET v = near(v, vec(id, 24), 0.1) WHERE id % 11 = 2;
+CALL compare('<->');
+CALL compare('<=>');
+VACUUM t;
+CALL compare('<->');
+CALL compare('<#>');
+SELECT usearch_seal('t_l2') > 0 AS sealed;
+CALL compare('<->');
+SELECT 'l2' AS index, * FROM usearch_check('t_l2', true) UNION ALL SELECT 'cosine', * FROM usearch_check('t_cosine', true);
+SELECT metric, entries, null_entries FROM usearch_index_stats('t_cosine');
+
+-- other dimensions, and what is no vector, are refused, and nothing is lost
+INSERT INTO t VALUES (-10, '{1,2,3}');
+INSERT INTO t VALUES (-11, '{}');
+INSERT INTO t VALUES (-12, array_fill('NaN'::real, '{24}'));
+INSERT INTO t VALUES (-13, array_fill(1::real, '{24,1}'));
+SELECT id FROM t ORDER BY v <-> '{1,2,3}' LIMIT 1;
+CALL compare('<->');
+TRUNCATE t;
+SELECT id FROM t ORDER BY v <-> '{1,2,3}' LIMIT 1;
+INSERT INTO t VALUES (1, NULL), (2, '{1,2,3}'), (3, '{1,2,4}');
+SELECT id FROM t ORDER BY v <-> '{1,2,3}', id;
+INSERT INTO t VALUES (4, '{1,2}');
+
+-- partial and expression indexes
+CREATE TABLE p (kind int, v real[], w float8[]);
+INSERT INTO p SELECT i % 2, (vec(i, 8 + i % 2))::real[], vec(i, 4) FROM generate_series(1, 200) i;
+CREATE INDEX p_8 ON p USING usearch (v real_l2_ops) WHERE kind = 0;
+CREATE INDEX p_9 ON p USING usearch (v real_l2_ops) WHERE kind = 1;
+CREATE INDEX p_w ON p USING usearch ((w::real[]) real_cosine_ops);
+ANALYZE p;
+EXPLAIN (COSTS OFF) SELECT v FROM p WHERE kind = 1 ORDER BY v <-> vec(1, 9) LIMIT 3;
+SELECT v = vec(1, 9) AS found FROM p WHERE kind = 1 ORDER BY v <-> vec(1, 9) LIMIT 1;
+SELECT w = vec(5, 4)::float8[] AS found FROM p ORDER BY w::real[] <=> vec(5, 4) LIMIT 1;
+
+-- the longest that a page holds
+CREATE TABLE long (v real[]);
+CREATE INDEX ON long USING usearch (v real_ip_ops);
+INSERT INTO long SELECT vec(i, 2036) FROM generate_series(1, 3) i;
+SELECT v = vec(2, 2036) AS found FROM long ORDER BY v <#> vec(2, 2036) LIMIT 1;
+INSERT INTO long SELECT vec(1, 2037);
+TRUNCATE long;
+INSERT INTO long SELECT vec(1, 2037);
+
+DROP TABLE t, q, p, long;
+DROP FUNCTION vec, near, answer;
+DROP PROCEDURE compare;

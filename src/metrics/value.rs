@@ -1,0 +1,75 @@
+//! How values of the indexed types are read.
+
+use iscc_metrics::dense::Scalar;
+use pgrx::pg_sys;
+use pgrx::pg_sys::Datum;
+
+use crate::types::bitvec::varlena_bytes;
+use crate::types::vector::{array_numbers, pgvector_numbers};
+
+/// What the values of an operator class are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Value {
+    /// A varlena whose payload is a code: bitvec.
+    Code = 1,
+    /// real[], an array of one dimension.
+    Array = 2,
+    /// pgvector's vector.
+    Vector = 3,
+    /// pgvector's halfvec.
+    HalfVector = 4,
+}
+
+impl Value {
+    /// The number that stands for it in a type info.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The one with this number.
+    pub fn of_number(number: u8) -> Option<Self> {
+        let all = [Self::Code, Self::Array, Self::Vector, Self::HalfVector];
+        all.into_iter().find(|value| value.number() == number)
+    }
+
+    /// The numbers that a vector consists of; None for codes.
+    pub const fn scalar(self) -> Option<Scalar> {
+        match self {
+            Self::Code => None,
+            Self::Array | Self::Vector => Some(Scalar::F32),
+            Self::HalfVector => Some(Scalar::F16),
+        }
+    }
+
+    /// Whether the operators of its type are this extension's own.
+    pub const fn is_ours(self) -> bool {
+        matches!(self, Self::Code | Self::Array)
+    }
+
+    /// Whether the values of a type can be this.
+    pub fn can_be(self, input: pg_sys::Oid) -> bool {
+        match self {
+            Self::Array => input == pg_sys::FLOAT4ARRAYOID,
+            // SAFETY: looks up a type of the catalog; raises an error when there is none.
+            _ => unsafe { pg_sys::get_typlen(input) == -1 },
+        }
+    }
+
+    /// The bytes of a value, as the log has them: a code, or numbers. Raises an error for an array that is no vector.
+    ///
+    /// # Safety
+    /// `datum` is such a value, and lives, as the current memory context does (where a copy may have to be made), for
+    /// `'a`.
+    pub unsafe fn bytes<'a>(self, datum: Datum) -> &'a [u8] {
+        // SAFETY: as the caller says.
+        unsafe {
+            match self {
+                Self::Code => varlena_bytes(datum),
+                Self::Array => array_numbers(datum),
+                Self::Vector => pgvector_numbers(Scalar::F32, datum),
+                Self::HalfVector => pgvector_numbers(Scalar::F16, datum),
+            }
+        }
+    }
+}

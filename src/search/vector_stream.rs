@@ -1,0 +1,211 @@
+//! Search of one shard of dense vectors: by its graph, whose rows are near the vectors, then by the vectors in the log.
+
+use std::rc::Rc;
+
+use iscc_hnsw::search::looked_up;
+use iscc_hnsw::shard::ranges::{EntryRange, locate};
+use iscc_hnsw::shard::{EFFORTS, NEIGHBOURS};
+use iscc_log::directory::Segment;
+use iscc_log::log_page::{LogPage, Tid, is_alive};
+use iscc_metrics::dense::rows::RowQuery;
+
+use super::conditions::Restriction;
+use super::counters::Counters;
+use super::log_stream::{Found, position};
+use super::query::VectorQuery;
+use super::shard_stream::{Buffers, UNCALIBRATED_EFFORT};
+use crate::guc::{SearchMode, SearchSettings};
+use crate::relation::Index;
+use crate::storage::log::{self, Mismatch};
+use crate::storage::shard_cache::MappedShard;
+use crate::storage::shard_file::ShardId;
+
+/// Where an entry is: segment, block, slot.
+type Place = (usize, u32, usize);
+
+/// A stream of the nearest entries of a shard, nearest first: one search, of as many rows as are probably wanted. Who wants
+/// more reads the log.
+pub struct VectorStream {
+    query: Rc<VectorQuery>,
+    shard: Rc<MappedShard>,
+    segments: Vec<Segment>,
+    ranges: Vec<EntryRange>,
+    buffers: Buffers,
+    restriction: Option<Restriction>,
+    /// Rows that are probably wanted.
+    wanted: usize,
+    settings: SearchSettings,
+    has_begun: bool,
+    is_damaged: bool,
+    /// Entries not yet returned, farthest first.
+    found: Vec<Found>,
+    looked_up: u64,
+}
+
+impl VectorStream {
+    /// Searches this shard; `buffers` are lent.
+    pub fn new(
+        query: Rc<VectorQuery>,
+        shard: Rc<MappedShard>,
+        segments: Vec<Segment>,
+        buffers: Buffers,
+        restriction: Option<Restriction>,
+        wanted: usize,
+        settings: SearchSettings,
+    ) -> Self {
+        VectorStream {
+            query,
+            ranges: shard.ranges(),
+            shard,
+            segments,
+            buffers,
+            restriction,
+            wanted,
+            settings,
+            has_begun: false,
+            is_damaged: false,
+            found: Vec::new(),
+            looked_up: 0,
+        }
+    }
+
+    /// Key of the next entry. None when the stream gives no more.
+    pub fn head(&mut self, index: Index<'_>) -> Result<Option<u64>, Mismatch> {
+        if !self.has_begun {
+            self.has_begun = true;
+            self.search(index)?;
+        }
+        Ok(self.found.last().map(|found| found.key))
+    }
+
+    /// The entry whose key [`VectorStream::head`] gave.
+    pub fn take(&mut self) -> Option<Found> {
+        self.found.pop()
+    }
+
+    /// True when the shard has contradicted the log.
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged
+    }
+
+    fn search(&mut self, index: Index<'_>) -> Result<(), Mismatch> {
+        pgrx::check_for_interrupts!();
+        let shard = self.shard.clone();
+        let Some(encoding) = shard.encoding() else {
+            self.is_damaged = true;
+            return Ok(());
+        };
+        let Some(effort) = self.search_graph(&encoding.query(self.query.value())) else {
+            return Ok(());
+        };
+        let count = looked_up(effort).max(self.wanted + self.wanted / 2);
+        match self.places(count) {
+            Some(places) => self.look_up(index, &places),
+            None => {
+                self.is_damaged = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// Finds candidates, with the effort that the calibration or the session wants: which one that was. None if no effort is
+    /// known to reach the recall, so that the log is to be read instead.
+    fn search_graph(&mut self, query: &RowQuery) -> Option<usize> {
+        let SearchSettings { mode, ef, recall } = self.settings;
+        let least = ef.unwrap_or(EFFORTS[0]).max(2 * self.wanted);
+        let Buffers { graph, batch: candidates, .. } = &mut self.buffers;
+        graph.start(&*self.shard, query, least, candidates);
+        if ef.is_some() {
+            return Some(least);
+        }
+        // See the shards of codes.
+        let middle = candidates.get(NEIGHBOURS.max(self.wanted / 2) - 1).or(candidates.last());
+        let bytes = self.query.value().len();
+        let effort = self.shard.calibration().effort(bytes, middle.map_or(0, |middle| middle.key), recall);
+        let effort = match effort {
+            Some(effort) => effort,
+            None if mode == SearchMode::Graph => UNCALIBRATED_EFFORT,
+            None => return None,
+        };
+        if effort > least {
+            graph.widen(&*self.shard, query, effort, candidates);
+        }
+        Some(effort.max(least))
+    }
+
+    /// Where the entries of the nearest candidates are, in the order of the log; None if there are no such entries.
+    fn places(&self, count: usize) -> Option<Vec<Place>> {
+        let mut places = Vec::with_capacity(count);
+        for candidate in self.buffers.batch.iter().take(count) {
+            for ordinal in self.shard.postings(candidate.node) {
+                let (block, slot) = locate(&self.ranges, ordinal)?;
+                let segment = self.segments.iter().position(|s| s.blocks().contains(&block))?;
+                places.push((segment, block, usize::from(slot)));
+            }
+        }
+        places.sort_unstable_by_key(|&(_, block, slot)| (block, slot));
+        Some(places)
+    }
+
+    /// Reads entries of the log: their own distances count, not those of the shard's rows.
+    fn look_up(&mut self, index: Index<'_>, places: &[Place]) -> Result<(), Mismatch> {
+        for group in places.chunk_by(|a, b| a.1 == b.1) {
+            let &(segment, block, _) = &group[0];
+            let segment = self.segments[segment];
+            let slots = || group.iter().map(|&(_, _, slot)| slot);
+            let is_sound = if self.query.calls_nothing() {
+                log::with_page(index, &segment, block, |page| self.take_all(block, page, slots()))?
+            } else {
+                let copy = log::copy_of_page(index, &segment, block)?;
+                let page = LogPage::parse(&copy).ok();
+                page.is_some_and(|page| self.take_all(block, &page, slots()))
+            };
+            if !is_sound {
+                self.is_damaged = true;
+                self.found.clear();
+                return Ok(());
+            }
+        }
+        self.found.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(())
+    }
+
+    /// Adds the entries of a page that are alive; false if one of them has no value.
+    fn take_all(&mut self, block: u32, page: &LogPage<'_>, slots: impl Iterator<Item = usize>) -> bool {
+        for slot in slots {
+            let Some(value) = page.code(slot) else { return false };
+            self.looked_up += 1;
+            if let Some(tid) = page.tid(slot).filter(is_alive) {
+                self.offer(position(block, slot), tid, value);
+            }
+        }
+        true
+    }
+
+    fn offer(&mut self, position: u64, tid: Tid, value: &[u8]) {
+        let key = self.query.key(value);
+        if self.restriction.as_ref().is_none_or(|r| r.admits(key, value)) {
+            self.found.push(Found { key, position, tid });
+        }
+    }
+
+    /// What the search so far has visited.
+    pub fn counters(&self) -> Counters {
+        let visited = if self.has_begun { self.buffers.graph.visited() } else { 0 };
+        Counters {
+            graph_shards: u64::from(self.has_begun),
+            nodes: visited as u64 + self.looked_up,
+            ..Counters::default()
+        }
+    }
+
+    /// The shard's id.
+    pub fn shard_id(&self) -> ShardId {
+        self.shard.id()
+    }
+
+    /// Ends the search: the segments for the exact scan of the rest, and the buffers.
+    pub fn finish(self) -> (Vec<Segment>, Buffers) {
+        (self.segments, self.buffers)
+    }
+}

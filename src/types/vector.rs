@@ -1,0 +1,155 @@
+//! Dense vectors: arrays of type real[] and the values of pgvector's types, as numbers in memory; distances of arrays as
+//! SQL functions.
+
+use iscc_metrics::DenseMetric;
+use iscc_metrics::dense::{MAX_DIMENSIONS, Scalar, distance};
+use pgrx::pg_sys;
+use pgrx::pg_sys::Datum;
+use pgrx::prelude::*;
+
+use super::bitvec::{Args, varlena_bytes};
+use super::sql_function;
+use crate::error::{Report, report};
+
+/// What a value of type real[] consists of before its numbers, if it has one dimension and no NULL.
+#[repr(C)]
+struct ArrayHeader {
+    array: pg_sys::ArrayType,
+    length: i32,
+    lower_bound: i32,
+}
+
+fn refuse(message: impl Into<String>) -> Report {
+    report(PgSqlErrorCode::ERRCODE_DATA_EXCEPTION, message)
+}
+
+/// The numbers of a value of type real[]. Raises an error for one that is no vector: without or with several dimensions,
+/// with NULLs, NaN or infinities.
+///
+/// # Safety
+/// `datum` points to a real[] that lives, as the current memory context does (where a copy may have to be made), for `'a`.
+pub unsafe fn array_numbers<'a>(datum: Datum) -> &'a [u8] {
+    // SAFETY: the caller vouches for the pointer; detoasting gives an aligned array with a long header.
+    let array = unsafe { &*pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>() };
+    if array.elemtype != pg_sys::FLOAT4OID {
+        refuse("array is no vector")
+            .detail("Its elements are not of type real.")
+            .raise();
+    }
+    if array.ndim != 1 {
+        let dimensions = format!("The array has {} dimensions.", array.ndim);
+        let hint = "A vector is an array of type real[] with one dimension and at least one element.";
+        refuse("array is no vector").detail(dimensions).hint(hint).raise();
+    }
+    // SAFETY: a valid array.
+    if unsafe { pg_sys::array_contains_nulls(std::ptr::from_ref(array).cast_mut()) } {
+        report(
+            PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            "vector cannot contain NULL",
+        )
+        .raise();
+    }
+    // SAFETY: an array of one dimension has these fields, then, without NULLs or behind their bitmap, its numbers.
+    let numbers = unsafe {
+        let header = &*std::ptr::from_ref(array).cast::<ArrayHeader>();
+        let offset = match array.dataoffset {
+            0 => size_of::<ArrayHeader>(),
+            offset => offset as usize,
+        };
+        let start = std::ptr::from_ref(array).cast::<u8>().add(offset);
+        std::slice::from_raw_parts(start, header.length as usize * size_of::<f32>())
+    };
+    require_numbers(Scalar::F32, numbers);
+    numbers
+}
+
+/// The numbers of a value of pgvector's types `vector` (32 bits each) and `halfvec` (16 bits each).
+///
+/// # Safety
+/// `datum` points to a varlena that lives, as the current memory context does (where a copy may have to be made), for
+/// `'a`.
+pub unsafe fn pgvector_numbers<'a>(scalar: Scalar, datum: Datum) -> &'a [u8] {
+    // SAFETY: as the caller says.
+    let bytes = unsafe { varlena_bytes(datum) };
+    // The number of dimensions, a field that is 0, and the numbers.
+    let numbers = bytes.split_first_chunk::<4>().and_then(|(head, numbers)| {
+        let dimensions = usize::from(u16::from_le_bytes([head[0], head[1]]));
+        let is_whole = numbers.len() == dimensions * scalar.bytes() && head[2..] == [0, 0];
+        is_whole.then_some(numbers)
+    });
+    let Some(numbers) = numbers else {
+        report(
+            PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            "value has an unknown layout",
+        )
+        .detail("It is none of the types vector and halfvec as pgvector 0.8 stores them.")
+        .raise();
+    };
+    require_numbers(scalar, numbers);
+    numbers
+}
+
+/// Raises an error unless these are the numbers of a vector.
+fn require_numbers(scalar: Scalar, numbers: &[u8]) {
+    let dimensions = numbers.len() / scalar.bytes();
+    if dimensions > MAX_DIMENSIONS {
+        report(
+            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            format!("vector cannot have {dimensions} dimensions"),
+        )
+        .detail(format!("The maximum is {MAX_DIMENSIONS} dimensions."))
+        .raise();
+    }
+    if !are_finite(scalar, numbers) {
+        refuse("vector cannot contain NaN or infinity").raise();
+    }
+}
+
+/// Whether none of these numbers is NaN or infinite: both have all bits of the exponent set.
+fn are_finite(scalar: Scalar, numbers: &[u8]) -> bool {
+    match scalar {
+        Scalar::F32 => {
+            let numbers = numbers.as_chunks().0.iter().map(|&bytes| u32::from_le_bytes(bytes));
+            numbers.fold(true, |finite, number| finite & (number & 0x7F80_0000 != 0x7F80_0000))
+        }
+        Scalar::F16 => {
+            let numbers = numbers.as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes));
+            numbers.fold(true, |finite, number| finite & (number & 0x7C00 != 0x7C00))
+        }
+    }
+}
+
+/// Raises the error for vectors that cannot be compared.
+pub fn require_same_dimensions(a: usize, b: usize) {
+    if a != b {
+        refuse(format!("vectors have different numbers of dimensions: {a} and {b}")).raise();
+    }
+}
+
+/// The distance of two arguments of type real[].
+fn distance_of(metric: DenseMetric, args: Args<'_>) -> Datum {
+    // SAFETY: SQL declares the arguments as real[]. Copies of them are in the call's memory context.
+    let (a, b) = unsafe { (array_numbers(args.datum(0)), array_numbers(args.datum(1))) };
+    require_same_dimensions(a.len() / size_of::<f32>(), b.len() / size_of::<f32>());
+    Datum::from(distance(metric, Scalar::F32, a, b).to_bits())
+}
+
+sql_function!(
+    /// Euclidean distance.
+    real_l2_distance, |args| distance_of(DenseMetric::L2, args)
+);
+
+sql_function!(
+    /// Inner product, negative, so that the nearest vectors have the greatest one.
+    real_negative_inner_product, |args| distance_of(DenseMetric::InnerProduct, args)
+);
+
+sql_function!(
+    /// Cosine distance: 1 minus the cosine of the angle, 0 to 2; NaN if a vector has no direction.
+    real_cosine_distance, |args| distance_of(DenseMetric::Cosine, args)
+);
+
+sql_function!(
+    /// Sum of the absolute differences.
+    real_l1_distance, |args| distance_of(DenseMetric::L1, args)
+);
