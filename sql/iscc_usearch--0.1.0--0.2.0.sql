@@ -346,6 +346,286 @@ COMMENT ON FUNCTION usearch_total_size(regclass) IS
 COMMENT ON FUNCTION usearch_recall(regclass, integer, integer, bitvec[]) IS
     'fraction of the exact k nearest that a usearch index finds at the current settings, and milliseconds per query, for these queries or for a sample of the codes in the index; for the owner and whoever may SELECT from the table and is not subject to row-level security';
 
+-- ISCCs: units, codes, sequences
+
+CREATE FUNCTION iscc_normalize(iscc text) RETURNS text
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_normalize(text) IS
+    'the canonical form of an ISCC in any form; a sequence of units becomes the code that they form; error 22P02 if it is none';
+
+CREATE FUNCTION iscc_is_valid(iscc text) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_is_valid(text) IS
+    'true if the text is the canonical form of an ISCC unit, code or identifier; never an error';
+
+CREATE FUNCTION iscc_decode(
+    iscc text, OUT main_type text, OUT sub_type text, OUT version integer, OUT bits integer, OUT body bitvec
+)
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_decode(text) IS 'header and body of an ISCC unit, code or identifier';
+
+CREATE FUNCTION iscc_body(iscc text) RETURNS bitvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_body(text) IS 'the body of an ISCC unit, code or identifier';
+
+CREATE FUNCTION iscc_unit_body(code text, unit_type text) RETURNS bitvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_unit_body(text, text) IS
+    'the body of the first unit of a type, such as CONTENT_TEXT_V0, of an ISCC; NULL if it has none';
+
+CREATE FUNCTION iscc_encode(unit_type text, body bitvec) RETURNS text
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_encode(text, bitvec) IS 'the ISCC unit of a type, such as CONTENT_TEXT_V0, with a body';
+
+CREATE FUNCTION iscc_decompose(
+    code text, OUT unit_type text, OUT bits integer, OUT body bitvec, OUT unit text
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    ROWS 4;
+COMMENT ON FUNCTION iscc_decompose(text) IS 'the units of an ISCC code, unit or sequence of units, in its order';
+
+CREATE FUNCTION iscc_compose(units text[], wide boolean DEFAULT false) RETURNS text
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_compose(text[], boolean) IS
+    'the ISCC code of some units, in any order; with wide, of 128 bits each of Data- and Instance-Code if there are no others; error 22023 if they form none';
+
+CREATE FUNCTION iscc_type(iscc text) RETURNS text
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_type(text) IS 'the type of an ISCC, such as ISCC-TEXT-V0-MCDI or DATA-NONE-V0-256';
+
+CREATE FUNCTION iscc_explain(iscc text) RETURNS text
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_explain(text) IS 'the type of an ISCC and its body, or the time and hub of an ISCC-ID';
+
+CREATE FUNCTION iscc_compare(
+    a text, b text, OUT unit_type text, OUT similarity double precision, OUT bits integer
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    ROWS 4;
+COMMENT ON FUNCTION iscc_compare(text, text) IS
+    'for each type of which both ISCCs have a unit, the fraction of the common bits that are equal; Instance-Codes are equal, 1, or not, 0';
+
+CREATE FUNCTION iscc_seq_encode(units text[]) RETURNS bytea
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_seq_encode(text[]) IS 'ISCC units as an ISCC-SEQ: their bytes, one after the other';
+
+CREATE FUNCTION iscc_seq_decode(sequence bytea) RETURNS text[]
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_seq_decode(bytea) IS 'the units of an ISCC-SEQ; error 22P03 if it is none';
+
+-- ISCC-IDs and chunks
+
+CREATE TYPE iscc_id;
+
+CREATE FUNCTION iscc_id_in(cstring) RETURNS iscc_id
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION iscc_id_out(iscc_id) RETURNS cstring
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION iscc_id_recv(internal) RETURNS iscc_id
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION iscc_id_send(iscc_id) RETURNS bytea
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_id_in(cstring) IS 'I/O';
+COMMENT ON FUNCTION iscc_id_out(iscc_id) IS 'I/O';
+COMMENT ON FUNCTION iscc_id_recv(internal) IS 'I/O';
+COMMENT ON FUNCTION iscc_id_send(iscc_id) IS 'I/O';
+
+CREATE TYPE iscc_id (
+    INPUT = iscc_id_in,
+    OUTPUT = iscc_id_out,
+    RECEIVE = iscc_id_recv,
+    SEND = iscc_id_send,
+    INTERNALLENGTH = 10,
+    ALIGNMENT = char
+);
+COMMENT ON TYPE iscc_id IS 'ISCC-ID of version 1, 10 bytes: ordered by time, then hub, then realm';
+
+CREATE FUNCTION iscc_id_lt(iscc_id, iscc_id) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION iscc_id_le(iscc_id, iscc_id) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION iscc_id_eq(iscc_id, iscc_id) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION iscc_id_ne(iscc_id, iscc_id) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION iscc_id_ge(iscc_id, iscc_id) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION iscc_id_gt(iscc_id, iscc_id) RETURNS boolean
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION iscc_id_cmp(iscc_id, iscc_id) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION iscc_id_hash(iscc_id) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+CREATE FUNCTION iscc_id_hash_extended(iscc_id, bigint) RETURNS bigint
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_id_lt(iscc_id, iscc_id) IS 'implementation of < operator';
+COMMENT ON FUNCTION iscc_id_le(iscc_id, iscc_id) IS 'implementation of <= operator';
+COMMENT ON FUNCTION iscc_id_eq(iscc_id, iscc_id) IS 'implementation of = operator';
+COMMENT ON FUNCTION iscc_id_ne(iscc_id, iscc_id) IS 'implementation of <> operator';
+COMMENT ON FUNCTION iscc_id_ge(iscc_id, iscc_id) IS 'implementation of >= operator';
+COMMENT ON FUNCTION iscc_id_gt(iscc_id, iscc_id) IS 'implementation of > operator';
+COMMENT ON FUNCTION iscc_id_cmp(iscc_id, iscc_id) IS 'less-equal-greater';
+COMMENT ON FUNCTION iscc_id_hash(iscc_id) IS 'hash';
+COMMENT ON FUNCTION iscc_id_hash_extended(iscc_id, bigint) IS 'hash with seed';
+
+CREATE OPERATOR < (
+    LEFTARG = iscc_id, RIGHTARG = iscc_id, FUNCTION = iscc_id_lt,
+    COMMUTATOR = >, NEGATOR = >=, RESTRICT = scalarltsel, JOIN = scalarltjoinsel
+);
+CREATE OPERATOR <= (
+    LEFTARG = iscc_id, RIGHTARG = iscc_id, FUNCTION = iscc_id_le,
+    COMMUTATOR = >=, NEGATOR = >, RESTRICT = scalarlesel, JOIN = scalarlejoinsel
+);
+CREATE OPERATOR = (
+    LEFTARG = iscc_id, RIGHTARG = iscc_id, FUNCTION = iscc_id_eq,
+    COMMUTATOR = =, NEGATOR = <>, RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES
+);
+CREATE OPERATOR <> (
+    LEFTARG = iscc_id, RIGHTARG = iscc_id, FUNCTION = iscc_id_ne,
+    COMMUTATOR = <>, NEGATOR = =, RESTRICT = neqsel, JOIN = neqjoinsel
+);
+CREATE OPERATOR >= (
+    LEFTARG = iscc_id, RIGHTARG = iscc_id, FUNCTION = iscc_id_ge,
+    COMMUTATOR = <=, NEGATOR = <, RESTRICT = scalargesel, JOIN = scalargejoinsel
+);
+CREATE OPERATOR > (
+    LEFTARG = iscc_id, RIGHTARG = iscc_id, FUNCTION = iscc_id_gt,
+    COMMUTATOR = <, NEGATOR = <=, RESTRICT = scalargtsel, JOIN = scalargtjoinsel
+);
+COMMENT ON OPERATOR < (iscc_id, iscc_id) IS 'less than, by time, then hub, then realm';
+COMMENT ON OPERATOR <= (iscc_id, iscc_id) IS 'less than or equal, by time, then hub, then realm';
+COMMENT ON OPERATOR = (iscc_id, iscc_id) IS 'equal';
+COMMENT ON OPERATOR <> (iscc_id, iscc_id) IS 'not equal';
+COMMENT ON OPERATOR >= (iscc_id, iscc_id) IS 'greater than or equal, by time, then hub, then realm';
+COMMENT ON OPERATOR > (iscc_id, iscc_id) IS 'greater than, by time, then hub, then realm';
+
+CREATE OPERATOR CLASS iscc_id_ops DEFAULT FOR TYPE iscc_id USING btree AS
+    OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
+    FUNCTION 1 iscc_id_cmp(iscc_id, iscc_id);
+CREATE OPERATOR CLASS iscc_id_hash_ops DEFAULT FOR TYPE iscc_id USING hash AS
+    OPERATOR 1 =,
+    FUNCTION 1 iscc_id_hash(iscc_id),
+    FUNCTION 2 iscc_id_hash_extended(iscc_id, bigint);
+COMMENT ON OPERATOR CLASS iscc_id_ops USING btree IS 'by time, then hub, then realm';
+COMMENT ON OPERATOR CLASS iscc_id_hash_ops USING hash IS 'equality';
+COMMENT ON OPERATOR FAMILY iscc_id_ops USING btree IS 'by time, then hub, then realm';
+COMMENT ON OPERATOR FAMILY iscc_id_hash_ops USING hash IS 'equality';
+
+CREATE FUNCTION iscc_id_smaller(iscc_id, iscc_id) RETURNS iscc_id
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION iscc_id_larger(iscc_id, iscc_id) RETURNS iscc_id
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_id_smaller(iscc_id, iscc_id) IS 'smaller of two';
+COMMENT ON FUNCTION iscc_id_larger(iscc_id, iscc_id) IS 'larger of two';
+CREATE AGGREGATE min(iscc_id) (
+    SFUNC = iscc_id_smaller, STYPE = iscc_id, COMBINEFUNC = iscc_id_smaller, SORTOP = <, PARALLEL = SAFE
+);
+CREATE AGGREGATE max(iscc_id) (
+    SFUNC = iscc_id_larger, STYPE = iscc_id, COMBINEFUNC = iscc_id_larger, SORTOP = >, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE min(iscc_id) IS 'earliest ISCC-ID';
+COMMENT ON AGGREGATE max(iscc_id) IS 'latest ISCC-ID';
+
+CREATE FUNCTION iscc_id(realm integer, "time" timestamptz, hub integer) RETURNS iscc_id
+    AS 'MODULE_PATHNAME', 'iscc_id_make' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_id(integer, timestamptz, integer) IS
+    'the ISCC-ID of a realm, 0 or 1, a time from 1970 to 2112 and a hub, 0 to 4095';
+CREATE FUNCTION iscc_id(body bigint, realm integer) RETURNS iscc_id
+    AS 'MODULE_PATHNAME', 'iscc_id_from_body' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_id(bigint, integer) IS 'the ISCC-ID with these 64 bits as its body, in a realm, 0 or 1';
+CREATE FUNCTION int8(iscc_id) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'iscc_id_body' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION int8(iscc_id) IS
+    'the 64 bits of an ISCC-ID''s body, without its realm; negative from 2041 on, so that the order is another then';
+CREATE CAST (iscc_id AS bigint) WITH FUNCTION int8(iscc_id);
+COMMENT ON CAST (iscc_id AS bigint) IS 'the 64 bits of the body, without the realm';
+
+CREATE FUNCTION iscc_id_realm(id iscc_id) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION iscc_id_time(id iscc_id) RETURNS timestamptz
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION iscc_id_micros(id iscc_id) RETURNS bigint
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION iscc_id_hub(id iscc_id) RETURNS integer
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_id_realm(iscc_id) IS 'the realm of an ISCC-ID: 0 or 1';
+COMMENT ON FUNCTION iscc_id_time(iscc_id) IS 'the time of an ISCC-ID';
+COMMENT ON FUNCTION iscc_id_micros(iscc_id) IS 'the time of an ISCC-ID in microseconds since 1970';
+COMMENT ON FUNCTION iscc_id_hub(iscc_id) IS 'the hub of an ISCC-ID: 0 to 4095';
+
+CREATE FUNCTION iscc_chunk(id iscc_id, "offset" bigint, size bigint) RETURNS uuid
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION iscc_chunk_id(chunk uuid, realm integer DEFAULT 0) RETURNS iscc_id
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION iscc_chunk_offset(chunk uuid) RETURNS bigint
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION iscc_chunk_size(chunk uuid) RETURNS bigint
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_chunk(iscc_id, bigint, bigint) IS
+    'a part of what an ISCC-ID stands for: the body of the ISCC-ID, offset and size, which are 32 bits each, unsigned';
+COMMENT ON FUNCTION iscc_chunk_id(uuid, integer) IS 'the ISCC-ID of a chunk, in a realm';
+COMMENT ON FUNCTION iscc_chunk_offset(uuid) IS 'the offset of a chunk';
+COMMENT ON FUNCTION iscc_chunk_size(uuid) IS 'the size of a chunk';
+
+-- Simprints and scores
+
+CREATE FUNCTION iscc_simprint(simprint text) RETURNS bitvec
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_simprint(text) IS 'the code of a simprint in base64url without padding';
+CREATE FUNCTION iscc_simprint_text(code bitvec) RETURNS text
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_simprint_text(bitvec) IS 'a code as a simprint in base64url without padding';
+
+CREATE FUNCTION iscc_score_add(point, double precision) RETURNS point
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION iscc_score_combine(point, point) RETURNS point
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION iscc_score_result(point) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_score_add(point, double precision) IS 'transition function of iscc_score';
+COMMENT ON FUNCTION iscc_score_combine(point, point) IS 'combine function of iscc_score';
+COMMENT ON FUNCTION iscc_score_result(point) IS 'final function of iscc_score';
+CREATE AGGREGATE iscc_score(double precision) (
+    SFUNC = iscc_score_add, STYPE = point, INITCOND = '(0,0)', COMBINEFUNC = iscc_score_combine,
+    FINALFUNC = iscc_score_result, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE iscc_score(double precision) IS
+    'the similarity of two assets from those of their units: the sum of the fourth powers, divided by the sum';
+
+CREATE FUNCTION iscc_idf(total bigint, frequency bigint) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION iscc_idf(bigint, bigint) IS
+    'the weight of a simprint that occurs in so many of all assets: ln(1 + total / (1 + frequency))';
+
+-- Fingerprints
+
+CREATE FUNCTION iscc_gen_text(content text, bits integer DEFAULT 64) RETURNS text
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    COST 1000;
+COMMENT ON FUNCTION iscc_gen_text(text, integer) IS 'the Text-Code of a text, 32 to 256 bits in steps of 32';
+-- Not STRICT, because description and meta may be NULL.
+CREATE FUNCTION iscc_gen_meta(
+    name text, description text DEFAULT NULL, meta text DEFAULT NULL, bits integer DEFAULT 64
+) RETURNS text
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE PARALLEL SAFE
+    COST 1000;
+COMMENT ON FUNCTION iscc_gen_meta(text, text, text, integer) IS
+    'the Meta-Code of a name, a description, and metadata as JSON or data URL, 32 to 256 bits in steps of 32';
+CREATE FUNCTION iscc_gen_data(data bytea, bits integer DEFAULT 64) RETURNS text
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    COST 1000;
+COMMENT ON FUNCTION iscc_gen_data(bytea, integer) IS 'the Data-Code of some bytes, 32 to 256 bits in steps of 32';
+CREATE FUNCTION iscc_gen_instance(data bytea, bits integer DEFAULT 64) RETURNS text
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    COST 1000;
+COMMENT ON FUNCTION iscc_gen_instance(bytea, integer) IS
+    'the Instance-Code of some bytes, 32 to 256 bits in steps of 32';
+CREATE FUNCTION iscc_gen_mixed(codes text[], bits integer DEFAULT 64) RETURNS text
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    COST 1000;
+COMMENT ON FUNCTION iscc_gen_mixed(text[], integer) IS
+    'the Mixed-Code of two or more Content-Codes, 32 to 256 bits in steps of 32';
+
 -- Comments, reworded
 
 COMMENT ON TYPE bitvec IS 'binary code of 8 to 32768 bits in whole bytes; bitvec(n) allows at most n bits';

@@ -12,6 +12,7 @@ mod error;
 mod failpoint;
 mod guc;
 mod hooks;
+mod iscc;
 mod maintenance;
 mod metrics;
 mod nodes;

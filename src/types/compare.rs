@@ -49,13 +49,13 @@ unsafe extern "C-unwind" {
 }
 
 /// PostgreSQL's hash of some bytes, as an SQL integer.
-pub(super) fn hash(bytes: &[u8]) -> Datum {
+pub fn hash(bytes: &[u8]) -> Datum {
     // SAFETY: reads `len` bytes and raises no error.
     Datum::from(unsafe { hash_bytes(bytes.as_ptr(), bytes.len() as i32) } as i32)
 }
 
 /// PostgreSQL's seeded hash of some bytes, as an SQL bigint.
-pub(super) fn hash_extended(bytes: &[u8], seed: u64) -> Datum {
+pub fn hash_extended(bytes: &[u8], seed: u64) -> Datum {
     // SAFETY: reads `len` bytes and raises no error.
     Datum::from(unsafe { hash_bytes_extended(bytes.as_ptr(), bytes.len() as i32, seed) })
 }

@@ -40,7 +40,7 @@ fn raise(text: &[u8], why: TextError) -> ! {
 ///
 /// # Safety
 /// `buffer` is what a receive function gets, and lives for `'a`.
-pub(super) unsafe fn rest_of_message<'a>(buffer: pg_sys::StringInfo) -> &'a [u8] {
+pub unsafe fn rest_of_message<'a>(buffer: pg_sys::StringInfo) -> &'a [u8] {
     // SAFETY: as the caller says; pq_getmsgbytes checks the bounds.
     unsafe {
         let len = (*buffer).len - (*buffer).cursor;

@@ -5,9 +5,9 @@ mod ball_order;
 mod bits;
 pub mod bitvec;
 mod cast;
-mod compare;
+pub mod compare;
 pub mod distance;
-mod io;
+pub mod io;
 mod majority;
 pub mod vector;
 

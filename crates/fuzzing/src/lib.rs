@@ -1,4 +1,5 @@
-//! What is done with bytes that may be anything: shard files, pages, and the input of the type `bitvec`. None of it may
+//! What is done with bytes that may be anything: shard files, pages, and the input of the type `bitvec` and of what
+//! reads ISCCs. None of it may
 //! panic, read out of bounds or go on for ever.
 //!
 //! `fuzz/` has a fuzzer for each target. The tests of this crate run them over the corpora that the fuzzers have found, and
@@ -6,6 +7,7 @@
 
 #![deny(unsafe_code)]
 
+mod iscc;
 mod pages;
 mod shard;
 mod text;
@@ -14,11 +16,12 @@ mod text;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 5] = [
     ("shard_file", shard::shard_file),
     ("log_page", pages::log_page),
     ("directory", pages::directory),
     ("bitvec", text::bitvec),
+    ("iscc", iscc::iscc),
 ];
 
 /// Gives an input to the target with this name.

@@ -10,6 +10,7 @@ mod filters;
 mod first_day;
 mod harness;
 mod installation;
+mod iscc;
 mod launcher;
 mod lifecycle;
 mod maintenance;

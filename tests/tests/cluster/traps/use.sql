@@ -36,6 +36,18 @@ SELECT x.nphd_distance(code, code), x.jaccard_distance(code, code), x.hamming_di
 SELECT id FROM public.t ORDER BY code OPERATOR(x.<#~>) (SELECT code FROM public.t WHERE id OPERATOR(pg_catalog.=) 8) LIMIT 5;
 SELECT x.bitvec(code, 256, true), x.varbit(code), x.int8(x.prefix(code, 64)), x.uuid(x.prefix(code, 128)) FROM public.t;
 SELECT x.bitvec('7'::pg_catalog.int8), x.bitvec('00ff00ff00ff00ff00ff00ff00ff00ff'::pg_catalog.uuid), x.bitvec('00000001'::pg_catalog.varbit);
+CREATE TABLE public.asset AS SELECT id, x.iscc_encode('DATA_NONE_V0'::pg_catalog.text, code) AS data, x.iscc_encode('INSTANCE_NONE_V0'::pg_catalog.text, code) AS instance, x.iscc_encode('CONTENT_TEXT_V0'::pg_catalog.text, code) AS content, x.iscc_id('0'::pg_catalog.int4, '2025-01-01'::pg_catalog.timestamptz, id) AS asset_id FROM public.codes AS c (id, bytes), LATERAL (SELECT x.bitvec(bytes)) AS b (code) WHERE id OPERATOR(pg_catalog.<) 4000;
+SELECT x.iscc_compose(ARRAY[data, instance], true), x.iscc_type(data), x.iscc_explain(data), x.iscc_normalize(data), x.iscc_is_valid(data), x.iscc_body(data) FROM public.asset;
+SELECT x.iscc_decode(data), x.iscc_decompose(data), x.iscc_compare(data, data), x.iscc_unit_body(data, 'DATA_NONE_V0'::pg_catalog.text) FROM public.asset;
+SELECT x.iscc_seq_decode(x.iscc_seq_encode(ARRAY[data, instance])), x.iscc_simprint(x.iscc_simprint_text(x.iscc_body(data))) FROM public.asset;
+SELECT x.iscc_id_realm(asset_id), x.iscc_id_time(asset_id), x.iscc_id_micros(asset_id), x.iscc_id_hub(asset_id), x.iscc_id(x.int8(asset_id), 1), asset_id::pg_catalog.int8, asset_id::pg_catalog.text::x.iscc_id FROM public.asset;
+SELECT x.iscc_chunk_id(chunk), x.iscc_chunk_offset(chunk), x.iscc_chunk_size(chunk) FROM public.asset, LATERAL (SELECT x.iscc_chunk(asset_id, id::pg_catalog.int8, id::pg_catalog.int8)) AS c (chunk);
+CREATE INDEX ON public.asset (asset_id);
+CREATE INDEX ON public.asset USING hash (asset_id);
+SELECT id FROM public.asset WHERE asset_id OPERATOR(x.=) asset_id AND asset_id OPERATOR(x.<=) asset_id AND asset_id OPERATOR(x.>=) asset_id ORDER BY asset_id;
+SELECT x.min(asset_id), x.max(asset_id), x.iscc_score(x.iscc_idf(9::pg_catalog.int8, id::pg_catalog.int8)) FROM public.asset;
+SELECT x.iscc_gen_text(data), x.iscc_gen_meta(data, data), x.iscc_gen_data(x.iscc_body(data)), x.iscc_gen_instance(x.iscc_body(data)), x.iscc_gen_mixed(ARRAY[content, content]) FROM public.asset;
+DROP TABLE public.asset;
 SELECT code::pg_catalog.bytea, code::pg_catalog.varbit, x.prefix(code, 64)::pg_catalog.int8, code::pg_catalog.text FROM public.t;
 SELECT x.nphd_ball(code, 0.1::pg_catalog.float8)::pg_catalog.text::x.bitvec_ball OPERATOR(x.=) x.nphd_ball(code, 0.1::pg_catalog.float8) FROM public.t;
 SELECT DISTINCT x.nphd_ball(code, 0.1::pg_catalog.float8) AS ball FROM public.t ORDER BY ball;

@@ -1,0 +1,170 @@
+//! Texts, arrays, rows and sets of rows, from and to PostgreSQL.
+
+use std::ffi::c_char;
+
+use pgrx::pg_sys;
+use pgrx::pg_sys::Datum;
+use pgrx::prelude::*;
+
+use crate::error::report;
+use crate::types::bitvec::{Args, build, varlena_bytes};
+
+/// A new text, bytea or bitvec with these bytes.
+pub fn varlena(bytes: &[u8]) -> Datum {
+    build(bytes.len(), |payload| payload.copy_from_slice(bytes))
+}
+
+/// An argument of type text, in UTF-8 whatever the database's encoding.
+pub fn utf8<'call>(args: Args<'call>, n: usize) -> &'call str {
+    let bytes = args.bytes(n);
+    // SAFETY: reads `len` bytes and returns them, or a zero-terminated copy in the call's memory context.
+    let converted = unsafe {
+        let text = bytes.as_ptr().cast::<c_char>();
+        let utf8 = pg_sys::pg_enc::PG_UTF8 as i32;
+        let converted = pg_sys::pg_server_to_any(text, bytes.len() as i32, utf8);
+        if converted.cast_const() == text {
+            bytes
+        } else {
+            std::ffi::CStr::from_ptr(converted).to_bytes()
+        }
+    };
+    std::str::from_utf8(converted).unwrap_or_else(|_| {
+        report(
+            PgSqlErrorCode::ERRCODE_CHARACTER_NOT_IN_REPERTOIRE,
+            "the text is not valid in UTF-8",
+        )
+        .raise()
+    })
+}
+
+/// An argument of type boolean.
+pub fn boolean(args: Args, n: usize) -> bool {
+    args.datum(n).value() & 0xff != 0
+}
+
+/// An argument of type float8.
+pub fn float(args: Args, n: usize) -> f64 {
+    f64::from_bits(args.datum(n).value() as u64)
+}
+
+const ALIGN_INT: c_char = b'i' as c_char;
+
+/// The elements of an argument of type text[].
+pub fn texts<'call>(args: Args<'call>, n: usize) -> Vec<&'call [u8]> {
+    let (mut elements, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
+    // SAFETY: SQL declares the argument as text[]; the two arrays have `count` elements, in the call's memory context.
+    let (elements, nulls) = unsafe {
+        let array = pg_sys::pg_detoast_datum(args.datum(n).cast_mut_ptr());
+        let (text, align) = (pg_sys::TEXTOID, ALIGN_INT);
+        pg_sys::deconstruct_array(
+            array.cast(),
+            text,
+            -1,
+            false,
+            align,
+            &mut elements,
+            &mut nulls,
+            &mut count,
+        );
+        if count == 0 {
+            return Vec::new();
+        }
+        let count = count as usize;
+        (
+            std::slice::from_raw_parts(elements, count),
+            std::slice::from_raw_parts(nulls, count),
+        )
+    };
+    if nulls.contains(&true) {
+        report(
+            PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            "an array of ISCCs must not contain NULL",
+        )
+        .raise();
+    }
+    // SAFETY: elements of a text array are varlenas.
+    elements.iter().map(|text| unsafe { varlena_bytes(*text) }).collect()
+}
+
+/// A new text[].
+pub fn text_array(texts: impl Iterator<Item = String>) -> Datum {
+    let mut elements: Vec<Datum> = texts.map(|text| varlena(text.as_bytes())).collect();
+    // SAFETY: copies `len` texts.
+    let array = unsafe {
+        let (first, len) = (elements.as_mut_ptr(), elements.len() as i32);
+        pg_sys::construct_array(first, len, pg_sys::TEXTOID, -1, false, ALIGN_INT)
+    };
+    Datum::from(array)
+}
+
+/// A row of a function that returns a record by its OUT arguments.
+pub fn row<const N: usize>(args: Args, mut values: [Datum; N]) -> Datum {
+    let mut columns = std::ptr::null_mut();
+    let mut nulls = [false; N];
+    // SAFETY: SQL declares N OUT arguments, of the types of the values.
+    unsafe {
+        pg_sys::get_call_result_type(args.raw(), std::ptr::null_mut(), &mut columns);
+        let columns = pg_sys::BlessTupleDesc(columns);
+        let tuple = pg_sys::heap_form_tuple(columns, values.as_mut_ptr(), nulls.as_mut_ptr());
+        pg_sys::heap_copy_tuple_as_datum(tuple, columns)
+    }
+}
+
+/// A short value of a varlena type that lives on the stack: rows are copied, so their values need no memory of PostgreSQL's.
+#[repr(C, align(8))]
+pub struct Short([u8; Short::BYTES]);
+
+impl Short {
+    /// Room for the text of the longest unit.
+    const BYTES: usize = pg_sys::VARHDRSZ + 76;
+
+    /// A value of `len` bytes, at most 76, that `fill` writes.
+    pub fn new(len: usize, fill: impl FnOnce(&mut [u8])) -> Short {
+        let mut value = Short([0; Short::BYTES]);
+        fill(&mut value.0[pg_sys::VARHDRSZ..pg_sys::VARHDRSZ + len]);
+        // SAFETY: the header is the first four bytes, aligned.
+        unsafe {
+            pgrx::varlena::set_varsize_4b(value.0.as_mut_ptr().cast(), (pg_sys::VARHDRSZ + len) as i32);
+        }
+        value
+    }
+
+    /// A value with these bytes, at most 76.
+    pub fn of(bytes: &[u8]) -> Short {
+        Short::new(bytes.len(), |payload| payload.copy_from_slice(bytes))
+    }
+
+    /// Points to it.
+    pub fn datum(&self) -> Datum {
+        Datum::from(self.0.as_ptr())
+    }
+}
+
+/// The rows of a function that returns a set of records.
+pub struct Rows {
+    info: *mut pg_sys::ReturnSetInfo,
+}
+
+impl Rows {
+    /// Begins the set; an error when the caller does not take sets.
+    pub fn begin(args: Args) -> Rows {
+        // SAFETY: the call's own information. The function refuses callers that cannot take a set; after it, `resultinfo`
+        // is what it has filled.
+        unsafe {
+            pg_sys::InitMaterializedSRF(args.raw(), pg_sys::MAT_SRF_USE_EXPECTED_DESC);
+            Rows {
+                info: (*args.raw()).resultinfo.cast(),
+            }
+        }
+    }
+
+    /// Adds a row of as many columns as SQL declares.
+    pub fn push<const N: usize>(&mut self, mut values: [Datum; N]) {
+        let mut nulls = [false; N];
+        // SAFETY: `begin` has made both; the store copies the row.
+        unsafe {
+            let (store, columns) = ((*self.info).setResult, (*self.info).setDesc);
+            pg_sys::tuplestore_putvalues(store, columns, values.as_mut_ptr(), nulls.as_mut_ptr());
+        }
+    }
+}
