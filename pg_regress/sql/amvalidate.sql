@@ -17,7 +17,7 @@ FROM pg_amop JOIN pg_opfamily f ON f.oid = amopfamily WHERE amopmethod = (SELECT
 ORDER BY opfname, amopstrategy;
 SELECT opfname, amproclefttype::regtype, amprocnum, amproc
 FROM pg_amproc JOIN pg_opfamily f ON f.oid = amprocfamily WHERE opfmethod = (SELECT oid FROM pg_am WHERE amname = 'usearch')
-ORDER BY opfname;
+ORDER BY opfname, amprocnum;
 
 SELECT p, pg_indexam_has_property(a.oid, p)
 FROM pg_am a, unnest(ARRAY['can_order', 'can_unique', 'can_multi_col', 'can_exclude', 'can_include']) AS p
