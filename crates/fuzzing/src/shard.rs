@@ -18,7 +18,6 @@ pub fn shard_file(input: &[u8]) {
 
 fn exercise(file: &[u8]) {
     let Ok(shard) = Shard::open(file) else { return };
-    let mut found = Vec::new();
     for metric in Metric::of_codes() {
         for bytes in [3, 9, 32] {
             search(&shard, &Query::new(metric, &[0x5a; 32][..bytes]));
