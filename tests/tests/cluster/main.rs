@@ -34,4 +34,5 @@ mod stress;
 mod transactions;
 mod traps;
 mod vacuum;
+mod vectors;
 mod within;
