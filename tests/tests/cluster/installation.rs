@@ -129,6 +129,7 @@ fn installs_what_was_built() {
     expected.extend([
         lib.join("iscc_usearch.so"),
         share.join("iscc_usearch.control"),
+        share.join("iscc_usearch_vector.control"),
         other.clone(),
     ]);
     expected.sort();
