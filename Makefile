@@ -10,7 +10,7 @@ help: ## list the targets
 demo: setup ## search 110,308 real codes on a private server
 	@scripts/demo
 
-test: setup ## unit tests, SQL regression tests, whole-cluster tests (only TESTS, if set); all on private servers
+test: setup ## unit tests, SQL regression tests, whole-cluster tests (with TESTS: only those, and SQL), on private servers
 	@scripts/test $(TESTS)
 
 build: setup ## build the library
