@@ -205,7 +205,7 @@ pub fn set_next(page: &mut [u8; PAGE_BYTES], kind: PageKind, block: u32) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log_page::slots;
+    use crate::log_page::{MAX_STRIDE, slots};
 
     fn segment(start: u32) -> Segment {
         Segment::new(State::Closed, start..start + 5, 32, 1)
@@ -286,7 +286,7 @@ mod tests {
                 ..segment(1)
             },
             Segment {
-                stride: 4097,
+                stride: MAX_STRIDE as u16 + 1,
                 ..segment(1)
             },
             Segment {
