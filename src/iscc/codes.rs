@@ -6,9 +6,9 @@ use iscc_codes::explain::{explain, type_of};
 use iscc_codes::{Header, Iscc, Unit};
 use pgrx::pg_sys::Datum;
 
-use super::values::{Rows, Short, boolean, row, texts, varlena};
+use super::values::{Rows, Short, row, texts, varlena};
 use super::{checked, made};
-use crate::types::bitvec::Args;
+use crate::types::bitvec::{Args, float8};
 use crate::types::sql_function;
 
 /// What these functions call their input in messages.
@@ -119,7 +119,7 @@ sql_function!(
         // More than five cannot form a code; that is for `compose` to say, of whatever can be read in no time.
         let units = read_units(args, 0, 1000);
         let units: Vec<Unit> = units.iter().map(Iscc::first).collect();
-        let code = made("combination of units", compose(&units, boolean(args, 1)));
+        let code = made("combination of units", compose(&units, args.boolean(1)));
         varlena(code.text().as_bytes())
     }
 );
@@ -141,8 +141,8 @@ sql_function!(
         let mut rows = Rows::begin(args);
         for (unit, similarity) in compare(&a, &b) {
             let unit_type = Short::of(unit.header.unit_type().as_bytes());
-            let (similarity, bits) = (similarity.similarity.to_bits(), similarity.bits as i32);
-            rows.push([unit_type.datum(), Datum::from(similarity), Datum::from(bits)]);
+            let bits = Datum::from(similarity.bits as i32);
+            rows.push([unit_type.datum(), float8(similarity.similarity), bits]);
         }
         args.null()
     }

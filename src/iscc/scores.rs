@@ -6,9 +6,9 @@ use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use super::checked;
-use super::values::{float, varlena};
+use super::values::varlena;
 use crate::error::report;
-use crate::types::bitvec::{Args, check_len};
+use crate::types::bitvec::{Args, check_len, float8};
 use crate::types::sql_function;
 
 sql_function!(
@@ -43,7 +43,7 @@ fn state(x: f64, y: f64) -> Datum {
 sql_function!(
     /// Transition function of `iscc_score`.
     iscc_score_add, |args| {
-        let (sums, score) = (sums(args, 0), float(args, 1));
+        let (sums, score) = (sums(args, 0), args.float(1));
         state(sums.x + score, sums.y + score.powi(4))
     }
 );
@@ -60,7 +60,7 @@ sql_function!(
         let sums = sums(args, 0);
         match sums.x == 0.0 {
             true => args.null(),
-            false => Datum::from((sums.y / sums.x).to_bits()),
+            false => float8(sums.y / sums.x),
         }
     }
 );
@@ -76,7 +76,6 @@ sql_function!(
             )
             .raise();
         }
-        let idf = (1.0 + total as f64 / (1.0 + frequency as f64)).ln();
-        Datum::from(idf.to_bits())
+        float8((1.0 + total as f64 / (1.0 + frequency as f64)).ln())
     }
 );

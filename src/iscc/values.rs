@@ -37,16 +37,6 @@ pub fn utf8<'call>(args: Args<'call>, n: usize) -> &'call str {
     })
 }
 
-/// An argument of type boolean.
-pub fn boolean(args: Args, n: usize) -> bool {
-    args.datum(n).value() & 0xff != 0
-}
-
-/// An argument of type float8.
-pub fn float(args: Args, n: usize) -> f64 {
-    f64::from_bits(args.datum(n).value() as u64)
-}
-
 const ALIGN_INT: c_char = b'i' as c_char;
 
 /// The elements of an argument of type text[].

@@ -12,7 +12,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::bitvec::{Args, build, build_text, check_len, varlena_bytes};
+use super::bitvec::{Args, build, build_text, check_len, float8, varlena_bytes};
 use super::{io, sql_function};
 use crate::error::report;
 
@@ -34,10 +34,6 @@ fn new_ball(code: &[u8], radius: f64) -> Datum {
         first.copy_from_slice(&(radius + 0.0).to_ne_bytes());
         rest.copy_from_slice(code);
     })
-}
-
-fn float8(datum: Datum) -> f64 {
-    f64::from_bits(datum.value() as u64)
 }
 
 /// The text of a ball without the parentheses, as code and radius.
@@ -139,27 +135,27 @@ fn is_near_enough(args: Args, radius: f64) -> Datum {
 
 sql_function!(
     /// A radius, checked.
-    nphd_radius, |args| Datum::from(checked_radius(float8(args.datum(0))).to_bits())
+    nphd_radius, |args| float8(checked_radius(args.float(0)))
 );
 
 sql_function!(
     /// The ball of this radius around a code.
-    nphd_ball, |args| new_ball(args.bytes(0), checked_radius(float8(args.datum(1))))
+    nphd_ball, |args| new_ball(args.bytes(0), checked_radius(args.float(1)))
 );
 
 sql_function!(
     /// The same with any number as radius: no code is within a negative one, all are within one above 1, or NaN.
-    nphd_ball_unchecked, |args| new_ball(args.bytes(0), float8(args.datum(1)))
+    nphd_ball_unchecked, |args| new_ball(args.bytes(0), args.float(1))
 );
 
 sql_function!(
     /// `nphd_within(a, b, radius)`: whether the distance of two codes is at most this.
-    nphd_within, |args| is_near_enough(args, checked_radius(float8(args.datum(2))))
+    nphd_within, |args| is_near_enough(args, checked_radius(args.float(2)))
 );
 
 sql_function!(
     /// The same with any number as radius, as in `nphd_ball_unchecked`.
-    nphd_within_unchecked, |args| is_near_enough(args, float8(args.datum(2)))
+    nphd_within_unchecked, |args| is_near_enough(args, args.float(2))
 );
 
 /// The radius of the ball that has all codes with at most so many bits different from one of this length, if they are of

@@ -70,6 +70,16 @@ impl<'call> Args<'call> {
         self.datum(n).value() as i64
     }
 
+    /// An argument of type float8.
+    pub fn float(self, n: usize) -> f64 {
+        f64::from_bits(self.datum(n).value() as u64)
+    }
+
+    /// An argument of type boolean.
+    pub fn boolean(self, n: usize) -> bool {
+        self.datum(n).value() & 0xff != 0
+    }
+
     /// The bytes of an argument of type bitvec or bytea.
     pub fn bytes(self, n: usize) -> &'call [u8] {
         // SAFETY: SQL declares this argument as a varlena type. A copy of it is in the call's memory context.
@@ -92,6 +102,12 @@ pub unsafe fn varlena_bytes<'a>(datum: Datum) -> &'a [u8] {
         let len = pgrx::varlena::varsize_any_exhdr(value);
         std::slice::from_raw_parts(pgrx::varlena::vardata_any(value).cast(), len)
     }
+}
+
+/// A value of type float8.
+pub fn float8(value: f64) -> Datum {
+    // Passed by value on every platform that pgrx supports.
+    Datum::from(value.to_bits())
 }
 
 /// A new bitvec in the current memory context; `fill` writes its payload of `len` bytes.

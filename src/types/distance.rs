@@ -5,13 +5,9 @@ use iscc_metrics::distance::hamming;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
+use super::bitvec::float8;
 use super::sql_function;
 use crate::error::report;
-
-fn float8(value: f64) -> Datum {
-    // float8 is passed by value on every platform that pgrx supports.
-    Datum::from(value.to_bits())
-}
 
 sql_function!(
     /// Normalized Prefix Hamming Distance: the share of different bits in the common prefix, 0 to 1.

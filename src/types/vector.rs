@@ -7,7 +7,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::bitvec::{Args, varlena_bytes};
+use super::bitvec::{Args, float8, varlena_bytes};
 use super::sql_function;
 use crate::error::{Report, report};
 
@@ -131,7 +131,7 @@ fn distance_of(metric: DenseMetric, args: Args<'_>) -> Datum {
     // SAFETY: SQL declares the arguments as real[]. Copies of them are in the call's memory context.
     let (a, b) = unsafe { (array_numbers(args.datum(0)), array_numbers(args.datum(1))) };
     require_same_dimensions(a.len() / size_of::<f32>(), b.len() / size_of::<f32>());
-    Datum::from(distance(metric, Scalar::F32, a, b).to_bits())
+    float8(distance(metric, Scalar::F32, a, b))
 }
 
 sql_function!(
