@@ -102,11 +102,20 @@ CALL compare('<->');
 SELECT 'l2' AS index, * FROM usearch_check('t_l2', true) UNION ALL SELECT 'cosine', * FROM usearch_check('t_cosine', true);
 SELECT metric, entries, null_entries FROM usearch_index_stats('t_cosine');
 
+-- queries of another kind
+SELECT * FROM usearch_recall('t_l2', queries => '{00}'::bitvec[]);
+
 -- other dimensions, and what is no vector, are refused, and nothing is lost
+INSERT INTO t SELECT -20, v FROM t WHERE id = 100;
+SELECT segments FROM usearch_index_stats('t_l2') \gset
 INSERT INTO t VALUES (-10, '{1,2,3}');
 INSERT INTO t VALUES (-11, '{}');
 INSERT INTO t VALUES (-12, array_fill('NaN'::real, '{24}'));
 INSERT INTO t VALUES (-13, array_fill(1::real, '{24,1}'));
+-- the open segment is as it was
+INSERT INTO t SELECT -21, v FROM t WHERE id = 100;
+SELECT segments = :segments AS as_before FROM usearch_index_stats('t_l2');
+DELETE FROM t WHERE id IN (-20, -21);
 SELECT id FROM t ORDER BY v <-> '{1,2,3}' LIMIT 1;
 CALL compare('<->');
 TRUNCATE t;

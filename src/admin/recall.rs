@@ -13,6 +13,8 @@ use super::census::Census;
 use super::privileges::require_all_rows;
 use crate::error::report;
 use crate::guc::SearchMode;
+use crate::metrics::opclass::comparison_of;
+use crate::metrics::value::Value;
 use crate::relation::Index;
 use crate::search::query::Query;
 use crate::search::scan::Search;
@@ -80,6 +82,14 @@ fn require_range(name: &str, value: i32, max: i32) {
 }
 
 fn queries_of(index: Index<'_>, codes: &Array<'_, &[u8]>) -> Vec<Query> {
+    if comparison_of(index).value != Value::Code {
+        report(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("index \"{}\" is not one of codes", index.name()),
+        )
+        .hint("Omit queries to search for vectors of the index.")
+        .raise();
+    }
     if codes.is_empty() {
         report(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,

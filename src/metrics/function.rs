@@ -8,7 +8,6 @@ use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use super::opclass::DISTANCE_PROC;
-use super::value::Value;
 use crate::error::report;
 use crate::relation::Index;
 
@@ -37,13 +36,12 @@ pub struct DistanceFunction {
 }
 
 impl DistanceFunction {
-    /// That of the index, from a value of pgvector's types as the log has it. What the function keeps between its calls
+    /// That of the index, from a value of pgvector's types, with such numbers, as the log has it. What the function keeps between its calls
     /// goes to `context`.
     ///
     /// # Safety
     /// The context lives longer than this.
-    pub unsafe fn new(index: Index<'_>, context: pg_sys::MemoryContext, value: Value, query: &[u8]) -> Option<Self> {
-        let scalar = value.scalar()?;
+    pub unsafe fn new(index: Index<'_>, context: pg_sys::MemoryContext, scalar: Scalar, query: &[u8]) -> Self {
         let mut function = pg_sys::FmgrInfo::default();
         // SAFETY: the index is open and has one column.
         let collation = unsafe {
@@ -53,13 +51,13 @@ impl DistanceFunction {
         };
         let mut datum = Vec::new();
         fill(&mut datum, scalar, query);
-        Some(DistanceFunction {
+        DistanceFunction {
             function: UnsafeCell::new(function),
             collation,
             scalar,
             query: datum.into(),
             other: RefCell::default(),
-        })
+        }
     }
 
     /// The distance to another value of the log, as [`key_of`] makes a key of it. Calls the function, so the caller holds no

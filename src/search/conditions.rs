@@ -12,6 +12,7 @@ use pgrx::prelude::*;
 use super::query::{NO_KEY, Query};
 use crate::error::report;
 use crate::metrics::opclass::NEAR_STRATEGY;
+use crate::metrics::value::Value;
 use crate::types::ball;
 use crate::types::bitvec::varlena_bytes;
 
@@ -25,12 +26,16 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// Reads search keys.
-    pub fn of(keys: &[pg_sys::ScanKeyData]) -> Self {
+    /// Reads search keys for values of a kind: codes, as no others have such operators.
+    pub fn of(value: Value, keys: &[pg_sys::ScanKeyData]) -> Self {
         let is_null = |key: &pg_sys::ScanKeyData| key.sk_flags & pg_sys::SK_ISNULL as i32 != 0;
         Conditions {
             never: keys.iter().any(is_null),
-            balls: keys.iter().filter(|key| !is_null(key)).map(ball_of).collect(),
+            balls: keys
+                .iter()
+                .filter(|key| !is_null(key))
+                .map(|key| ball_of(value, key))
+                .collect(),
             is_complete: keys.iter().any(|key| key.sk_strategy != NEAR_STRATEGY),
         }
     }
@@ -148,9 +153,9 @@ pub fn key_of_code(bound: u64) -> u32 {
     u32::try_from(bound).unwrap_or(iscc_metrics::NO_KEY)
 }
 
-fn ball_of(key: &pg_sys::ScanKeyData) -> Ball {
+fn ball_of(value: Value, key: &pg_sys::ScanKeyData) -> Ball {
     // An operator class can have any operator here.
-    if !ball::is_in_ball(key.sk_func.fn_addr) {
+    if value != Value::Code || !ball::is_in_ball(key.sk_func.fn_addr) {
         report(
             PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
             "usearch index cannot be searched with this operator",

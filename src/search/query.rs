@@ -33,11 +33,11 @@ impl Query {
             return Query::Code(Rc::new(iscc_metrics::Query::new(comparison.metric, value)));
         };
         // SAFETY: as the caller says.
-        let function = || unsafe { DistanceFunction::new(index, context, comparison.value, value) };
+        let function = || unsafe { DistanceFunction::new(index, context, scalar, value) };
         Query::Vector(Rc::new(VectorQuery {
             value: value.into(),
             numbers: dense::Query::new(metric, scalar, value),
-            function: if comparison.value.is_ours() { None } else { function() },
+            function: (!comparison.value.is_ours()).then(function),
         }))
     }
 }

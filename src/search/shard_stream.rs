@@ -41,6 +41,18 @@ const MOST: usize = 4;
 /// Effort in mode `graph` where no effort is known to reach the recall.
 pub const UNCALIBRATED_EFFORT: usize = 320;
 
+/// The effort of the first search for so many rows, where the session may have set one: only the nearer half of what a
+/// search finds counts.
+pub fn least_effort(ef: Option<usize>, wanted: usize) -> usize {
+    ef.unwrap_or(EFFORTS[0]).max(2 * wanted)
+}
+
+/// Which of the nearest found is looked up in the calibration. That knows searches by their tenth row; of more that are
+/// wanted, the one in the middle is about as far as the tenth row of a harder query.
+pub fn middle_rank(wanted: usize) -> usize {
+    NEIGHBOURS.max(wanted / 2)
+}
+
 /// Buffers of the searches, to use their memory again.
 #[derive(Default)]
 pub struct Buffers {
@@ -165,8 +177,7 @@ impl ShardStream {
         let Some(wanted) = self.wanted else {
             return self.scan_all(first_batch, u32::MAX);
         };
-        // Only the nearer half of what a search finds counts.
-        let least = ef.unwrap_or(EFFORTS[0]).max(2 * wanted);
+        let least = least_effort(ef, wanted);
         let bytes = self.query.code().len();
         let calibration = self.shard.calibration();
         let is_easy = || ef.is_some() || calibration.favours_graph(bytes, recall);
@@ -181,11 +192,10 @@ impl ShardStream {
         if ef.is_some() {
             return;
         }
-        // The farthest comes first. The calibration knows searches by their tenth code; of more that are wanted, the one in
-        // the middle is about as far as the tenth code of a harder query.
+        // The farthest comes first.
         let batch = &self.buffers.batch;
         let middle = batch
-            .get(batch.len().saturating_sub(NEIGHBOURS.max(wanted / 2)))
+            .get(batch.len().saturating_sub(middle_rank(wanted)))
             .map_or(0, |middle| middle.key);
         match self.shard.calibration().effort(bytes, middle, recall) {
             Some(effort) if effort > least => self.widen_graph(effort),

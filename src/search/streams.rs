@@ -19,7 +19,7 @@ use crate::maintenance::worker;
 use crate::relation::Index;
 use crate::storage::directory::{self, Directory, NO_SHARD};
 use crate::storage::log::Mismatch;
-use crate::storage::open_segment::{self, refuse_length};
+use crate::storage::open_segment::require_length;
 use crate::storage::shard_cache::{self, Lookup, MappedShard};
 use crate::storage::shard_file::ShardId;
 
@@ -43,16 +43,6 @@ impl Stream {
 /// Never uses a shard again that has contradicted the log.
 fn condemn(index: Index<'_>, id: &ShardId) {
     shard_cache::condemn(index.locator(), id, "it contradicts the log");
-}
-
-/// Raises an error if the query cannot be compared with the vectors of the index.
-fn require_length(index: Index<'_>, directory: &Directory, query: &Query) {
-    if let Query::Vector(query) = query
-        && let Some(bytes) = open_segment::common_length(directory)
-        && usize::from(bytes) != query.value().len()
-    {
-        refuse_length(index, query.value().len(), bytes.into());
-    }
 }
 
 /// Where the nearest entry is.
@@ -105,7 +95,9 @@ impl Streams {
         loop {
             self.close();
             let directory = directory::read(index);
-            require_length(index, &directory, &plan.query);
+            if let Query::Vector(query) = &plan.query {
+                require_length(index, &directory, query.value().len());
+            }
             if self.try_open(index, &directory, plan, settings, returned) {
                 return directory;
             }
@@ -169,15 +161,16 @@ impl Streams {
         rows: Option<usize>,
         settings: SearchSettings,
     ) -> Stream {
-        let (buffers, restriction) = (self.spare.pop().unwrap_or_default(), plan.restriction.clone());
+        let buffers = self.spare.pop().unwrap_or_default();
         match plan.query.clone() {
             Query::Code(query) => {
+                let restriction = plan.restriction.clone();
                 let stream = ShardStream::new(query, shard, segments, buffers, restriction, rows, settings);
                 Stream::Shard(Box::new(stream))
             }
             Query::Vector(query) => {
                 let rows = rows.unwrap_or_default();
-                let stream = VectorStream::new(query, shard, segments, buffers, restriction, rows, settings);
+                let stream = VectorStream::new(query, shard, segments, buffers, rows, settings);
                 Stream::Vectors(Box::new(stream))
             }
         }

@@ -4,16 +4,14 @@ use std::rc::Rc;
 
 use iscc_hnsw::search::looked_up;
 use iscc_hnsw::shard::ranges::{EntryRange, locate};
-use iscc_hnsw::shard::{EFFORTS, NEIGHBOURS};
 use iscc_log::directory::Segment;
-use iscc_log::log_page::{LogPage, Tid, is_alive};
+use iscc_log::log_page::{LogPage, is_alive};
 use iscc_metrics::dense::rows::RowQuery;
 
-use super::conditions::Restriction;
 use super::counters::Counters;
 use super::log_stream::{Found, position};
 use super::query::VectorQuery;
-use super::shard_stream::{Buffers, UNCALIBRATED_EFFORT};
+use super::shard_stream::{Buffers, UNCALIBRATED_EFFORT, least_effort, middle_rank};
 use crate::guc::{SearchMode, SearchSettings};
 use crate::relation::Index;
 use crate::storage::log::{self, Mismatch};
@@ -31,7 +29,6 @@ pub struct VectorStream {
     segments: Vec<Segment>,
     ranges: Vec<EntryRange>,
     buffers: Buffers,
-    restriction: Option<Restriction>,
     /// Rows that are probably wanted.
     wanted: usize,
     settings: SearchSettings,
@@ -49,7 +46,6 @@ impl VectorStream {
         shard: Rc<MappedShard>,
         segments: Vec<Segment>,
         buffers: Buffers,
-        restriction: Option<Restriction>,
         wanted: usize,
         settings: SearchSettings,
     ) -> Self {
@@ -59,7 +55,6 @@ impl VectorStream {
             shard,
             segments,
             buffers,
-            restriction,
             wanted,
             settings,
             has_begun: false,
@@ -112,7 +107,7 @@ impl VectorStream {
     /// known to reach the recall, so that the log is to be read instead.
     fn search_graph(&mut self, query: &RowQuery) -> Option<usize> {
         let SearchSettings { mode, ef, recall } = self.settings;
-        let least = ef.unwrap_or(EFFORTS[0]).max(2 * self.wanted);
+        let least = least_effort(ef, self.wanted);
         let Buffers {
             graph,
             batch: candidates,
@@ -122,10 +117,7 @@ impl VectorStream {
         if ef.is_some() {
             return Some(least);
         }
-        // See the shards of codes.
-        let middle = candidates
-            .get(NEIGHBOURS.max(self.wanted / 2) - 1)
-            .or(candidates.last());
+        let middle = candidates.get(middle_rank(self.wanted) - 1).or(candidates.last());
         let bytes = self.query.value().len();
         let effort = self
             .shard
@@ -161,13 +153,11 @@ impl VectorStream {
         for group in places.chunk_by(|a, b| a.1 == b.1) {
             let &(segment, block, _) = &group[0];
             let segment = self.segments[segment];
-            let slots = || group.iter().map(|&(_, _, slot)| slot);
-            let is_sound = if self.query.calls_nothing() {
-                log::with_page(index, &segment, block, |page| self.take_all(block, page, slots()))?
-            } else {
-                let copy = log::copy_of_page(index, &segment, block)?;
-                let page = LogPage::parse(&copy).ok();
-                page.is_some_and(|page| self.take_all(block, &page, slots()))
+            let calls_nothing = self.query.calls_nothing();
+            let read = |page: &LogPage<'_>| self.take_all(block, page, group.iter().map(|&(_, _, slot)| slot));
+            let is_sound = match calls_nothing {
+                true => log::with_page(index, &segment, block, read)?,
+                false => log::with_copy(index, &segment, block, read)?,
             };
             if !is_sound {
                 self.is_damaged = true;
@@ -185,17 +175,14 @@ impl VectorStream {
             let Some(value) = page.code(slot) else { return false };
             self.looked_up += 1;
             if let Some(tid) = page.tid(slot).filter(is_alive) {
-                self.offer(position(block, slot), tid, value);
+                self.found.push(Found {
+                    key: self.query.key(value),
+                    position: position(block, slot),
+                    tid,
+                });
             }
         }
         true
-    }
-
-    fn offer(&mut self, position: u64, tid: Tid, value: &[u8]) {
-        let key = self.query.key(value);
-        if self.restriction.as_ref().is_none_or(|r| r.admits(key, value)) {
-            self.found.push(Found { key, position, tid });
-        }
     }
 
     /// What the search so far has visited.

@@ -230,23 +230,18 @@ impl IndexOptions {
 
     /// What bounds new segments of the index, whose metapage is there.
     pub fn limits(&self, index: Index<'_>) -> Limits {
-        if self.comparison.value == Value::Code {
+        let lengths = Lengths::of(self.comparison.value, self.declared_bytes);
+        let stored_bytes = || directory::read_header(index).stride;
+        let (seal_blocks, stride) = match lengths {
             // Without a declared length, that of most codes: longer ones make fewer entries a block.
-            let max_blocks = self.segment_blocks(self.declared_bytes.unwrap_or(32));
-            return Limits {
-                max_blocks,
-                seal_blocks: SEAL_BLOCKS.min(max_blocks),
-                lengths: Lengths::UpTo(self.declared_bytes),
-            };
-        }
-        let stride = self
-            .declared_bytes
-            .unwrap_or_else(|| directory::read_header(index).stride);
+            Lengths::UpTo(declared) => (SEAL_BLOCKS, declared.unwrap_or(32)),
+            Lengths::Equal => (VECTOR_SEAL_BLOCKS, self.declared_bytes.unwrap_or_else(stored_bytes)),
+        };
         let max_blocks = self.segment_blocks(stride);
         Limits {
             max_blocks,
-            seal_blocks: VECTOR_SEAL_BLOCKS.min(max_blocks),
-            lengths: Lengths::Equal,
+            seal_blocks: seal_blocks.min(max_blocks),
+            lengths,
         }
     }
 }

@@ -13,7 +13,6 @@ use super::open_segment::{Lengths, Limits, Room, make_room};
 use super::update::{Logging, critical, log_in_place};
 use crate::error::{corrupt_page, report};
 use crate::metrics::opclass::{Comparison, comparison_of};
-use crate::metrics::value::Value;
 use crate::relation::Index;
 
 /// Appends entries to the open segment; keeps in mind where the last one went.
@@ -87,10 +86,7 @@ impl Appender {
     fn append_to(&self, index: Index<'_>, block: u32, value: &[u8], tid: &Tid) -> Result<bool, PageError> {
         let mut buffer = Locked::<Exclusive>::read(index, block);
         let page = LogPage::parse(buffer.page())?;
-        let lengths = match self.comparison.value {
-            Value::Code => Lengths::UpTo(None),
-            _ => Lengths::Equal,
-        };
+        let lengths = Lengths::of(self.comparison.value, None);
         if !page.is_open() || !page.has_room() || !lengths.fit(value.len(), page.stride()) {
             return Ok(false);
         }
@@ -190,17 +186,24 @@ pub fn for_each_copy(
 ) -> Result<(), Mismatch> {
     for block in segment.blocks() {
         pgrx::check_for_interrupts!();
-        let copy = copy_of_page(index, segment, block)?;
-        let why = |why| Mismatch { block, why: Some(why) };
-        visit(block, &LogPage::parse(&copy).map_err(why)?);
+        with_copy(index, segment, block, |page| visit(block, page))?;
     }
     Ok(())
 }
 
-/// A copy of a page of a segment.
-pub fn copy_of_page(index: Index<'_>, segment: &Segment, block: u32) -> Result<Page, Mismatch> {
+/// As [`with_page`], with a copy of the page, so that no lock is held.
+pub fn with_copy<T>(
+    index: Index<'_>,
+    segment: &Segment,
+    block: u32,
+    read: impl FnOnce(&LogPage<'_>) -> T,
+) -> Result<T, Mismatch> {
     let buffer = Locked::<Shared>::read(index, block);
-    parse(segment, &buffer).map(|_| *buffer.page())
+    parse(segment, &buffer)?;
+    let copy = *buffer.page();
+    drop(buffer);
+    let why = |why| Mismatch { block, why: Some(why) };
+    Ok(read(&LogPage::parse(&copy).map_err(why)?))
 }
 
 /// Buffers are remembered for segments of so many blocks. In smaller ones there is little to gain, and many backends may

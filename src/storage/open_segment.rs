@@ -16,6 +16,7 @@ use super::update::{Logging, Update};
 use crate::error::report;
 use crate::failpoint::failpoint;
 use crate::metrics::opclass::comparison_of;
+use crate::metrics::value::Value;
 use crate::relation::Index;
 
 /// An open segment is content with so many blocks that are used again; of more it takes the first.
@@ -75,8 +76,12 @@ pub fn make_room(index: Index<'_>, room: Room, logging: Logging) -> Option<u32> 
             update.commit();
             return Some(open.block_count);
         }
-        close_under(index, &mut meta, logging);
     }
+    // Before anything changes.
+    if room.limits.lengths == Lengths::Equal && room.value_bytes > 0 {
+        require_length(index, &read_to_change(index, &meta), room.value_bytes);
+    }
+    close_under(index, &mut meta, logging);
     open_segment(index, &mut meta, room, logging);
     Some(1)
 }
@@ -85,13 +90,6 @@ pub fn make_room(index: Index<'_>, room: Room, logging: Logging) -> Option<u32> 
 fn open_segment(index: Index<'_>, meta: &mut Locked<Exclusive>, room: Room, logging: Logging) {
     let before = read_to_change(index, meta);
     let mut after = before.clone();
-    if room.limits.lengths == Lengths::Equal
-        && room.value_bytes > 0
-        && let Some(others) = common_length(&after)
-        && usize::from(others) != room.value_bytes
-    {
-        refuse_length(index, room.value_bytes, others.into());
-    }
     let stride = stride_for(&after.header, room);
     let reused = allocation::take_room(
         &mut after.listed,
@@ -158,6 +156,14 @@ fn stride_for(header: &MetaHeader, room: Room) -> u16 {
 }
 
 impl Lengths {
+    /// Those of values of a kind, of which the column's type declares so many bytes.
+    pub fn of(value: Value, declared_bytes: Option<u16>) -> Self {
+        match value {
+            Value::Code => Lengths::UpTo(declared_bytes),
+            Value::Array | Value::Vector | Value::HalfVector => Lengths::Equal,
+        }
+    }
+
     /// Whether a cell of `stride` bytes takes a value; a NULL has 0 bytes.
     pub fn fit(self, bytes: usize, stride: usize) -> bool {
         match self {
@@ -167,26 +173,26 @@ impl Lengths {
     }
 }
 
-/// The bytes of all values of an index whose values have the same length; None as long as it has only NULLs.
-pub fn common_length(directory: &Directory) -> Option<u16> {
+/// Raises an error for a vector of `bytes` bytes unless all vectors of the index have as many.
+pub fn require_length(index: Index<'_>, directory: &Directory, bytes: usize) {
     let mut strides = directory.segments().map(|segment| segment.stride);
-    strides.find(|&stride| stride != NO_VALUES)
-}
-
-/// Raises the error for a value of another length than the others.
-pub fn refuse_length(index: Index<'_>, bytes: usize, others: usize) -> ! {
-    let number_bytes = comparison_of(index).value.scalar().map_or(1, Scalar::bytes);
-    report(
-        PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
-        format!(
-            "vector has {} dimensions, but those in index \"{}\" have {}",
-            bytes / number_bytes,
-            index.name(),
-            others / number_bytes
-        ),
-    )
-    .hint("All vectors of an index have the same number of dimensions. Use a partial index for each number.")
-    .raise()
+    let Some(others) = strides.find(|&stride| stride != NO_VALUES).map(usize::from) else {
+        return;
+    };
+    if bytes != others {
+        let number_bytes = comparison_of(index).value.scalar().map_or(1, Scalar::bytes);
+        report(
+            PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+            format!(
+                "vector has {} dimensions, but those in index \"{}\" have {}",
+                bytes / number_bytes,
+                index.name(),
+                others / number_bytes
+            ),
+        )
+        .hint("All vectors of an index have the same number of dimensions. Use a partial index for each number.")
+        .raise();
+    }
 }
 
 /// Closes the open segment, if it has entries: it goes to the list and takes no more.
