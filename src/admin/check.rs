@@ -192,14 +192,15 @@ fn check_shard(index: Index<'_>, id: &ShardId, segments: &[Segment], problems: &
     check_postings(index, &shard, segments, &part, problems)
 }
 
-/// Whether a node stands for a value of the log: has the same code, or the row that is derived from the vector.
-fn is_row_of(shard: &MappedShard, node: u32, value: &[u8]) -> bool {
+/// Whether a node stands for a value of the log: has the same code, or the row that is derived from the vector, for which
+/// `row` is a buffer.
+fn is_row_of(shard: &MappedShard, node: u32, value: &[u8], row: &mut Vec<u8>) -> bool {
     let Some(encoding) = shard.encoding() else {
         return shard.code(node) == Some(value);
     };
-    let mut row = Vec::new();
-    encoding.encode(value, &mut row);
-    shard.row(node) == Some(&row)
+    row.clear();
+    encoding.encode(value, row);
+    shard.row(node) == Some(row)
 }
 
 /// Every posting must point to an entry with the node's value, and every entry alive must be posted.
@@ -227,13 +228,14 @@ fn check_postings(
             }
         }
     }
+    let mut row = Vec::new();
     for segment in segments {
         log::for_each_page(index, segment, |block, page| {
             for slot in 0..page.len() {
                 let alive = page.tid(slot).is_some_and(|tid| is_alive(&tid));
                 let Some(value) = page.code(slot) else { continue };
                 match posted.remove(&(block, slot as u16)) {
-                    Some(node) if !is_row_of(shard, node, value) => {
+                    Some(node) if !is_row_of(shard, node, value, &mut row) => {
                         problems.add(
                             part,
                             format!("node {node} and block {block} slot {slot} have different values"),
