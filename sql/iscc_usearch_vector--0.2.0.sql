@@ -1,27 +1,9 @@
 -- Operator classes of the access method usearch for the types of pgvector, with the names that pgvector's own have.
 \echo Use "CREATE EXTENSION iscc_usearch_vector" to load this file. \quit
 
--- What the values are and how they are compared
-
-CREATE FUNCTION usearch_vector_l2_info(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'pgvector_vector_l2_info' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION usearch_vector_ip_info(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'pgvector_vector_ip_info' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION usearch_vector_cosine_info(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'pgvector_vector_cosine_info' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION usearch_vector_l1_info(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'pgvector_vector_l1_info' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION usearch_halfvec_l2_info(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'pgvector_halfvec_l2_info' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION usearch_halfvec_ip_info(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'pgvector_halfvec_ip_info' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION usearch_halfvec_cosine_info(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'pgvector_halfvec_cosine_info' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-CREATE FUNCTION usearch_halfvec_l1_info(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'pgvector_halfvec_l1_info' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-
--- The operator classes. pgvector's objects are named with its schema, wherever that is: nothing of the same name in another
--- schema is taken for one of them.
+-- For each class the function that says what its values are and how they are compared, and the class itself. pgvector's
+-- objects are named with its schema, wherever that is: nothing of the same name in another schema is taken for one of
+-- them.
 
 DO $$
 DECLARE
@@ -44,6 +26,10 @@ BEGIN
             ('halfvec', 'l1', '<+>', 'l1_distance', 'the sum of absolute differences')
         ) AS classes (type, metric, operator, distance, what)
     LOOP
+        EXECUTE pg_catalog.format(
+            'CREATE FUNCTION usearch_%1$s_%2$s_info(internal) RETURNS internal
+                AS ''MODULE_PATHNAME'', ''pgvector_%1$s_%2$s_info'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE',
+            class.type, class.metric);
         EXECUTE pg_catalog.format(
             'CREATE OPERATOR CLASS %1$s_%2$s_ops FOR TYPE %6$s.%1$s USING usearch AS
                 OPERATOR 1 %6$s.%3$s (%6$s.%1$s, %6$s.%1$s) FOR ORDER BY pg_catalog.float_ops,
