@@ -13,7 +13,7 @@ use super::values::varlena;
 use super::{checked, made};
 use crate::error::report;
 use crate::types::bitvec::{Args, build_text};
-use crate::types::compare::{hash, hash_extended};
+use crate::types::compare::{comparisons, hash, hash_extended};
 use crate::types::io::rest_of_message;
 use crate::types::sql_function;
 
@@ -42,6 +42,7 @@ fn id(args: Args, n: usize) -> Id {
     Id::from_stored(fixed::<ID_BYTES>(args, n))
 }
 
+/// The lesser is earlier, or at the same time from a lower hub, or in a lower realm.
 fn compare(args: Args) -> Ordering {
     id(args, 0).key().cmp(&id(args, 1).key())
 }
@@ -74,34 +75,12 @@ sql_function!(
     iscc_id_send, |args| varlena(id(args, 0).bytes())
 );
 
-sql_function!(
-    /// `a < b`: earlier, or at the same time from a lower hub, or in a lower realm.
-    iscc_id_lt, |args| Datum::from(compare(args).is_lt())
-);
-sql_function!(
-    /// `a <= b`.
-    iscc_id_le, |args| Datum::from(compare(args).is_le())
-);
-sql_function!(
-    /// `a = b`.
-    iscc_id_eq, |args| Datum::from(compare(args).is_eq())
-);
-sql_function!(
-    /// `a <> b`.
-    iscc_id_ne, |args| Datum::from(compare(args).is_ne())
-);
-sql_function!(
-    /// `a >= b`.
-    iscc_id_ge, |args| Datum::from(compare(args).is_ge())
-);
-sql_function!(
-    /// `a > b`.
-    iscc_id_gt, |args| Datum::from(compare(args).is_gt())
-);
-sql_function!(
-    /// Three-way comparison for btree: -1, 0 or 1.
-    iscc_id_cmp, |args| Datum::from(compare(args) as i32)
-);
+fn equal(args: Args) -> bool {
+    compare(args).is_eq()
+}
+
+comparisons!(compare, equal: iscc_id_lt iscc_id_le iscc_id_eq iscc_id_ne iscc_id_ge iscc_id_gt iscc_id_cmp);
+
 sql_function!(
     /// Hash for hash joins, hash aggregates and hash indexes.
     iscc_id_hash, |args| hash(id(args, 0).bytes())

@@ -6,7 +6,7 @@ use pgrx::pg_sys::Datum;
 
 use super::ball::parts;
 use super::bitvec::Args;
-use super::compare::{hash, hash_extended};
+use super::compare::{comparisons, hash, hash_extended};
 use super::sql_function;
 
 fn compare(args: Args) -> Ordering {
@@ -21,34 +21,12 @@ fn bytes(args: Args) -> Vec<u8> {
     [code, &(radius + 0.0).to_le_bytes()].concat()
 }
 
-sql_function!(
-    /// `a < b`.
-    bitvec_ball_lt, |args| Datum::from(compare(args).is_lt())
-);
-sql_function!(
-    /// `a <= b`.
-    bitvec_ball_le, |args| Datum::from(compare(args).is_le())
-);
-sql_function!(
-    /// `a = b`.
-    bitvec_ball_eq, |args| Datum::from(compare(args).is_eq())
-);
-sql_function!(
-    /// `a <> b`.
-    bitvec_ball_ne, |args| Datum::from(compare(args).is_ne())
-);
-sql_function!(
-    /// `a >= b`.
-    bitvec_ball_ge, |args| Datum::from(compare(args).is_ge())
-);
-sql_function!(
-    /// `a > b`.
-    bitvec_ball_gt, |args| Datum::from(compare(args).is_gt())
-);
-sql_function!(
-    /// Three-way comparison for btree: -1, 0 or 1.
-    bitvec_ball_cmp, |args| Datum::from(compare(args) as i32)
-);
+fn equal(args: Args) -> bool {
+    compare(args).is_eq()
+}
+
+comparisons!(compare, equal: bitvec_ball_lt bitvec_ball_le bitvec_ball_eq bitvec_ball_ne bitvec_ball_ge bitvec_ball_gt bitvec_ball_cmp);
+
 sql_function!(
     /// Hash for hash joins, hash aggregates and hash indexes.
     bitvec_ball_hash, |args| hash(&bytes(args))

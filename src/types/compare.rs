@@ -14,34 +14,47 @@ fn compare(args: Args) -> Ordering {
     args.bytes(0).cmp(args.bytes(1))
 }
 
-sql_function!(
-    /// `a < b`.
-    bitvec_lt, |args| Datum::from(compare(args).is_lt())
-);
-sql_function!(
-    /// `a <= b`.
-    bitvec_le, |args| Datum::from(compare(args).is_le())
-);
-sql_function!(
-    /// `a = b`: same length and same bits.
-    bitvec_eq, |args| Datum::from(args.bytes(0) == args.bytes(1))
-);
-sql_function!(
-    /// `a <> b`.
-    bitvec_ne, |args| Datum::from(args.bytes(0) != args.bytes(1))
-);
-sql_function!(
-    /// `a >= b`.
-    bitvec_ge, |args| Datum::from(compare(args).is_ge())
-);
-sql_function!(
-    /// `a > b`.
-    bitvec_gt, |args| Datum::from(compare(args).is_gt())
-);
-sql_function!(
-    /// Three-way comparison for btree: -1, 0 or 1.
-    bitvec_cmp, |args| Datum::from(compare(args) as i32)
-);
+fn equal(args: Args) -> bool {
+    args.bytes(0) == args.bytes(1)
+}
+
+/// Defines the comparison operators of a type and its function for btree, in this order, from functions that compare two
+/// arguments: one for their order, one for equality.
+macro_rules! comparisons {
+    ($compare:path, $equal:path: $lt:ident $le:ident $eq:ident $ne:ident $ge:ident $gt:ident $cmp:ident) => {
+        sql_function!(
+            /// `a < b`.
+            $lt, |args| Datum::from($compare(args).is_lt())
+        );
+        sql_function!(
+            /// `a <= b`.
+            $le, |args| Datum::from($compare(args).is_le())
+        );
+        sql_function!(
+            /// `a = b`.
+            $eq, |args| Datum::from($equal(args))
+        );
+        sql_function!(
+            /// `a <> b`.
+            $ne, |args| Datum::from(!$equal(args))
+        );
+        sql_function!(
+            /// `a >= b`.
+            $ge, |args| Datum::from($compare(args).is_ge())
+        );
+        sql_function!(
+            /// `a > b`.
+            $gt, |args| Datum::from($compare(args).is_gt())
+        );
+        sql_function!(
+            /// Three-way comparison for btree: -1, 0 or 1.
+            $cmp, |args| Datum::from($compare(args) as i32)
+        );
+    };
+}
+pub(crate) use comparisons;
+
+comparisons!(compare, equal: bitvec_lt bitvec_le bitvec_eq bitvec_ne bitvec_ge bitvec_gt bitvec_cmp);
 
 unsafe extern "C-unwind" {
     fn hash_bytes(key: *const u8, len: i32) -> u32;
