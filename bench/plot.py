@@ -20,6 +20,8 @@ COLOURS = {
     "iscc_usearch": "#1f5fbf",
     "pgvector": "#d9730d",
     "FAISS": "#4b9e5f",
+    "hnswlib": "#8c6d1f",
+    "USearch": "#c2407e",
     "iscc-usearch": "#9b4fb0",
     "sequential": "#777777",
 }

@@ -7,6 +7,7 @@ mod join;
 mod page;
 mod results;
 mod set;
+mod stored;
 mod systems;
 
 use cluster_tests::{Cluster, search};
@@ -20,7 +21,14 @@ use systems::System;
 use crate::processors;
 
 /// The sets' names, in the order of the page.
-pub const SETS: [&str; 3] = ["text", "simprints", "variants"];
+pub const SETS: [&str; 6] = [
+    "text",
+    "simprints",
+    "variants",
+    "embeddings",
+    "embedding-variants",
+    "embedding-windows",
+];
 
 /// Compares on each set named, or on all.
 pub fn run(names: &[String]) {
@@ -48,6 +56,9 @@ fn compare(set: &Set) -> Results {
     if pgvector {
         let version = "SELECT extversion FROM pg_extension WHERE extname = 'vector'";
         results.add_software(format!("pgvector {}", search::value::<String>(&mut client, version)));
+        client
+            .batch_execute("CREATE EXTENSION iscc_usearch_vector CASCADE")
+            .expect("CREATE EXTENSION");
     }
     let systems = systems::all(set, pgvector);
     for system in &systems {

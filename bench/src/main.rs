@@ -3,6 +3,7 @@
 //! Everything is a ratio or a pair measured in one run on one private server: machines differ, and
 //! shared ones differ from minute to minute.
 
+mod commits;
 mod compare;
 mod endurance;
 mod measure;
@@ -24,11 +25,12 @@ fn main() {
     // `scripts/bench latency copy` runs these parts only, `scripts/bench compare text` one set of a part.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (sets, parts): (Vec<_>, Vec<_>) = arguments.into_iter().partition(|a| compare::SETS.contains(&a.as_str()));
-    let known =
-        |part: &String| TABLE.contains(&part.as_str()) || ["plans", "endurance", "compare"].contains(&part.as_str());
+    let known = |part: &String| {
+        TABLE.contains(&part.as_str()) || ["plans", "endurance", "commits", "compare"].contains(&part.as_str())
+    };
     if let Some(unknown) = parts.iter().find(|part| !known(part)) {
         eprintln!(
-            "no part {unknown}: {TABLE:?}, \"plans\", \"endurance\", \"compare\" of {:?}",
+            "no part {unknown}: {TABLE:?}, \"plans\", \"endurance\", \"commits\", \"compare\" of {:?}",
             compare::SETS
         );
         std::process::exit(1);
@@ -45,6 +47,9 @@ fn main() {
     }
     if wanted("endurance") {
         endurance::run(&text_codes().0);
+    }
+    if wanted("commits") {
+        commits::run();
     }
     if wanted("compare") || !sets.is_empty() {
         compare::run(&sets);

@@ -23,6 +23,31 @@ impl Binary {
         value.extend_from_slice(code);
         Binary(value)
     }
+
+    /// A `real[]`: one dimension, no NULLs, the type's OID, length and lower bound, then each number with its length.
+    pub fn array(numbers: &[f32]) -> Self {
+        const FLOAT4: i32 = 700;
+        let head = [1, 0, FLOAT4, numbers.len() as i32, 1]
+            .into_iter()
+            .flat_map(i32::to_be_bytes);
+        let number = |number: &f32| [4i32.to_be_bytes(), number.to_be_bytes()].concat();
+        Binary(head.chain(numbers.iter().flat_map(number)).collect())
+    }
+
+    /// A `vector`: the number of dimensions, two zero bytes, and the numbers.
+    pub fn vector(numbers: &[f32]) -> Self {
+        Self::of_pgvector(numbers, |number| number.to_be_bytes().to_vec())
+    }
+
+    /// A `halfvec`: the same with numbers in half precision.
+    pub fn half_vector(numbers: &[f32]) -> Self {
+        Self::of_pgvector(numbers, |number| half::f16::from_f32(number).to_be_bytes().to_vec())
+    }
+
+    fn of_pgvector(numbers: &[f32], bytes: impl Fn(f32) -> Vec<u8>) -> Self {
+        let head = [numbers.len() as u16, 0].into_iter().flat_map(u16::to_be_bytes);
+        Binary(head.chain(numbers.iter().flat_map(|&number| bytes(number))).collect())
+    }
 }
 
 impl ToSql for Binary {

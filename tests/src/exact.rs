@@ -44,14 +44,20 @@ impl Packed {
 pub fn kth_distances(stored: &[Row], queries: &[Row], k: usize) -> Vec<f64> {
     assert!(stored.len() >= k, "fewer than {k} codes");
     let stored: Vec<Packed> = stored.iter().map(|row| Packed::new(&row.code)).collect();
+    on_all_processors(queries, |query| kth_distance(&stored, &Packed::new(&query.code), k))
+}
+
+/// The answers to queries, in their order, from threads on all processors.
+pub(crate) fn on_all_processors<Q: Sync, A: Send>(queries: &[Q], answer: impl Fn(&Q) -> A + Sync) -> Vec<A> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let part = queries.len().div_ceil(threads).max(1);
-    let answer = |queries: &[Row]| -> Vec<f64> {
-        let kth = |query: &Row| kth_distance(&stored, &Packed::new(&query.code), k);
-        queries.iter().map(kth).collect()
-    };
+    let answers = |queries: &[Q]| queries.iter().map(&answer).collect::<Vec<A>>();
+    let answers = &answers;
     thread::scope(|scope| {
-        let parts: Vec<_> = queries.chunks(part).map(|part| scope.spawn(|| answer(part))).collect();
+        let parts: Vec<_> = queries
+            .chunks(part)
+            .map(|part| scope.spawn(move || answers(part)))
+            .collect();
         parts
             .into_iter()
             .flat_map(|part| part.join().expect("thread"))

@@ -71,7 +71,7 @@ fn rate(cluster: &Cluster, system: &System, setting: &Setting, set: &Set, client
     let work = |number: usize| {
         processors::pin_thread(number);
         let (mut client, statement) = system.prepared(cluster, setting, number);
-        let queries: Vec<_> = set.queries.iter().map(|row| system.codes.parameter(row)).collect();
+        let queries: Vec<_> = set.queries.iter().map(|row| system.stored.parameter(row)).collect();
         let mut next = number * queries.len() / clients;
         let mut ask = || {
             next = (next + 1) % queries.len();
@@ -105,7 +105,7 @@ pub fn connections(cluster: &Cluster, systems: &[System], set: &Set, results: &m
     for query in &set.queries[..CONNECTIONS] {
         for (system, (first, later)) in systems.iter().zip(&mut times) {
             let mut client = begun(cluster, system);
-            let (sql, parameter) = (system.query(), system.codes.parameter(query));
+            let (sql, parameter) = (system.query(), system.stored.parameter(query));
             let mut ask = || milliseconds(|| drop(client.query(&sql, &[&parameter]).expect("query")));
             first.push(ask());
             let again: Vec<f64> = (0..9).map(|_| ask()).collect();
@@ -138,7 +138,7 @@ fn memory(cluster: &Cluster, system: &System, set: &Set) -> (i64, i64) {
     let before = private_kilobytes(pid);
     let statement = client.prepare(&system.query()).expect("prepare");
     for query in &set.queries {
-        let parameter = system.codes.parameter(query);
+        let parameter = system.stored.parameter(query);
         client.query(&statement, &[&parameter]).expect("query");
     }
     (before, private_kilobytes(pid))

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use cluster_tests::Cluster;
 use cluster_tests::codes::{self, Row};
+use cluster_tests::embeddings::{self, Vector};
 use cluster_tests::exact::{kth_distances, recall};
 use postgres::{Client, Statement};
 
 use super::in_process::InProcess;
 use super::results::{Point, Results};
-use super::set::Set;
-use super::systems::{Codes, Setting, System};
+use super::set::{Content, Set};
+use super::stored::{Stored, numbers};
+use super::systems::{Setting, System};
 use crate::measure::{median, milliseconds, quantile};
 use crate::processors;
 
@@ -50,12 +52,12 @@ impl<'a> Curve<'a> {
     }
 
     fn ask(&mut self, query: &Row) -> Vec<f64> {
-        let parameter = self.system.codes.parameter(query);
+        let parameter = self.system.stored.parameter(query);
         let mut rows = Vec::new();
         self.times.push(milliseconds(|| {
             rows = self.client.query(&self.statement, &[&parameter]).expect("query");
         }));
-        let scale = self.system.codes.scale();
+        let scale = self.system.stored.scale();
         rows.iter().map(|row| row.get::<_, f64>(1) / scale).collect()
     }
 
@@ -73,7 +75,7 @@ impl<'a> Curve<'a> {
         let range = batch(number, set.queries.len());
         let others = set.queries.iter().cycle().skip(range.end);
         self.warm_up(others.take(set.queries.len() - range.len()));
-        let kth = &truth.kth(self.system.codes)[range.clone()];
+        let kth = &truth.kth(self.system.stored)[range.clone()];
         let started = Instant::now();
         for (query, &kth) in set.queries[range].iter().zip(kth) {
             let distances = self.ask(query);
@@ -96,18 +98,26 @@ impl<'a> Curve<'a> {
     }
 }
 
-/// The distance of the tenth nearest of each query, at the codes' own lengths and at 256 bits.
+/// The distance of the tenth nearest of each query; of codes, at their own lengths and at 256 bits.
 pub struct Truth {
     mixed: Vec<f64>,
     full: Vec<f64>,
 }
 
 impl Truth {
-    /// Compares each query with each code.
+    /// Compares each query with each row.
     pub fn of(set: &Set) -> Truth {
-        let at_full = |rows: &[Row]| codes::cut(rows, 32);
-        let full = kth_distances(&at_full(&set.stored), &at_full(&set.queries), NEIGHBOURS);
-        let mixed = if set.mixed {
+        let full = match set.content {
+            Content::Vectors { .. } => {
+                let vectors = |rows: &[Row]| rows.iter().map(numbers).collect::<Vec<Vector>>();
+                embeddings::kth_distances(&vectors(&set.stored), &vectors(&set.queries), NEIGHBOURS)
+            }
+            Content::Codes | Content::MixedCodes => {
+                let at_full = |rows: &[Row]| codes::cut(rows, 32);
+                kth_distances(&at_full(&set.stored), &at_full(&set.queries), NEIGHBOURS)
+            }
+        };
+        let mixed = if set.content == Content::MixedCodes {
             kth_distances(&set.stored, &set.queries, NEIGHBOURS)
         } else {
             full.clone()
@@ -115,9 +125,13 @@ impl Truth {
         Truth { mixed, full }
     }
 
-    /// Those for codes at these lengths.
-    pub fn kth(&self, codes: Codes) -> &[f64] {
-        if codes == Codes::Mixed { &self.mixed } else { &self.full }
+    /// Those for what a system stores.
+    pub fn kth(&self, stored: Stored) -> &[f64] {
+        if stored == Stored::Mixed {
+            &self.mixed
+        } else {
+            &self.full
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The libraries that run in the caller's process, measured by `in_process.py`.
+//! The libraries that run in the caller's process, measured by the scripts in `in_process`.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -10,17 +10,17 @@ use serde_json::Value;
 
 use super::curves::Truth;
 use super::results::{Build, Point, Results};
-use super::set::Set;
-use super::systems::Codes;
+use super::set::{Content, Set};
+use super::stored::Stored;
 use crate::measure::{median, quantile};
 
-/// A Python process with some indexes of the same codes.
+/// A Python process with some indexes of the same rows.
 pub struct InProcess {
     child: Child,
     /// Its end tells the process to finish.
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
-    /// How the codes are called that differ from those of other processes.
+    /// How the rows are called that differ from those of other processes.
     suffix: &'static str,
 }
 
@@ -35,13 +35,23 @@ pub fn build(set: &Set, truth: &Truth, results: &mut Results) -> Vec<InProcess> 
         eprintln!("no Python with FAISS and iscc-usearch: left out");
         return Vec::new();
     };
-    let full: &[&str] = &["faiss-flat", "faiss-hnsw", "nphd"];
-    let mut parts = vec![(Codes::Full, full)];
-    if set.mixed {
-        parts.push((Codes::Mixed, &["sharded-nphd"]));
-    }
-    let build = |(codes, systems): (Codes, &[&str])| {
-        let mut process = InProcess::spawn(&python, set, codes, truth, systems);
+    const CODES: &[&str] = &["faiss-flat", "faiss-hnsw", "nphd"];
+    const VECTORS: &[&str] = &[
+        "faiss-flat",
+        "faiss-hnsw",
+        "hnswlib",
+        "usearch-f32",
+        "usearch-f16",
+        "usearch-i8",
+        "sharded",
+    ];
+    let parts = match set.content {
+        Content::Vectors { dimensions } => vec![(Stored::Array(dimensions), VECTORS)],
+        Content::Codes => vec![(Stored::Full, CODES)],
+        Content::MixedCodes => vec![(Stored::Full, CODES), (Stored::Mixed, &["sharded-nphd"])],
+    };
+    let build = |(stored, systems): (Stored, &[&str])| {
+        let mut process = InProcess::spawn(&python, set, stored, truth, systems);
         process.built(results);
         process
     };
@@ -49,17 +59,18 @@ pub fn build(set: &Set, truth: &Truth, results: &mut Results) -> Vec<InProcess> 
 }
 
 impl InProcess {
-    fn spawn(python: &Path, set: &Set, codes: Codes, truth: &Truth, systems: &[&str]) -> InProcess {
+    fn spawn(python: &Path, set: &Set, stored: Stored, truth: &Truth, systems: &[&str]) -> InProcess {
         let directory = std::env::var_os("ISCC_TMP").map_or_else(std::env::temp_dir, PathBuf::from);
-        let (name, suffix) = match codes {
-            Codes::Mixed => ("mixed", ", mixed lengths"),
-            _ => ("full", ""),
+        let suffix = if stored == Stored::Mixed { ", mixed lengths" } else { "" };
+        let script = match set.content {
+            Content::Vectors { .. } => "vectors.py",
+            Content::Codes | Content::MixedCodes => "codes.py",
         };
-        let file = directory.join(format!("{}-{name}.codes", set.name));
-        write_codes(&file, set, codes, truth.kth(codes)).expect("codes for Python");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("in_process.py");
+        let file = directory.join(format!("{}-{}.rows", set.name, systems[0]));
+        write_rows(&file, set, stored, truth.kth(stored)).expect("rows for Python");
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("in_process");
         let mut child = Command::new(python)
-            .arg(script)
+            .arg(scripts.join(script))
             .arg(file)
             .args(systems)
             .stdin(Stdio::piped())
@@ -128,17 +139,24 @@ impl InProcess {
     }
 }
 
-/// The file that `in_process.py` describes.
-fn write_codes(path: &Path, set: &Set, codes: Codes, kth: &[f64]) -> io::Result<()> {
+/// The file that the scripts describe.
+fn write_rows(path: &Path, set: &Set, stored: Stored, kth: &[f64]) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
-    for count in [set.stored.len(), set.queries.len()] {
-        file.write_all(&(count as u32).to_le_bytes())?;
+    let dimensions = match set.content {
+        Content::Vectors { dimensions } => Some(dimensions),
+        Content::Codes | Content::MixedCodes => None,
+    };
+    for count in [Some(set.stored.len()), Some(set.queries.len()), dimensions] {
+        count.map_or(Ok(()), |count| file.write_all(&(count as u32).to_le_bytes()))?;
     }
     let mut write = |row: &Row| {
-        let code = codes.of(row);
+        let bytes = stored.of(row);
+        if dimensions.is_some() {
+            return file.write_all(bytes);
+        }
         let mut record = [0; 33];
-        record[0] = code.len() as u8;
-        record[1..=code.len()].copy_from_slice(code);
+        record[0] = bytes.len() as u8;
+        record[1..=bytes.len()].copy_from_slice(bytes);
         file.write_all(&record)
     };
     set.stored.iter().chain(&set.queries).try_for_each(&mut write)?;

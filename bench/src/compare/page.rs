@@ -38,11 +38,12 @@ fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
 
 fn head(results: &Results) -> String {
     format!(
-        "{} rows ({} distinct codes), {} queries that are not among them.\n{}; {}.\n\
+        "{} rows ({} distinct {}), {} queries that are not among them.\n{}; {}.\n\
          The round trip of a prepared statement that returns ten rows takes {:.3} ms.\n\n\
          ![Recall and latency](benchmark-{}.svg)\n\n",
         thousands(results.rows),
         thousands(results.distinct),
+        results.content.noun(),
         thousands(results.queries),
         machine(),
         results.software.join(", "),
@@ -105,7 +106,7 @@ fn builds(results: &Results) -> String {
         ]
     };
     table(
-        &["index", "build time, s", "codes/s", "bytes per code"],
+        &["index", "build time, s", "rows/s", "bytes per row"],
         results.builds.iter().map(row),
     )
 }

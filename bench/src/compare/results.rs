@@ -1,6 +1,6 @@
 //! What was measured on a set.
 
-use super::set::{Set, distinct};
+use super::set::{Content, Set, distinct};
 
 /// All that was measured on a set.
 pub struct Results {
@@ -8,11 +8,13 @@ pub struct Results {
     pub name: &'static str,
     /// What it is, in words.
     pub title: String,
-    /// Codes in each table.
+    /// What the rows are.
+    pub content: Content,
+    /// Rows in each table.
     pub rows: usize,
-    /// Different ones among them, at 256 bits.
+    /// Different ones among them, codes at 256 bits.
     pub distinct: usize,
-    /// Codes that were searched for.
+    /// Rows that were searched for.
     pub queries: usize,
     /// Programs and their versions.
     pub software: Vec<String>,
@@ -102,6 +104,7 @@ impl Results {
         Results {
             name: set.name,
             title: set.title.clone(),
+            content: set.content,
             rows: set.stored.len(),
             distinct: distinct(&set.stored),
             queries: set.queries.len(),

@@ -1,22 +1,49 @@
 //! What is compared on: codes to store and others to search for.
 
 use cluster_tests::codes::{self, Row};
+use cluster_tests::embeddings::{self, Vector};
+
+use super::stored::vector_row;
 
 /// Queries of a set, none of them stored.
 const QUERIES: usize = 1000;
 
-/// Codes to store, codes to search for, and what is measured with them.
+/// What the rows of a set are.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Content {
+    /// Codes of 256 bits.
+    Codes,
+    /// Codes of which some are shorter than 256 bits: those who can mix lengths show that, too.
+    MixedCodes,
+    /// Vectors, compared by cosine.
+    Vectors {
+        /// Their length.
+        dimensions: usize,
+    },
+}
+
+impl Content {
+    /// What a row is called.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Content::Codes | Content::MixedCodes => "codes",
+            Content::Vectors { .. } => "vectors",
+        }
+    }
+}
+
+/// Rows to store, rows to search for, and what is measured with them.
 pub struct Set {
     /// Its name on the command line and on the page.
     pub name: &'static str,
     /// What it is, in words.
     pub title: String,
-    /// The codes of the tables.
+    /// The rows of the tables.
     pub stored: Vec<Row>,
-    /// The codes to search for.
+    /// The rows to search for.
     pub queries: Vec<Row>,
-    /// True when some codes are shorter than 256 bits: then those who can mix lengths show that, too.
-    pub mixed: bool,
+    /// What they are.
+    pub content: Content,
     /// Build efforts of pgvector's indexes: 128 like the others, and its own default where time allows.
     pub pgvector_efforts: &'static [u32],
     /// Whether each code's nearest are joined.
@@ -29,7 +56,10 @@ impl Set {
         match name {
             "text" => Set::text(),
             "simprints" => Set::simprints(),
-            _ => Set::variants(),
+            "variants" => Set::variants(),
+            "embeddings" => Set::embeddings(),
+            "embedding-variants" => Set::embedding_variants(),
+            _ => Set::embedding_windows(),
         }
     }
 
@@ -41,7 +71,7 @@ impl Set {
             title: format!("{} Text-Codes", thousands(stored.len())),
             queries: codes::sample(&held_out, QUERIES),
             stored,
-            mixed: true,
+            content: Content::MixedCodes,
             pgvector_efforts: &[64, 128],
             joined: true,
         }
@@ -55,7 +85,7 @@ impl Set {
             title: format!("{} simprints, many of them equal", thousands(stored.len())),
             queries: codes::sample(&variants, QUERIES),
             stored,
-            mixed: false,
+            content: Content::Codes,
             pgvector_efforts: &[128],
             joined: false,
         }
@@ -70,14 +100,54 @@ impl Set {
             title: format!("{} distinct variants of simprints", thousands(stored.len())),
             queries: codes::sample(&queries, QUERIES),
             stored,
-            mixed: false,
+            content: Content::Codes,
             pgvector_efforts: &[128],
             joined: false,
         }
     }
 }
 
-/// Different codes among the rows, at 256 bits.
+impl Set {
+    fn embeddings() -> Set {
+        let stored = embeddings::stored(rows(20_480));
+        let title = format!("{} embeddings of 384 dimensions", thousands(stored.len()));
+        Set::of_vectors("embeddings", title, &stored, &embeddings::queries(QUERIES))
+    }
+
+    fn embedding_variants() -> Set {
+        let stored = embeddings::variants(rows(200_000), 3);
+        let title = format!("{} variants of embeddings, 384 dimensions", thousands(stored.len()));
+        Set::of_vectors("embedding-variants", title, &stored, &embeddings::queries(QUERIES))
+    }
+
+    fn embedding_windows() -> Set {
+        const PARTS: usize = 4;
+        let stored = embeddings::windows(&embeddings::stored(rows(20_480)), PARTS);
+        let queries = embeddings::windows(&embeddings::queries(QUERIES + PARTS - 1), PARTS);
+        let title = format!(
+            "{} vectors of four embeddings each, 1,536 dimensions",
+            thousands(stored.len())
+        );
+        Set::of_vectors("embedding-windows", title, &stored, &queries)
+    }
+
+    fn of_vectors(name: &'static str, title: String, stored: &[Vector], queries: &[Vector]) -> Set {
+        let rows = |vectors: &[Vector]| (1..).zip(vectors).map(|(id, vector)| vector_row(id, vector)).collect();
+        Set {
+            name,
+            title,
+            content: Content::Vectors {
+                dimensions: stored[0].len(),
+            },
+            stored: rows(stored),
+            queries: rows(queries),
+            pgvector_efforts: &[64, 128],
+            joined: false,
+        }
+    }
+}
+
+/// Different rows, codes at 256 bits.
 pub fn distinct(rows: &[Row]) -> usize {
     let mut codes: Vec<&[u8]> = rows.iter().map(|row| row.full.as_slice()).collect();
     codes.sort_unstable();

@@ -6,8 +6,8 @@ use cluster_tests::codes::Row;
 use cluster_tests::{Cluster, search};
 use postgres::{Client, Statement};
 
-use super::set::Set;
-use crate::measure::Binary;
+use super::set::{Content, Set};
+use super::stored::Stored;
 use crate::processors;
 
 /// Candidates that a search keeps: one sweep for all systems.
@@ -28,21 +28,10 @@ pub struct System {
     pub index: String,
     /// A statement for the index's size in bytes.
     pub size: String,
-    /// Which codes it has.
-    pub codes: Codes,
+    /// What it has of each row.
+    pub stored: Stored,
     /// The ways to search; the first is the default.
     pub settings: Vec<Setting>,
-}
-
-/// What a system stores of a code, and how.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Codes {
-    /// `bitvec`, at the length of each.
-    Mixed,
-    /// `bitvec`, all at 256 bits.
-    Full,
-    /// pgvector's `bit(256)`, whose distance counts bits.
-    Bit,
 }
 
 /// A way to search.
@@ -55,51 +44,16 @@ pub struct Setting {
     pub sql: String,
 }
 
-impl Codes {
-    /// The bytes of a code.
-    pub fn of(self, row: &Row) -> &[u8] {
-        if self == Codes::Mixed { &row.code } else { &row.full }
-    }
-
-    /// A query's parameter.
-    pub fn parameter(self, row: &Row) -> Binary {
-        match self {
-            Codes::Bit => Binary::bit(&row.full),
-            _ => Binary::bitvec(self.of(row)),
-        }
-    }
-
-    /// What distances must be divided by.
-    pub fn scale(self) -> f64 {
-        if self == Codes::Bit { 256.0 } else { 1.0 }
-    }
-
-    /// Any code as an SQL literal.
-    fn literal(self) -> String {
-        let prefix = if self == Codes::Bit { "x" } else { "\\x" };
-        format!("'{prefix}{}'::{}", "0f".repeat(32), self.column())
-    }
-
-    fn column(self) -> &'static str {
-        if self == Codes::Bit { "bit(256)" } else { "bitvec(256)" }
-    }
-
-    fn copied(self, row: &Row) -> String {
-        let digits: String = self.of(row).iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}{digits}", if self == Codes::Bit { "x" } else { "" })
-    }
-}
-
 impl System {
     /// Creates and fills the table.
     pub fn load(&self, client: &mut Client, rows: &[Row]) {
-        let (table, column) = (&self.table, self.codes.column());
+        let (table, column) = (&self.table, self.stored.column());
         client
             .batch_execute(&format!("CREATE TABLE {table} (id bigint, code {column})"))
             .expect("CREATE TABLE");
         let mut writer = client.copy_in(&format!("COPY {table} FROM STDIN")).expect("COPY");
         for row in rows {
-            let line = format!("{}\t{}\n", row.id, self.codes.copied(row));
+            let line = format!("{}\t{}\n", row.id, self.stored.copied(row));
             writer.write_all(line.as_bytes()).expect("COPY");
         }
         writer.finish().expect("COPY");
@@ -125,13 +79,13 @@ impl System {
 
     /// The statement for the ten nearest.
     pub fn query(&self) -> String {
-        let table = &self.table;
-        format!("SELECT id, code <~> $1 FROM {table} ORDER BY code <~> $1 LIMIT 10")
+        let (table, operator) = (&self.table, self.stored.operator());
+        format!("SELECT id, code {operator} $1 FROM {table} ORDER BY code {operator} $1 LIMIT 10")
     }
 
     /// Panics unless this setting uses the index, or the one without index does not.
     pub fn assert_planned(&self, client: &mut Client, setting: &Setting) {
-        let plan = search::explain(client, &self.query().replace("$1", &self.codes.literal()));
+        let plan = search::explain(client, &self.query().replace("$1", &self.stored.literal()));
         let by_index = plan.contains("Index Scan");
         assert_eq!(by_index, setting.name != NO_INDEX, "{}:\n{plan}", setting.name);
     }
@@ -145,18 +99,46 @@ impl System {
 /// The systems that take part on this set.
 pub fn all(set: &Set, pgvector: bool) -> Vec<System> {
     let mut systems = Vec::new();
-    if set.mixed {
-        systems.push(usearch("iscc_usearch, mixed lengths", "usearch_mixed", Codes::Mixed));
+    let dimensions = match set.content {
+        Content::Vectors { dimensions } => dimensions,
+        Content::MixedCodes => {
+            systems.push(usearch("iscc_usearch, mixed lengths", "usearch_mixed", Stored::Mixed));
+            0
+        }
+        Content::Codes => 0,
+    };
+    let pgvector_types = if dimensions > 0 {
+        systems.push(usearch(
+            "iscc_usearch, real[]",
+            "usearch_real",
+            Stored::Array(dimensions),
+        ));
+        vec![Stored::Vector(dimensions), Stored::HalfVector(dimensions)]
+    } else {
+        systems.push(usearch("iscc_usearch", "usearch_full", Stored::Full));
+        vec![Stored::Bit]
+    };
+    if !pgvector {
+        return systems;
     }
-    systems.push(usearch("iscc_usearch", "usearch_full", Codes::Full));
-    if pgvector {
-        let all = |&effort: &u32| pgvector_built_at(effort);
-        systems.extend(set.pgvector_efforts.iter().map(all));
+    if dimensions > 0 {
+        let ours = |stored: &Stored| {
+            let name = stored.name();
+            usearch(&format!("iscc_usearch, {name}"), &format!("usearch_{name}"), *stored)
+        };
+        systems.extend(pgvector_types.iter().map(ours));
+    }
+    for stored in pgvector_types {
+        systems.extend(
+            set.pgvector_efforts
+                .iter()
+                .map(|&effort| pgvector_built_at(effort, stored)),
+        );
     }
     systems
 }
 
-fn usearch(name: &str, table: &str, codes: Codes) -> System {
+fn usearch(name: &str, table: &str, stored: Stored) -> System {
     let setting = |curve: &str, setting: String, sql: String| Setting {
         curve: format!("{name}{curve}"),
         name: setting,
@@ -181,16 +163,23 @@ fn usearch(name: &str, table: &str, codes: Codes) -> System {
     System {
         name: name.into(),
         table: table.into(),
-        index: format!("CREATE INDEX {table}_code ON {table} USING usearch (code)"),
+        index: format!(
+            "CREATE INDEX {table}_code ON {table} USING usearch (code {})",
+            stored.usearch_class()
+        ),
         size: format!("SELECT usearch_total_size('{table}_code')"),
-        codes,
+        stored,
         settings,
     }
 }
 
-fn pgvector_built_at(build_effort: u32) -> System {
-    let table = format!("pgvector_{build_effort}");
-    let name = format!("pgvector, ef_construction {build_effort}");
+fn pgvector_built_at(build_effort: u32, stored: Stored) -> System {
+    let kind = stored.name();
+    let table = format!("pgvector_{kind}_{build_effort}");
+    let name = match stored {
+        Stored::Bit => format!("pgvector, ef_construction {build_effort}"),
+        _ => format!("pgvector {kind}, ef_construction {build_effort}"),
+    };
     let setting = |setting: String, sql: String| Setting {
         curve: name.clone(),
         name: setting,
@@ -204,13 +193,14 @@ fn pgvector_built_at(build_effort: u32) -> System {
     }));
     System {
         index: format!(
-            "CREATE INDEX {table}_code ON {table} USING hnsw (code bit_hamming_ops)
-             WITH (m = 16, ef_construction = {build_effort})"
+            "CREATE INDEX {table}_code ON {table} USING hnsw (code {})
+             WITH (m = 16, ef_construction = {build_effort})",
+            stored.pgvector_class()
         ),
         size: format!("SELECT pg_relation_size('{table}_code')"),
         name,
         table,
-        codes: Codes::Bit,
+        stored,
         settings,
     }
 }

@@ -1,32 +1,20 @@
-"""FAISS and iscc-usearch on the codes of a file, in turns with the SQL systems.
+"""FAISS and iscc-usearch on the codes of a file, in turns with the SQL systems (turns.py).
 
-    in_process.py CODES SYSTEM...
+    codes.py CODES SYSTEM...
 
 CODES (little-endian): number of codes and of queries (uint32), the codes and the queries (length in bytes, then 32 bytes
-padded with zeros), and for each query the distance of the 10th nearest (float64). Prints a JSON line about the builds.
-Each line `TURN BATCHES` on the standard input asks for one of so many batches of the queries at each setting, the next one
-at the next setting, and is answered by `{}`; at the end of the input comes a JSON line with what was found, and in which
-time. Building has all processors, searching one thread.
+padded with zeros), and for each query the distance of the 10th nearest (float64).
 """
 
-import json
 import os
 import sys
-import tempfile
-import time
-from importlib.metadata import version
 
 import faiss
 import numpy as np
 from iscc_usearch import NphdIndex, ShardedNphdIndex
-from loguru import logger
 
-EFFORTS = [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024]
-LINKS = 16
-BUILD_EFFORT = 128
-NEIGHBOURS = 10
-EPSILON = 1e-6
-WARM_UP_SECONDS = 0.1
+import turns
+from turns import BUILD_EFFORT, EFFORTS, LINKS, NEIGHBOURS
 
 
 class Codes:
@@ -50,12 +38,6 @@ class Codes:
         if (lengths == 32).all():
             return self.stored_padded()
         return [code[:length] for code, length in zip(self.stored_padded(), lengths)]
-
-    def batch(self, number, batches):
-        """Numbers of the queries of a batch; batches are numbered in a circle."""
-        size = len(self.kth) // batches
-        first = number % batches * size
-        return range(first, first + size)
 
     def query(self, number):
         at = self.count + number
@@ -153,62 +135,6 @@ class ShardedNphd(Nphd):
 SYSTEMS = {"faiss-hnsw": FaissHnsw, "faiss-flat": FaissFlat, "nphd": Nphd, "sharded-nphd": ShardedNphd}
 
 
-class Curve:
-    """One system at one setting."""
-
-    def __init__(self, system, parameter, effort):
-        self.system, self.parameter, self.effort = system, parameter, effort
-        self.milliseconds, self.found = [], 0.0
-
-    def run(self, codes, batch, batches):
-        self.system.set(self.effort)
-        start = time.perf_counter()
-        for other in (number for i in range(1, batches) for number in codes.batch(batch + i, batches)):
-            self.system.search(self.system.prepare(codes.query(other)))
-            if time.perf_counter() - start > WARM_UP_SECONDS:
-                break
-        for number in codes.batch(batch, batches):
-            query = self.system.prepare(codes.query(number))
-            start = time.perf_counter()
-            distances = self.system.search(query)
-            self.milliseconds.append((time.perf_counter() - start) * 1000)
-            near = self.system.normalized(distances) <= codes.kth[number] + EPSILON
-            self.found += np.count_nonzero(near) / NEIGHBOURS
-
-    def result(self):
-        setting = self.parameter if self.effort is None else f"{self.parameter} {self.effort}"
-        return {
-            "system": self.system.name,
-            "setting": setting,
-            "recall": self.found / max(len(self.milliseconds), 1),
-            "milliseconds": self.milliseconds,
-        }
-
-
-def answer(line):
-    print(json.dumps(line), flush=True)
-
-
-def main(path, names):
-    logger.remove()
-    codes = Codes(path)
-    systems, builds = [SYSTEMS[name]() for name in names], []
-    with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as directory:
-        for system in systems:
-            start = time.perf_counter()
-            save = system.build(codes, directory)
-            seconds = time.perf_counter() - start
-            builds.append({"system": system.name, "seconds": seconds, "bytes": save()})
-    packages = {name: version(name) for name in ("faiss-cpu", "iscc-usearch")}
-    answer({"builds": builds, "packages": packages})
-    curves = [Curve(system, *setting) for system in systems for setting in system.settings]
-    for line in sys.stdin:
-        turn, batches = map(int, line.split())
-        for nth, curve in enumerate(curves):
-            curve.run(codes, turn + nth, batches)
-        answer({})
-    answer([curve.result() for curve in curves])
-
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    turns.run(Codes(sys.argv[1]), [SYSTEMS[name]() for name in sys.argv[2:]], ("faiss-cpu", "iscc-usearch"))
