@@ -1,9 +1,14 @@
-//! Default settings find the nearest codes of every kind, and of every length whatever the length of the query.
+//! Default settings find the nearest codes of every kind, and of every length whatever the length of the query; and the
+//! nearest vectors by every metric.
+
+use std::io::Write;
 
 use cluster_tests::codes::{create_table, literal, load};
+use cluster_tests::embeddings::{self, Vector};
 use cluster_tests::exact::{kth_distances, recall};
 use cluster_tests::sets::{self, LENGTHS, Set};
-use cluster_tests::{Cluster, search};
+use cluster_tests::{Cluster, Random, search};
+use postgres::Client;
 
 /// Neighbours asked for.
 const NEIGHBOURS: usize = 10;
@@ -60,4 +65,75 @@ fn every_pair_of_lengths() {
         .flat_map(|bytes| misses(&cluster, &sets::of_length(bytes, 30_000, 150)))
         .collect();
     assert!(misses.is_empty(), "{misses:#?}");
+}
+
+/// Real embeddings, as they are and with lengths that differ, by each metric; and longer vectors.
+#[test]
+fn embeddings_by_each_metric() {
+    const QUERIES: usize = 100;
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    let mut random = Random(1);
+    let mut stretched = |vectors: Vec<Vector>| -> Vec<Vector> {
+        let mut stretch = |vector: Vector| {
+            let factor = 0.5 + random.below(1500) as f32 / 1000.0;
+            vector.into_iter().map(|number| number * factor).collect()
+        };
+        vectors.into_iter().map(&mut stretch).collect()
+    };
+    let embeddings = stretched(embeddings::stored(20_480));
+    let windows = embeddings::windows(&embeddings::stored(6000), 4);
+    let sets = [
+        ("embeddings", &embeddings, embeddings::queries(QUERIES), &METRICS[..]),
+        (
+            "windows",
+            &windows,
+            embeddings::windows(&embeddings::queries(QUERIES + 3), 4),
+            &METRICS[..1],
+        ),
+    ];
+    let mut misses = Vec::new();
+    for (name, stored, queries, metrics) in sets {
+        let create =
+            "DROP TABLE IF EXISTS v; CREATE TABLE v (id bigint, v real[]); ALTER TABLE v ALTER v SET STORAGE PLAIN";
+        client.batch_execute(create).expect("CREATE TABLE");
+        let mut writer = client.copy_in("COPY v FROM STDIN").expect("COPY");
+        for (id, vector) in (1..).zip(stored) {
+            writeln!(writer, "{id}\t{{{}}}", embeddings::listed(vector)).expect("COPY");
+        }
+        writer.finish().expect("COPY");
+        for (operator, class) in metrics {
+            let index = format!("DROP INDEX IF EXISTS v_v; CREATE INDEX v_v ON v USING usearch (v {class}); ANALYZE v");
+            client.batch_execute(&index).expect("CREATE INDEX");
+            let mut index = search::index_client(&cluster, "auto");
+            let mut truth = search::truth_client(&cluster);
+            let found: f64 = queries
+                .iter()
+                .map(|query| recall_of(&mut index, &mut truth, operator, query))
+                .sum();
+            let mean = found / queries.len() as f64;
+            if mean < LEAST {
+                misses.push(format!("{name} by {class}: recall@10 is {mean:.4}"));
+            }
+        }
+    }
+    assert!(misses.is_empty(), "{misses:#?}");
+}
+
+/// Operators of real[] and their operator classes.
+const METRICS: [(&str, &str); 4] = [
+    ("<=>", "real_cosine_ops"),
+    ("<->", "real_l2_ops"),
+    ("<#>", "real_ip_ops"),
+    ("<+>", "real_l1_ops"),
+];
+
+fn recall_of(index: &mut Client, truth: &mut Client, operator: &str, query: &[f32]) -> f64 {
+    let query = embeddings::array(query);
+    let sql = format!(
+        "SELECT id, v {operator} {query}::real[] FROM v ORDER BY v {operator} {query}::real[] LIMIT {NEIGHBOURS}"
+    );
+    let got = search::hits(index, &sql);
+    assert_eq!(got.len(), NEIGHBOURS, "too few rows");
+    search::recall(&got, &search::hits(truth, &sql))
 }
