@@ -3,8 +3,7 @@
 use std::rc::Rc;
 
 use iscc_hnsw::cost::{self, Width};
-use iscc_hnsw::search::FlatSearch;
-use iscc_hnsw::search::{Candidate, GraphSearch};
+use iscc_hnsw::search::{Candidate, FlatSearch, GraphSearch, WithinSearch};
 use iscc_hnsw::shard::ranges::{EntryRange, locate};
 use iscc_hnsw::shard::{EFFORTS, NEIGHBOURS};
 use iscc_log::directory::Segment;
@@ -58,6 +57,7 @@ pub fn middle_rank(wanted: usize) -> usize {
 pub struct Buffers {
     pub(super) graph: GraphSearch,
     flat: FlatSearch,
+    within: WithinSearch,
     /// Candidates not yet returned, of codes the farthest first.
     pub(super) batch: Vec<Candidate>,
 }
@@ -71,6 +71,15 @@ enum Way {
     Graph(usize),
     /// All codes; so many in the next pass.
     Flat(usize),
+    /// All that are within the radius, at once.
+    Within,
+}
+
+impl Way {
+    /// Whether it misses nothing.
+    fn is_exact(self) -> bool {
+        matches!(self, Way::Flat(_) | Way::Within)
+    }
 }
 
 /// A stream of a shard's entries, nearest first as far as the search knows.
@@ -155,6 +164,7 @@ impl ShardStream {
             }
             Way::Flat(limit) if self.prefers_log(limit) => {}
             Way::Flat(limit) => self.scan_all(limit, u32::MAX),
+            Way::Within => {}
         }
         self.settled > 0
     }
@@ -243,16 +253,27 @@ impl ShardStream {
         self.settled = self.buffers.batch.len().div_ceil(2);
     }
 
+    /// Searches so that nothing is missed: by pieces of the codes where there is a radius and that is cheaper, else by
+    /// comparing all.
     fn scan_all(&mut self, limit: usize, hint: u32) {
-        let Buffers { flat, batch, .. } = &mut self.buffers;
-        if !matches!(self.way, Way::Flat(_)) {
-            let bound = self.restriction.as_ref().map(Restriction::bound);
-            flat.start(bound.map_or(u32::MAX, key_of_code));
+        let Buffers {
+            flat, within, batch, ..
+        } = &mut self.buffers;
+        let (shard, query) = (&*self.shard, &*self.query);
+        let is_first = !self.way.is_exact();
+        let bound = self.restriction.as_ref().map(Restriction::bound);
+        let bound = bound.map_or(u32::MAX, key_of_code);
+        if is_first && self.settings.mode != SearchMode::Exact && within.find(shard, query, bound, batch) {
+            self.way = Way::Within;
+        } else {
+            if is_first {
+                flat.start(bound);
+            }
+            flat.next(shard, query, limit, hint, batch);
+            self.way = Way::Flat(limit * GROWTH);
         }
-        flat.next(&*self.shard, &*self.query, limit, hint, batch);
         batch.reverse();
         self.settled = batch.len();
-        self.way = Way::Flat(limit * GROWTH);
     }
 
     fn prefers_flat(&self, effort: usize) -> bool {
@@ -268,12 +289,12 @@ impl ShardStream {
     /// Whether no entry alive can be left: all were returned or found dead, or all that meet the conditions were compared,
     /// in a file whose codes were checked.
     pub fn is_complete(&self) -> bool {
-        let is_flat = matches!(self.way, Way::Flat(_));
-        let is_complete = match self.restriction {
-            Some(_) => self.buffers.flat.is_complete(),
-            None => self.done == u64::from(self.shard.entries()),
-        };
-        is_flat && is_complete
+        match self.way {
+            Way::Within => true,
+            Way::Flat(_) if self.restriction.is_some() => self.buffers.flat.is_complete(),
+            Way::Flat(_) => self.done == u64::from(self.shard.entries()),
+            Way::Undecided | Way::Graph(_) => false,
+        }
     }
 
     /// Takes the entry whose key [`ShardStream::head`] gave and looks it up in the log: its own distance counts, not
@@ -314,21 +335,21 @@ impl ShardStream {
 
     /// What the search so far has visited.
     pub fn counters(&self) -> Counters {
-        let has_compared_all = matches!(self.way, Way::Flat(_));
         let graph = if self.has_used_graph {
             self.buffers.graph.visited()
         } else {
             0
         };
-        let flat = if has_compared_all {
-            self.buffers.flat.visited()
-        } else {
-            0
+        let exact = match self.way {
+            Way::Flat(_) => self.buffers.flat.visited(),
+            Way::Within => self.buffers.within.visited(),
+            Way::Undecided | Way::Graph(_) => 0,
         };
+        let is_exact = self.way.is_exact();
         Counters {
-            graph_shards: u64::from(self.has_used_graph && !has_compared_all),
-            exact_shards: u64::from(has_compared_all),
-            nodes: (graph + flat) as u64,
+            graph_shards: u64::from(self.has_used_graph && !is_exact),
+            exact_shards: u64::from(is_exact),
+            nodes: (graph + exact) as u64,
             ..Counters::default()
         }
     }

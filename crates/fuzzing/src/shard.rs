@@ -1,6 +1,6 @@
 //! Shard files.
 
-use iscc_hnsw::search::{FlatSearch, GraphSearch, ShardQuery};
+use iscc_hnsw::search::{FlatSearch, GraphSearch, ShardQuery, WithinSearch};
 use iscc_hnsw::shard::Shard;
 use iscc_hnsw::shard::format::{FOOTER_BYTES, FOOTER_CRC_BYTES};
 use iscc_metrics::{Metric, Query};
@@ -20,7 +20,11 @@ fn exercise(file: &[u8]) {
     let Ok(shard) = Shard::open(file) else { return };
     for metric in Metric::of_codes() {
         for bytes in [3, 9, 32] {
-            search(&shard, &Query::new(metric, &[0x5a; 32][..bytes]));
+            let query = Query::new(metric, &[0x5a; 32][..bytes]);
+            search(&shard, &query);
+            let mut found = Vec::new();
+            WithinSearch::default().find(&shard, &query, 1 << 26, &mut found);
+            assert!(found.iter().all(|candidate| candidate.key < 1 << 26));
         }
     }
     if let Some(encoding) = shard.encoding() {

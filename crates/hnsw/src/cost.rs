@@ -12,6 +12,9 @@ const FLAT_WORD_NS: f64 = 0.18;
 const FLAT_ROW_NS: f64 = 3.0;
 const FLAT_ROW_BYTE_NS: f64 = 0.045;
 const GRAPH_ROW_BYTE_NS: f64 = 2.0;
+/// Looking up a piece of a code in a table, and comparing a code that is found there.
+const PIECE_NS: f64 = 25.0;
+const PIECE_CANDIDATE_NS: f64 = 20.0;
 /// Rows that the first search of a shard finds reliably.
 pub const FIRST_ROWS: usize = 32;
 /// The factor by which each further pass over all codes finds more rows than the one before.
@@ -58,6 +61,11 @@ pub fn flat_ns(nodes: f64, width: Width) -> f64 {
             Width::Code(bytes) => FLAT_CODE_NS + FLAT_WORD_NS * bytes.div_ceil(8) as f64,
             Width::Row(bytes) => FLAT_ROW_NS + FLAT_ROW_BYTE_NS * bytes as f64,
         }
+}
+
+/// Looking up so many pieces, which so many codes have.
+pub(crate) fn lookups_ns(lookups: f64, candidates: f64) -> f64 {
+    lookups * PIECE_NS + candidates * PIECE_CANDIDATE_NS
 }
 
 /// A graph search of effort `ef` over `nodes` nodes.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::bits::key::least_nphd_bits;
 use crate::bits::{Column, Kernel, WordGroup, Words};
 use crate::code::words_of;
 use crate::metric::Metric;
@@ -52,6 +53,13 @@ impl Query {
     /// than [`NO_KEY`](crate::NO_KEY); how it is made is the metric's affair, see [`Metric::distance_of_key`].
     pub fn key(&self, code: &[u8]) -> u32 {
         self.kernel.key(self.metric, &self.code, code)
+    }
+
+    /// The most bits of `bytes` bytes that may differ where the key is less than `below`; `None` if no key is, or if the metric
+    /// does not follow from their number.
+    pub fn most_differing_bits(&self, bytes: usize, below: u32) -> Option<u32> {
+        let least = (self.metric == Metric::Nphd).then(|| least_nphd_bits(below, bytes))?;
+        least.checked_sub(1)
     }
 
     /// Fills `near` with keys and numbers of codes in a range of a group that have a key less than `below`, in ascending

@@ -260,12 +260,14 @@ fn link_codes(
     control: &BuildControl,
 ) -> Result<Parts, Cancelled> {
     let graph = link_all(codes, levels, params, control)?;
-    let columns = WordColumns::of(codes.rows(), control)?;
+    // What is within a radius is asked by NPHD.
+    let columns = WordColumns::of(codes.rows(), codes.metric() == Metric::Nphd, control)?;
     let calibration = measure_codes::measure(&graph, codes, columns.table(), params, control)?;
     Ok(Parts {
         format: RowFormat::Codes {
             metric: codes.metric(),
             max_bytes,
+            has_pieces: columns.has_pieces(),
         },
         graph,
         details: columns.groups.as_bytes().to_vec(),

@@ -29,6 +29,11 @@ impl Visited {
         self.log.len()
     }
 
+    /// The members in the order they came.
+    pub(crate) fn members(&self) -> &[u32] {
+        &self.log
+    }
+
     /// Adds a node; whether it was new. A node out of range counts as seen.
     #[inline]
     pub(crate) fn insert(&mut self, node: u32) -> bool {

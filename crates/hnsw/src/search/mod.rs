@@ -3,8 +3,11 @@
 mod flat_search;
 mod graph_search;
 mod query;
+mod within_plan;
+mod within_search;
 
 pub use flat_search::FlatSearch;
 pub(crate) use flat_search::WordPass;
 pub use graph_search::{Candidate, GraphSearch, looked_up};
 pub use query::ShardQuery;
+pub use within_search::WithinSearch;

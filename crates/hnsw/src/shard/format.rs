@@ -11,7 +11,7 @@
 //!  └─ section "vectors" ─┘  └──────────────────── section "graph" ────────────────────┘
 //! ```
 //!
-//! The rows of a shard are codes ([`CODES_VERSION`]), or are derived from dense vectors ([`DENSE_VERSION`]).
+//! The rows of a shard are codes ([`CODES_VERSION`], [`PIECES_VERSION`]), or are derived from dense vectors ([`DENSE_VERSION`]).
 //!
 //! | part | content |
 //! |---|---|
@@ -27,7 +27,7 @@
 //! | entry ranges | [`RangeRecord`] each: where in the log the ordinals are, see [`super::ranges`] |
 //! | groups | of codes: [`GroupRecord`] each, by ascending length of their codes |
 //! | scales | of vectors: `f32` for each dimension, if rows have them |
-//! | words | of codes, for each group: node number of each code `u32`, padded to 8 bytes, left out if there is one group only; then the codes in columns of 8-byte words |
+//! | words | of codes, for each group: node number of each code `u32`, padded to 8 bytes, left out if there is one group only; then the codes in columns of 8-byte words. Behind all groups, for each piece of each group that has tables: where each bucket begins `u32` × (codes / 8 + 1), then the entries `u32`, see `pieces.rs` |
 //! | calibration | how well searches of the graph do, see [`Calibration`](super::Calibration) |
 //! | footer | [`Footer`] |
 //!
@@ -49,6 +49,9 @@ pub const MAGIC: [u8; 8] = *b"ISCCHNSW";
 
 /// Version of this format for shards of codes.
 pub const CODES_VERSION: u32 = 2;
+
+/// The same with tables of the pieces of codes, behind their words.
+pub const PIECES_VERSION: u32 = 5;
 
 /// Version of this format for shards of dense vectors.
 pub const DENSE_VERSION: u32 = 3;
@@ -205,7 +208,7 @@ pub struct Footer {
     pub words: Section,
     /// Measured when the shard was built.
     pub calibration: Section,
-    /// [`CODES_VERSION`] or [`DENSE_VERSION`].
+    /// [`CODES_VERSION`], [`PIECES_VERSION`] or [`DENSE_VERSION`].
     pub version: U32,
     /// CRC-32C of the footer before this field.
     pub crc: U32,

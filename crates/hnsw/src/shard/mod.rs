@@ -5,6 +5,7 @@ mod file_links;
 pub mod file_name;
 pub mod format;
 mod identity;
+pub(crate) mod pieces;
 pub mod ranges;
 mod reader;
 mod row_format;

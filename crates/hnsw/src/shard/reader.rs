@@ -9,7 +9,7 @@ use iscc_metrics::dense::rows::Encoding;
 use super::calibration::{Calibration, CodeCurves, DenseCurves};
 use super::file_links::FileLinks;
 use super::format::{CODES_VERSION, DENSE_VERSION, FOOTER_BYTES, FOOTER_CRC_BYTES, Footer, Layout, MAGIC};
-use super::format::{GroupRecord, RangeRecord, Section};
+use super::format::{GroupRecord, PIECES_VERSION, RangeRecord, Section};
 use super::ranges::EntryRange;
 use super::row_format::RowFormat;
 use super::verify::Pause;
@@ -84,7 +84,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
         if footer.magic != MAGIC {
             return Err(ShardError::Magic);
         }
-        if !matches!(footer.version.get(), CODES_VERSION | DENSE_VERSION) {
+        if !matches!(footer.version.get(), CODES_VERSION | DENSE_VERSION | PIECES_VERSION) {
             return Err(ShardError::Version(footer.version.get()));
         }
         if crc32c::crc32c(&tail[..FOOTER_CRC_BYTES]) != footer.crc.get() {

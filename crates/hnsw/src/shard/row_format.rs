@@ -7,14 +7,18 @@ use iscc_metrics::{DenseMetric, MAX_CODE_BYTES, Metric};
 use zerocopy::FromBytes;
 use zerocopy::byteorder::little_endian::F32;
 
-use super::format::{CODES_VERSION, DENSE_VERSION, DenseHead, Footer};
+use super::format::{CODES_VERSION, DENSE_VERSION, DenseHead, Footer, PIECES_VERSION};
 use super::reader::ShardError;
 
 /// What the rows of a shard are.
 #[derive(Clone, Debug)]
 pub(crate) enum RowFormat {
-    /// Codes.
-    Codes { metric: Metric, max_bytes: u16 },
+    /// Codes, and whether some have tables of their pieces.
+    Codes {
+        metric: Metric,
+        max_bytes: u16,
+        has_pieces: bool,
+    },
     /// Rows derived from dense vectors.
     Dense(Encoding),
 }
@@ -24,7 +28,7 @@ impl RowFormat {
     pub(crate) fn read(footer: &Footer, details: &[u8]) -> Result<Self, ShardError> {
         let metric = Metric::of_number(footer.metric).ok_or(ShardError::Field("metric"))?;
         match (footer.version.get(), metric.dense()) {
-            (CODES_VERSION, None) => Self::read_codes(metric, footer),
+            (CODES_VERSION | PIECES_VERSION, None) => Self::read_codes(metric, footer),
             (DENSE_VERSION, Some(metric)) => Self::read_dense(metric, footer, details),
             (_, _) => Err(ShardError::Field("metric")),
         }
@@ -33,7 +37,11 @@ impl RowFormat {
     fn read_codes(metric: Metric, footer: &Footer) -> Result<Self, ShardError> {
         let max_bytes = footer.width.get();
         if (1..=MAX_CODE_BYTES).contains(&usize::from(max_bytes)) {
-            Ok(Self::Codes { metric, max_bytes })
+            Ok(Self::Codes {
+                metric,
+                max_bytes,
+                has_pieces: footer.version.get() == PIECES_VERSION,
+            })
         } else {
             Err(ShardError::Field("max_code_bytes"))
         }
@@ -60,7 +68,8 @@ impl RowFormat {
 
     pub(crate) fn version(&self) -> u32 {
         match self {
-            Self::Codes { .. } => CODES_VERSION,
+            Self::Codes { has_pieces: true, .. } => PIECES_VERSION,
+            Self::Codes { has_pieces: false, .. } => CODES_VERSION,
             Self::Dense(_) => DENSE_VERSION,
         }
     }

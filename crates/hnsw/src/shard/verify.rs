@@ -3,6 +3,7 @@
 use zerocopy::FromBytes;
 
 use super::format::{DenseHead, GraphHeader, Section};
+use super::pieces::piece_of;
 use super::reader::{Shard, read_u32};
 use super::row_format::RowFormat;
 use crate::graph::links::Links;
@@ -66,6 +67,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
         if let RowFormat::Codes { max_bytes, .. } = self.rows {
             messages.extend(self.verify_codes(max_bytes.into(), pause));
             messages.extend(self.verify_words(pause));
+            messages.extend(self.verify_pieces(pause));
         }
         messages.extend(self.verify_order(pause));
         messages.extend(self.verify_reachability(pause));
@@ -230,6 +232,31 @@ impl<B: AsRef<[u8]>> Shard<B> {
             findings.add(|| format!("{} nodes have no words", self.nodes() as usize - seen.len()));
         }
         findings.finish("the words")
+    }
+
+    /// Each code is found by each of its pieces that has a table.
+    fn verify_pieces(&self, pause: Pause<'_>) -> Vec<String> {
+        let mut findings = Findings::new();
+        let (mut groups, mut nodes) = (0, Vec::new());
+        for (group, tables) in self.word_table().pieces(self.nodes()) {
+            groups += 1;
+            for (index, piece) in (0..group.count).flat_map(|index| (0..tables.len()).map(move |piece| (index, piece)))
+            {
+                at_times(index as u32, pause);
+                let node = group.node(index);
+                nodes.clear();
+                if let Some(bytes) = self.code(node).and_then(|code| piece_of(code, piece)) {
+                    tables.table(piece).nodes_near(bytes, &[0], &mut nodes);
+                }
+                if !nodes.contains(&node) {
+                    findings.add(|| format!("piece {piece} of node {node} is not in its table"));
+                }
+            }
+        }
+        if groups != self.word_table().groups().count() {
+            findings.add(|| "tables of pieces are missing".to_string());
+        }
+        findings.finish("the tables of pieces")
     }
 
     fn verify_reachability(&self, pause: Pause<'_>) -> Vec<String> {
