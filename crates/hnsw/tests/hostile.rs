@@ -273,9 +273,9 @@ fn forged_fields_are_refused() {
         );
     }
     let (mut other, mut fields) = (file.clone(), footer(&file));
-    fields.version = 4.into();
+    fields.version = 5.into();
     set_footer(&mut other, fields);
-    assert_eq!(Shard::open(other).map(|_| ()), Err(ShardError::Version(4)));
+    assert_eq!(Shard::open(other).map(|_| ()), Err(ShardError::Version(5)));
 }
 
 /// The same for what only shards of vectors have.

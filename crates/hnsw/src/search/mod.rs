@@ -7,4 +7,4 @@ mod query;
 pub use flat_search::FlatSearch;
 pub(crate) use flat_search::WordPass;
 pub use graph_search::{Candidate, GraphSearch, looked_up};
-pub use query::ShardQuery;
+pub use query::{ShardQuery, ValueQuery};

@@ -1,9 +1,14 @@
 //! What a graph needs of its rows. Everything that walks or builds a graph is compiled for each kind of rows.
 
 mod codes;
+mod pairs;
+mod values;
 mod vectors;
 
 pub use codes::Codes;
+pub(crate) use pairs::KnownPairs;
+pub(crate) use values::{LOCATOR_BYTES, ValueTable, locator};
+pub use values::{ValueCentre, Values};
 pub use vectors::Vectors;
 
 /// Rows that a graph is built over, and how far they are from each other. Rows are numbered as nodes.
