@@ -34,6 +34,12 @@ pub trait Space: Copy {
     /// [`NO_KEY`](iscc_metrics::NO_KEY) for a row that does not exist.
     fn keys(&self, centre: &Self::Centre, ids: &[u32], keys: &mut Vec<u32>);
 
+    /// The same, of rows that are links of the centre or may become such, and are compared with it again and again.
+    #[inline]
+    fn link_keys(&self, centre: &Self::Centre, ids: &[u32], keys: &mut Vec<u32>) {
+        self.keys(centre, ids, keys);
+    }
+
     /// The key of one row.
     fn key(&self, centre: &Self::Centre, node: u32) -> u32;
 

@@ -111,6 +111,14 @@ impl<'a, D: Distance> Values<'a, D> {
         }
     }
 
+    /// As [`Space::key`], of a row that is probably compared with the centre again.
+    fn link_key(&self, centre: &ValueCentre<D::Query>, node: u32) -> u32 {
+        match self.known.zip(centre.node) {
+            Some((known, from)) => known.key(from, node, || self.compute(centre, node)),
+            None => self.compute(centre, node),
+        }
+    }
+
     /// Fills `near` with keys and numbers of rows in a range that have a key less than `below`.
     pub(crate) fn near(
         &self,
@@ -157,16 +165,21 @@ impl<D: Distance> Space for Values<'_, D> {
         keys.extend(ids.iter().map(|&id| self.key(centre, id)));
     }
 
+    fn link_keys(&self, centre: &Self::Centre, ids: &[u32], keys: &mut Vec<u32>) {
+        keys.clear();
+        keys.extend(ids.iter().map(|&id| self.link_key(centre, id)));
+    }
+
     fn key(&self, centre: &Self::Centre, node: u32) -> u32 {
-        let Some((known, from)) = self.known.zip(centre.node) else {
-            return self.compute(centre, node);
-        };
-        known.key(from, node, || self.compute(centre, node))
+        match self.known.zip(centre.node) {
+            Some((known, from)) => known.first_key(from, node, || self.compute(centre, node)),
+            None => self.compute(centre, node),
+        }
     }
 
     /// Asks for one after the other: a distance costs more than all else.
     fn any_below(&self, centre: &Self::Centre, ids: &[u32], (): (), limit: u32) -> bool {
-        ids.iter().any(|&id| self.key(centre, id) < limit)
+        ids.iter().any(|&id| self.link_key(centre, id) < limit)
     }
 }
 
