@@ -7,6 +7,7 @@ use std::ops::Range;
 use iscc_hnsw::shard::ranges::locate;
 use iscc_log::directory::Segment;
 use iscc_log::log_page::{Tid, is_alive};
+use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
@@ -272,6 +273,8 @@ struct HeapCheck<'a> {
     value: Value,
     log: HashMap<Tid, Vec<u8>>,
     problems: &'a mut Problems,
+    /// For the copies of a row.
+    row_context: PgMemoryContexts,
 }
 
 fn check_heap(
@@ -302,6 +305,7 @@ fn check_heap(
         value: comparison_of(index).value,
         log: log_entries,
         problems,
+        row_context: PgMemoryContexts::new("usearch row"),
     };
     // SAFETY: both relations are open and the table is locked against writers; the callback gets
     // `check` back.
@@ -333,14 +337,23 @@ unsafe extern "C-unwind" fn check_row(
     // SAFETY: table_index_build_scan passes what check_heap gave it and one value of our type.
     unsafe {
         let check = &mut *state.cast::<HeapCheck<'_>>();
-        let value = if *isnull { &[][..] } else { check.value.bytes(*values) };
-        let tid = tid_bytes(&*tid);
-        let problem = match check.log.get(&tid) {
-            None => "is not in the log",
-            Some(logged) if logged != value => "has a different value in the log",
-            Some(_) => return,
-        };
-        check.problems.add("log", format!("row {} {problem}", show(&tid)));
+        let HeapCheck {
+            value,
+            log,
+            problems,
+            row_context,
+        } = check;
+        row_context.switch_to(|_| {
+            let value = if *isnull { &[][..] } else { value.bytes(*values) };
+            let tid = tid_bytes(&*tid);
+            let problem = match log.get(&tid) {
+                None => "is not in the log",
+                Some(logged) if logged != value => "has a different value in the log",
+                Some(_) => return,
+            };
+            problems.add("log", format!("row {} {problem}", show(&tid)));
+        });
+        row_context.reset();
     }
 }
 

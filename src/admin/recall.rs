@@ -17,7 +17,7 @@ use crate::metrics::opclass::comparison_of;
 use crate::metrics::value::Value;
 use crate::owner::{SearchPath, as_owner};
 use crate::relation::Index;
-use crate::search::query::Query;
+use crate::search::query::{Query, SharedFunction};
 use crate::search::scan::Search;
 use crate::storage::log;
 
@@ -62,7 +62,13 @@ fn usearch_recall(
         // Whoever measures need not trust the function that computes distances.
         None => as_owner(index, SearchPath::Safe, || {
             let values = sample_values(index, i64::from(sample));
-            measure(values.iter().map(|value| query_of(index, value)).collect())
+            let mut function = None;
+            measure(
+                values
+                    .iter()
+                    .map(|value| query_of(index, &mut function, value))
+                    .collect(),
+            )
         }),
     };
     TableIterator::once((
@@ -103,7 +109,8 @@ fn queries_of(index: Index<'_>, codes: &Array<'_, &[u8]>) -> Vec<Query> {
         .hint("Omit queries to search for codes of the index.")
         .raise();
     }
-    let queries: Option<Vec<Query>> = codes.iter().map(|code| Some(query_of(index, code?))).collect();
+    let query = |code: Option<&[u8]>| Some(query_of(index, &mut None, code?));
+    let queries: Option<Vec<Query>> = codes.iter().map(query).collect();
     queries.unwrap_or_else(|| {
         report(
             PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
@@ -115,9 +122,9 @@ fn queries_of(index: Index<'_>, codes: &Array<'_, &[u8]>) -> Vec<Query> {
 }
 
 /// A query that lives as long as the function runs.
-fn query_of(index: Index<'_>, value: &[u8]) -> Query {
+fn query_of(index: Index<'_>, function: &mut SharedFunction, value: &[u8]) -> Query {
     // SAFETY: the context of the statement.
-    unsafe { Query::new(index, pg_sys::CurrentMemoryContext, value) }
+    unsafe { Query::new(index, pg_sys::CurrentMemoryContext, function, value) }
 }
 
 /// Values of entries alive, so many if there are, evenly spread over the log; the same ones as long as the log is the same.

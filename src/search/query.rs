@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use iscc_hnsw::opaque::Layout;
 use iscc_hnsw::search::ValueQuery;
 use iscc_metrics::dense;
 use pgrx::pg_sys;
@@ -24,15 +25,29 @@ pub enum Query {
     Vector(Rc<VectorQuery>),
 }
 
+/// The distance function of an index, once a query has asked for it: queries of one scan share it.
+pub type SharedFunction = Option<Rc<DistanceFunction<'static>>>;
+
 impl Query {
-    /// A value as the log of the index has it.
+    /// A value as the log of the index has it. What its function needs goes to `context`, once for all queries that share it.
     ///
     /// # Safety
-    /// The memory context lives longer than the query, and the index is open as long.
-    pub unsafe fn new(index: Index<'_>, context: pg_sys::MemoryContext, value: &[u8]) -> Self {
+    /// The memory context lives longer than the query and the shared function, and the index is open as long.
+    pub unsafe fn new(
+        index: Index<'_>,
+        context: pg_sys::MemoryContext,
+        shared: &mut SharedFunction,
+        value: &[u8],
+    ) -> Self {
         let comparison = comparison_of(index);
-        // SAFETY: as the caller says.
-        let by_function = |stored| unsafe { Exact::by_function(index, context, stored, value) };
+        let mut by_function = |stored| {
+            let make = || {
+                // SAFETY: as the caller says.
+                let function = unsafe { DistanceFunction::new(Index::from_raw(index.raw()), context, stored) };
+                Rc::new(function)
+            };
+            Exact::by_function(shared.get_or_insert_with(make).clone(), value)
+        };
         let metrics = comparison.value.scalar().zip(comparison.metric.dense());
         let exact = match (comparison.value, metrics) {
             (Value::Opaque(layout), _) => by_function(Stored::Opaque(layout)),
@@ -54,18 +69,14 @@ impl Query {
 enum Exact {
     Numbers(Box<dense::Query>),
     /// The operator's function, where the distance is not ours, so that rows come in its order.
-    Function(Box<(DistanceFunction<'static>, Argument)>),
+    Function(Rc<DistanceFunction<'static>>, Argument),
 }
 
 impl Exact {
-    /// # Safety
-    /// As for [`Query::new`].
-    unsafe fn by_function(index: Index<'_>, context: pg_sys::MemoryContext, stored: Stored, value: &[u8]) -> Self {
-        // SAFETY: as the caller says.
-        let function = unsafe { DistanceFunction::new(Index::from_raw(index.raw()), context, stored) };
+    fn by_function(function: Rc<DistanceFunction<'static>>, value: &[u8]) -> Self {
         let mut query = Argument::default();
         function.prepare_stored(value, &mut query);
-        Exact::Function(Box::new((function, query)))
+        Exact::Function(function, query)
     }
 }
 
@@ -82,7 +93,7 @@ impl VectorQuery {
     pub fn key(&self, value: &[u8]) -> u64 {
         match &self.exact {
             Exact::Numbers(numbers) => numbers.key(value),
-            Exact::Function(parts) => parts.0.key(value, &parts.1),
+            Exact::Function(function, query) => function.key(value, query),
         }
     }
 
@@ -98,12 +109,12 @@ impl VectorQuery {
 
     /// The same for a shard of values that only the function understands; None if the query is not one of them, or not of
     /// this layout.
-    pub fn for_shard(&self, layout: iscc_hnsw::opaque::Layout) -> Option<ValueQuery<&DistanceFunction<'static>>> {
-        let Exact::Function(parts) = &self.exact else {
+    pub fn for_shard(&self, layout: Layout) -> Option<ValueQuery<&DistanceFunction<'static>>> {
+        let Exact::Function(function, _) = &self.exact else {
             return None;
         };
         let value = layout.unseal(&self.value)?;
-        (self.is_opaque && parts.0.takes(layout)).then(|| ValueQuery::new(&parts.0, value))
+        (self.is_opaque && function.takes(layout)).then(|| ValueQuery::new(&**function, value))
     }
 
     /// The value, as the log has such values.

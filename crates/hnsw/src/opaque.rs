@@ -7,6 +7,10 @@
 /// Bytes that a value takes beyond its own.
 pub const CHECKSUM_BYTES: usize = 4;
 
+/// Where checksums begin. From 0, four bytes with all bits set would be their own checksum, and no bytes would have 0: what
+/// damage looks like.
+const SEED: u32 = 0x5573_6552;
+
 /// How long values are, and how their owner passes them on: all that a shard has to know of their type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Layout {
@@ -54,13 +58,13 @@ impl Layout {
             return None;
         }
         let (checksum, value) = stored.split_first_chunk()?;
-        (crc32c::crc32c(value) == u32::from_le_bytes(*checksum)).then_some(value)
+        (checksum_of(value) == *checksum).then_some(value)
     }
 }
 
 /// What stands before a value where it is stored.
 pub fn checksum_of(value: &[u8]) -> [u8; CHECKSUM_BYTES] {
-    crc32c::crc32c(value).to_le_bytes()
+    crc32c::crc32c_append(SEED, value).to_le_bytes()
 }
 
 /// A distance that the caller computes.
@@ -91,6 +95,11 @@ mod tests {
                 assert_eq!(Layout::Varying.unseal(&changed), None);
             }
             assert_eq!(Layout::Varying.unseal(&stored[..3]), None);
+        }
+        for byte in [0, 0xFF] {
+            for bytes in 0..100 {
+                assert_eq!(Layout::Varying.unseal(&vec![byte; bytes]), None, "{bytes} of {byte}");
+            }
         }
     }
 
