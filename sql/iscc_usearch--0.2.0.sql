@@ -625,7 +625,7 @@ CREATE FUNCTION usearch_shards(
     AS 'MODULE_PATHNAME', 'usearch_shards_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     ROWS 10;
 COMMENT ON FUNCTION usearch_shards(regclass) IS
-    'one row per shard of a usearch index; state is ok, missing or damaged; entries are those with a code; dead and dead_share are as of the last VACUUM; level is the maximum number of times that its entries were built into a shard before; calibration is the recall of the ten nearest by effort, measured when the shard was built, by length of the query and distance of the tenth code; for the owner, members of pg_read_all_stats, and whoever may SELECT from the table and is not subject to row-level security';
+    'one row per shard of a usearch index; state is ok, missing, damaged or refused (a distance function has failed); entries are those with a code; dead and dead_share are as of the last VACUUM; level is the maximum number of times that its entries were built into a shard before; calibration is the recall of the ten nearest by effort, measured when the shard was built, by length of the query and distance of the tenth code; for the owner, members of pg_read_all_stats, and whoever may SELECT from the table and is not subject to row-level security';
 
 CREATE FUNCTION usearch_total_size(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'usearch_total_size_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

@@ -363,13 +363,31 @@ pub unsafe fn vacuum_delay_point() {
     }
 }
 
-/// Sets the search path under which maintenance calls functions of an index's definition, from PostgreSQL 17 on; before,
-/// they see the session's.
-pub fn restrict_search_path() {
+/// Sets the search path under which PostgreSQL itself would call functions of an index's definition: a safe one from version
+/// 17 on; before, they see the session's.
+pub fn restrict_search_path_as_reindex() {
     #[cfg(any(feature = "pg17", feature = "pg18"))]
-    // SAFETY: inside a transaction; whoever calls opened a nest level of settings.
+    restrict_search_path();
+}
+
+/// Sets a search path in which nobody but superusers can have put anything. Whoever calls has opened a nest level of settings,
+/// at whose end the path is as before.
+pub fn restrict_search_path() {
+    // SAFETY: inside a transaction; C strings, which are copied.
     unsafe {
+        #[cfg(any(feature = "pg17", feature = "pg18"))]
         pg_sys::RestrictSearchPath();
+        #[cfg(not(any(feature = "pg17", feature = "pg18")))]
+        pg_sys::set_config_option(
+            c"search_path".as_ptr(),
+            c"pg_catalog, pg_temp".as_ptr(),
+            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_SAVE,
+            true,
+            0,
+            false,
+        );
     }
 }
 

@@ -16,6 +16,7 @@ mod iscc;
 mod maintenance;
 mod metrics;
 mod nodes;
+mod owner;
 mod planner;
 mod relation;
 mod search;

@@ -7,15 +7,16 @@ use std::ops::Range;
 use iscc_hnsw::shard::ranges::locate;
 use iscc_log::directory::Segment;
 use iscc_log::log_page::{Tid, is_alive};
+use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use super::privileges::require_owner;
-use crate::compat;
 use crate::error::{check_for_interrupts, report};
 use crate::metrics::opclass::comparison_of;
 use crate::metrics::value::Value;
+use crate::owner::{SearchPath, as_owner};
 use crate::relation::{Index, in_recovery};
 use crate::storage::buffer::{Locked, Shared};
 use crate::storage::definition::IndexOptions;
@@ -142,6 +143,7 @@ fn check_directory(index: Index<'_>, directory: &Directory, problems: &mut Probl
 
 fn check_log(index: Index<'_>, directory: &Directory, problems: &mut Problems) -> Result<(), Mismatch> {
     let mut extent = TableExtent::of(index);
+    let value = comparison_of(index).value;
     for segment in directory.segments() {
         let mut entries = 0;
         for block in segment.blocks() {
@@ -159,7 +161,10 @@ fn check_log(index: Index<'_>, directory: &Directory, problems: &mut Problems) -
                     ));
                 }
             }
-            for problem in page.problems().into_iter().chain(beyond) {
+            let is_changed = |&slot: &usize| page.code(slot).is_some_and(|stored| !value.is_sound(stored));
+            let changed = (0..page.len()).filter(is_changed);
+            let changed = changed.map(|slot| format!("the value of entry {slot} does not match its checksum"));
+            for problem in page.problems().into_iter().chain(beyond).chain(changed) {
                 problems.add(format!("block {block}"), problem);
             }
         }
@@ -189,12 +194,18 @@ fn check_shard(index: Index<'_>, id: &ShardId, segments: &[Segment], problems: &
     for problem in shard.verify(&check_for_interrupts) {
         problems.add(part.clone(), problem);
     }
+    if shard.is_refused() {
+        return Ok(());
+    }
     check_postings(index, &shard, segments, &part, problems)
 }
 
 /// Whether a node stands for a value of the log: has the same code, or the row that is derived from the vector, for which
 /// `row` is a buffer.
 fn is_row_of(shard: &MappedShard, node: u32, value: &[u8], row: &mut Vec<u8>) -> bool {
+    if shard.value_layout().is_some() {
+        return shard.stored_value(node) == Some(value);
+    }
     let Some(encoding) = shard.encoding() else {
         return shard.code(node) == Some(value);
     };
@@ -262,6 +273,8 @@ struct HeapCheck<'a> {
     value: Value,
     log: HashMap<Tid, Vec<u8>>,
     problems: &'a mut Problems,
+    /// For the copies of a row.
+    row_context: PgMemoryContexts,
 }
 
 fn check_heap(
@@ -292,10 +305,11 @@ fn check_heap(
         value: comparison_of(index).value,
         log: log_entries,
         problems,
+        row_context: PgMemoryContexts::new("usearch row"),
     };
     // SAFETY: both relations are open and the table is locked against writers; the callback gets
     // `check` back.
-    as_owner(table, || unsafe {
+    as_owner(index, SearchPath::AsReindex, || unsafe {
         let info = pg_sys::BuildIndexInfo(index.raw());
         pg_sys::table_index_build_scan(
             table,
@@ -311,23 +325,6 @@ fn check_heap(
     Ok(())
 }
 
-/// Runs `work`, which calls functions of an index's definition, as the table's owner: as REINDEX does, so that they cannot
-/// use the rights of whoever checks. An error sets user and settings back when it ends the transaction.
-fn as_owner(table: pg_sys::Relation, work: impl FnOnce()) {
-    let (mut user, mut context) = (pg_sys::InvalidOid, 0);
-    // SAFETY: this backend's own state, inside a transaction; the table is open.
-    unsafe {
-        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
-        let restricted = context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32;
-        pg_sys::SetUserIdAndSecContext((*(*table).rd_rel).relowner, restricted);
-        let settings = pg_sys::NewGUCNestLevel();
-        compat::restrict_search_path();
-        work();
-        pg_sys::AtEOXact_GUC(false, settings);
-        pg_sys::SetUserIdAndSecContext(user, context);
-    }
-}
-
 #[pg_guard]
 unsafe extern "C-unwind" fn check_row(
     _index: pg_sys::Relation,
@@ -340,14 +337,23 @@ unsafe extern "C-unwind" fn check_row(
     // SAFETY: table_index_build_scan passes what check_heap gave it and one value of our type.
     unsafe {
         let check = &mut *state.cast::<HeapCheck<'_>>();
-        let value = if *isnull { &[][..] } else { check.value.bytes(*values) };
-        let tid = tid_bytes(&*tid);
-        let problem = match check.log.get(&tid) {
-            None => "is not in the log",
-            Some(logged) if logged != value => "has a different value in the log",
-            Some(_) => return,
-        };
-        check.problems.add("log", format!("row {} {problem}", show(&tid)));
+        let HeapCheck {
+            value,
+            log,
+            problems,
+            row_context,
+        } = check;
+        row_context.switch_to(|_| {
+            let value = if *isnull { &[][..] } else { value.bytes(*values) };
+            let tid = tid_bytes(&*tid);
+            let problem = match log.get(&tid) {
+                None => "is not in the log",
+                Some(logged) if logged != value => "has a different value in the log",
+                Some(_) => return,
+            };
+            problems.add("log", format!("row {} {problem}", show(&tid)));
+        });
+        row_context.reset();
     }
 }
 

@@ -15,8 +15,9 @@ use crate::error::report;
 use crate::guc::SearchMode;
 use crate::metrics::opclass::comparison_of;
 use crate::metrics::value::Value;
+use crate::owner::{SearchPath, as_owner};
 use crate::relation::Index;
-use crate::search::query::Query;
+use crate::search::query::{Query, SharedFunction};
 use crate::search::scan::Search;
 use crate::storage::log;
 
@@ -55,13 +56,23 @@ fn usearch_recall(
     let opened = super::open(index, pg_sys::AccessShareLock);
     let index = opened.handle();
     require_all_rows(index, "Measuring the recall of an index");
-    let queries = match queries {
-        Some(codes) => queries_of(index, &codes),
-        None => sample_queries(index, i64::from(sample)),
+    let measure = |queries: Vec<Query>| (queries.len(), Measured::of(index, k as usize, &queries));
+    let (count, mut measured) = match queries {
+        Some(codes) => measure(queries_of(index, &codes)),
+        // Whoever measures need not trust the function that computes distances.
+        None => as_owner(index, SearchPath::Safe, || {
+            let values = sample_values(index, i64::from(sample));
+            let mut function = None;
+            measure(
+                values
+                    .iter()
+                    .map(|value| query_of(index, &mut function, value))
+                    .collect(),
+            )
+        }),
     };
-    let mut measured = Measured::of(index, k as usize, &queries);
     TableIterator::once((
-        queries.len() as i32,
+        count as i32,
         measured.mean_recall(),
         measured.recalls.iter().copied().reduce(f64::min),
         percentile(&mut measured.times, 50),
@@ -98,7 +109,8 @@ fn queries_of(index: Index<'_>, codes: &Array<'_, &[u8]>) -> Vec<Query> {
         .hint("Omit queries to search for codes of the index.")
         .raise();
     }
-    let queries: Option<Vec<Query>> = codes.iter().map(|code| Some(query_of(index, code?))).collect();
+    let query = |code: Option<&[u8]>| Some(query_of(index, &mut None, code?));
+    let queries: Option<Vec<Query>> = codes.iter().map(query).collect();
     queries.unwrap_or_else(|| {
         report(
             PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
@@ -110,44 +122,42 @@ fn queries_of(index: Index<'_>, codes: &Array<'_, &[u8]>) -> Vec<Query> {
 }
 
 /// A query that lives as long as the function runs.
-fn query_of(index: Index<'_>, value: &[u8]) -> Query {
+fn query_of(index: Index<'_>, function: &mut SharedFunction, value: &[u8]) -> Query {
     // SAFETY: the context of the statement.
-    unsafe { Query::new(index, pg_sys::CurrentMemoryContext, value) }
+    unsafe { Query::new(index, pg_sys::CurrentMemoryContext, function, value) }
 }
 
-/// Codes of entries alive, so many if there are, evenly spread over the log; the same ones as long as the log is the same.
-fn sample_queries(index: Index<'_>, wanted: i64) -> Vec<Query> {
+/// Values of entries alive, so many if there are, evenly spread over the log; the same ones as long as the log is the same.
+fn sample_values(index: Index<'_>, wanted: i64) -> Vec<Vec<u8>> {
     loop {
         let (directory, census) = Census::take(index);
         let alive = census.alive_codes();
         let mut sample = Sample {
-            index,
             alive,
             wanted: wanted.min(alive),
             seen: 0,
-            queries: Vec::new(),
+            values: Vec::new(),
         };
         let mut segments = directory.segments();
         match segments.try_for_each(|segment| log::for_each_page(index, segment, |_, page| sample.add_page(page))) {
-            Ok(()) => return sample.queries,
+            Ok(()) => return sample.values,
             // Entries were moved meanwhile.
             Err(mismatch) => mismatch.confirm(index),
         }
     }
 }
 
-/// Codes taken on a way through the log.
-struct Sample<'a> {
-    index: Index<'a>,
-    /// Entries alive with a code.
+/// Values taken on a way through the log.
+struct Sample {
+    /// Entries alive with a value.
     alive: i64,
     /// How many of them to take, no more than there are.
     wanted: i64,
     seen: i64,
-    queries: Vec<Query>,
+    values: Vec<Vec<u8>>,
 }
 
-impl Sample<'_> {
+impl Sample {
     fn add_page(&mut self, page: &LogPage<'_>) {
         for slot in 0..page.len() {
             let is_alive = page.tid(slot).is_some_and(|tid| is_alive(&tid));
@@ -155,7 +165,7 @@ impl Sample<'_> {
                 continue;
             };
             if self.next() == Some(self.seen) {
-                self.queries.push(query_of(self.index, code));
+                self.values.push(code.to_vec());
             }
             self.seen += 1;
         }
@@ -163,7 +173,7 @@ impl Sample<'_> {
 
     /// The number of the entry to take next: the middle one of each of `wanted` parts of equal size.
     fn next(&self) -> Option<i64> {
-        let part = self.queries.len() as i64;
+        let part = self.values.len() as i64;
         (part < self.wanted).then(|| (2 * part + 1) * self.alive / (2 * self.wanted))
     }
 }

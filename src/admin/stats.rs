@@ -2,7 +2,7 @@
 
 use iscc_hnsw::shard::{CLASSES, Calibration, EFFORTS, LengthCurves};
 use iscc_log::directory::{LOG_VERSION, Segment};
-use iscc_metrics::Metric;
+use iscc_metrics::{Metric, Values};
 use pgrx::prelude::*;
 use pgrx::{JsonB, pg_sys};
 
@@ -110,6 +110,7 @@ fn usearch_shards(
         let dead = sum(|s| s.dead);
         let path = shard_file::path(index.locator(), &id);
         let (state, shard) = match shard_cache::open(&path, &id, &segments) {
+            Ok(shard) if shard.is_refused() => ("refused", Some(shard)),
             Ok(shard) => ("ok", Some(shard)),
             Err(Unusable::Missing) => ("missing", None),
             Err(Unusable::Damaged(_)) => ("damaged", None),
@@ -145,8 +146,8 @@ fn curves(metric: Metric, calibration: &Calibration) -> JsonB {
             .collect();
         serde_json::json!({
             "bits": 8 * u32::from(curves.query_bytes.get()),
-            // Of rows derived from vectors, the classes are no distances.
-            "distance_to": metric.dense().is_none().then(|| metric.class_end(class)),
+            // Only of codes are the classes distances.
+            "distance_to": matches!(metric.values(), Values::Codes(_)).then(|| metric.class_end(class)),
             "queries": curve.queries.get(),
             "recall": recalls,
         })

@@ -8,6 +8,7 @@ use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use crate::maintenance::{self, Inspect, Job, Watcher};
+use crate::metrics::opclass::require_usable;
 use crate::relation::Index;
 use crate::storage::definition::IndexOptions;
 use crate::storage::directory;
@@ -61,6 +62,7 @@ pub unsafe extern "C-unwind" fn ambuild(
 ) -> *mut pg_sys::IndexBuildResult {
     // SAFETY: PostgreSQL holds the new index open.
     let index = unsafe { Index::from_raw(index) };
+    require_usable(index);
     let options = IndexOptions::of(index);
     let logging = Logging::AtEndOfBuild;
     let main = pg_sys::ForkNumber::MAIN_FORKNUM;

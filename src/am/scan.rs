@@ -8,6 +8,7 @@ use crate::compat;
 use crate::error::report;
 use crate::guc::SearchSettings;
 use crate::metrics::opclass::comparison_of;
+use crate::metrics::value::Value;
 use crate::relation::Index;
 use crate::search::conditions::Conditions;
 use crate::search::counters::Counters;
@@ -56,7 +57,15 @@ pub unsafe extern "C-unwind" fn amrescan(
             let is_null = order.sk_flags & pg_sys::SK_ISNULL as i32 != 0;
             demand = Demand::of_flags(order.sk_flags);
             let context = pg_sys::GetMemoryChunkContext(scan.cast());
-            (!is_null).then(|| Query::new(index, context, value.bytes(order.sk_argument)))
+            (!is_null).then(|| {
+                let bytes = value.bytes(order.sk_argument);
+                let query = Query::new(index, context, &mut state.function, bytes);
+                if matches!(value, Value::Opaque(_)) {
+                    // A copy. A join may come here for each of many rows.
+                    pg_sys::pfree(bytes.as_ptr().cast_mut().cast());
+                }
+                query
+            })
         } else {
             None
         };

@@ -22,14 +22,15 @@ struct Opclass {
     searches: Vec<pg_sys::Oid>,
 }
 
-/// Checks an operator class: a distance function of its type, described by the type info or one of ours; an ordering
-/// operator that calls it; and no other operators than `<@` and `<@~`, for NPHD.
+/// Checks an operator class: a distance function of its type, described by the type info, one of ours, or any that
+/// is IMMUTABLE; an ordering operator that calls it; and no other operators than `<@` and `<@~`, for NPHD.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
     let Ok(Some(opclass)) = look_up(opclass) else {
         return false;
     };
     let metric = opclass.support.comparison().map(|comparison| comparison.metric);
+    let is_constant = || metric != Some(Metric::User) || opclass.support.is_immutable();
     let is_ball = |&operator: &pg_sys::Oid| operator != pg_sys::InvalidOid && ball::is_in_ball(address_of(operator));
     let searches = &opclass.searches;
     let mut valid = true;
@@ -38,6 +39,7 @@ pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
             metric.is_some(),
             "lacks a supported distance function of its type as support function 1",
         ),
+        (is_constant(), "has a distance function that is not IMMUTABLE"),
         (
             opclass.has_order,
             "lacks an ordering operator that is this function as strategy 1",
@@ -71,7 +73,8 @@ fn look_up(opclass: pg_sys::Oid) -> Result<Option<Opclass>, pgrx::spi::Error> {
                           AND a.amoplefttype OPERATOR(pg_catalog.=) c.opcintype
                           AND a.amoprighttype OPERATOR(pg_catalog.=) c.opcintype
                           AND o.oprcode::pg_catalog.oid OPERATOR(pg_catalog.=) p.amproc::pg_catalog.oid
-                          AND o.oprresult OPERATOR(pg_catalog.=) 701::pg_catalog.oid),
+                          AND o.oprresult OPERATOR(pg_catalog.=) 701::pg_catalog.oid
+                          AND a.amopsortfamily OPERATOR(pg_catalog.=) 1970::pg_catalog.oid),
                ARRAY(SELECT CASE WHEN a.amoppurpose OPERATOR(pg_catalog.=) 's'::pg_catalog.\"char\"
                                   AND (a.amopstrategy OPERATOR(pg_catalog.=) $5 OR a.amopstrategy OPERATOR(pg_catalog.=) $6)
                                   AND a.amoplefttype OPERATOR(pg_catalog.=) c.opcintype

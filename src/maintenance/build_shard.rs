@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::time::Instant;
 
-use iscc_hnsw::build::{BuiltShard, CollectedShard, NextStep, ShardBuilder, estimated_file_bytes};
+use iscc_hnsw::build::{BuiltShard, CollectedShard, CollectedValues, NextStep, ShardBuilder, estimated_file_bytes};
 use iscc_hnsw::shard::ShardIdentity;
 use iscc_hnsw::shard::ranges::EntryRange;
 use iscc_log::directory::{Segment, State};
@@ -33,21 +33,51 @@ pub struct RunningBuild {
     pub plan: ShardPlan,
     /// What to call it in `pg_stat_activity`.
     pub title: String,
-    graph: GraphBuild,
+    graph: Graph,
     log: LogPart,
     entries: i64,
     started: Instant,
 }
 
+/// Where a graph is built.
+enum Graph {
+    /// On threads.
+    OnThreads(GraphBuild),
+    /// In this process: done already.
+    Built(BuiltShard),
+}
+
+/// The values of a shard, ready to be built.
+enum Collected {
+    ForThreads(CollectedShard),
+    /// For this process, which calls a function.
+    ForHere(CollectedValues),
+}
+
+impl Collected {
+    fn len(&self) -> usize {
+        match self {
+            Collected::ForThreads(collected) => collected.len(),
+            Collected::ForHere(collected) => collected.len(),
+        }
+    }
+}
+
 impl RunningBuild {
     /// True when it can be published.
     pub fn is_finished(&self) -> bool {
-        self.graph.is_finished()
+        match &self.graph {
+            Graph::OnThreads(graph) => graph.is_finished(),
+            Graph::Built(_) => true,
+        }
     }
 
     /// How many codes are inserted, and how many there are.
     pub fn progress(&self) -> (u64, u64) {
-        self.graph.progress()
+        match &self.graph {
+            Graph::OnThreads(graph) => graph.progress(),
+            Graph::Built(built) => (built.nodes().into(), built.nodes().into()),
+        }
     }
 }
 
@@ -86,7 +116,10 @@ impl Job<'_> {
         // A build takes long; meanwhile a snapshot for reading catalogs would keep VACUUM from removing rows.
         // SAFETY: no catalog scan is in progress.
         unsafe { pg_sys::InvalidateCatalogSnapshot() };
-        let graph = GraphBuild::start(collected, self.threads.are_nice)?;
+        let graph = match collected {
+            Collected::ForThreads(collected) => Graph::OnThreads(GraphBuild::start(collected, self.threads.are_nice)?),
+            Collected::ForHere(collected) => Graph::Built(self.build_here(collected, &title)?),
+        };
         Ok(Some(RunningBuild {
             plan,
             title,
@@ -100,7 +133,10 @@ impl Job<'_> {
     /// Writes the file of a finished build and lists the shard.
     pub(super) fn publish(&mut self, build: RunningBuild) -> Result<WorkDone, Stopped> {
         let RunningBuild { plan, log, entries, .. } = build;
-        let built = build.graph.finish();
+        let built = match build.graph {
+            Graph::OnThreads(graph) => graph.finish(),
+            Graph::Built(built) => built,
+        };
         let nodes = built.nodes();
         let identity = ShardIdentity {
             id: plan.id,
@@ -113,6 +149,10 @@ impl Job<'_> {
         let published = self.write_file(&built, &identity)?;
         failpoint!("shard_before_list");
         self.list(&plan, &log, plan.id, nodes)?;
+        if nodes == 0 {
+            // Refused.
+            return Ok(WorkDone::default());
+        }
         error::log(format!(
             "{} {entries} entries ({nodes} distinct codes) of index \"{}\" into a shard of {} bytes in {} ms",
             plan.purpose.past_participle(),
@@ -148,7 +188,7 @@ impl Job<'_> {
     }
 
     /// Reads the entries alive of these segments, as often as it takes.
-    fn collect(&self, segments: Vec<Segment>) -> Result<(CollectedShard, LogPart), Mismatch> {
+    fn collect(&self, segments: Vec<Segment>) -> Result<(Collected, LogPart), Mismatch> {
         let stride = segments.iter().map(|s| s.stride).max().unwrap_or(1);
         let mut builder = ShardBuilder::new(self.options.build_params(stride, self.threads.count));
         loop {
@@ -157,7 +197,11 @@ impl Job<'_> {
                 NextStep::Pass(again) => builder = again,
                 NextStep::Build(collected) => {
                     let part = LogPart { segments, counts, lsn };
-                    return Ok((collected, part));
+                    return Ok((Collected::ForThreads(collected), part));
+                }
+                NextStep::BuildHere(collected) => {
+                    let part = LogPart { segments, counts, lsn };
+                    return Ok((Collected::ForHere(collected), part));
                 }
             }
         }
@@ -166,6 +210,7 @@ impl Job<'_> {
     /// Reads the entries alive of these segments, in the order of the shard's ordinals: what else is in each, and where in
     /// WAL the last change of its pages ends.
     fn push_all(&self, segments: &[Segment], builder: &mut ShardBuilder) -> Result<(Vec<EntryCounts>, u64), Mismatch> {
+        let value = self.options.comparison.value;
         let mut all_counts = Vec::with_capacity(segments.len());
         let mut base = 0;
         let mut lsn = 0;
@@ -177,6 +222,10 @@ impl Job<'_> {
                 for slot in 0..page.len() {
                     let alive = page.tid(slot).is_some_and(|tid| is_alive(&tid));
                     match page.code(slot) {
+                        // The builder would leave it out, and with it the row.
+                        Some(code) if alive && !value.is_sound(code) => {
+                            self.index.corrupt(block, "a value does not match its checksum")
+                        }
                         Some(code) if alive => builder.push(first + slot as u32, code),
                         Some(_) => counts.dead += 1,
                         None => {

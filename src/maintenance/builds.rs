@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::build_shard::RunningBuild;
-use super::context::{BESIDE_INTERVAL, Job, Stopped, Watcher, WorkDone};
+use super::context::{BESIDE_INTERVAL, Job, Stopped, Watcher, WorkDone, YIELD_INTERVAL};
 use super::plan::ShardPlan;
 use super::report::warn;
 use super::signals;
@@ -14,8 +14,6 @@ use crate::relation::in_recovery;
 /// How long the loop waits before it looks again: briefly at first, for builds that are soon done.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 const LONGEST_WAIT: Duration = Duration::from_millis(20);
-/// How often it asks whether somebody else wants what the builds hold.
-const YIELD_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The builds of one process. Dropping them cancels them and waits for their threads.
 struct Builds {

@@ -17,6 +17,9 @@ use crate::storage::update::Logging;
 /// How often the worker looks, during a build, for work that cannot wait for its end.
 pub(super) const BESIDE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often a process that builds asks whether somebody else wants what the builds hold.
+pub(super) const YIELD_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Who waits for maintenance, or does it.
 pub trait Watcher {
     /// Work begins; `what` says which.
@@ -115,6 +118,8 @@ pub struct Job<'a> {
     pub(super) threads: Threads,
     /// Who waits.
     pub(super) watcher: &'a mut dyn Watcher,
+    /// Whether a distance function of somebody else's that fails is no error: a warning, and a shard that says so.
+    pub(super) tolerates_functions: bool,
     /// When to look next for work that cannot wait for the end of a build. None to leave it alone.
     pub(super) next_look_beside: Option<Instant>,
 }
@@ -136,7 +141,16 @@ impl<'a> Job<'a> {
             logging,
             threads,
             watcher,
+            tolerates_functions: false,
             next_look_beside: None,
+        }
+    }
+
+    /// The same, where somebody else's distance function must not end the work by failing.
+    pub(super) fn tolerating_functions(self) -> Self {
+        Job {
+            tolerates_functions: true,
+            ..self
         }
     }
 
@@ -157,6 +171,7 @@ impl<'a> Job<'a> {
                 are_nice: true,
             },
             watcher,
+            tolerates_functions: true,
             next_look_beside: Some(Instant::now() + BESIDE_INTERVAL),
         }
     }

@@ -13,6 +13,9 @@
 //! | `tail` | the closed segments and the open one |
 //! | `build_shard` | one shard, from its part of the log to its place in the directory |
 //! | `exchange` | changing the directory, giving back blocks and files |
+//! | `refused` | shards whose values could not be compared |
+//! | `build_here` | building by a function of somebody else's |
+//! | `subtransaction` | surviving what it does |
 //! | `threads` | the threads that build a graph |
 //! | `plan` | what a shard is built from, and what it replaces |
 //! | `context`, `report` | what all of these are given, and how they end |
@@ -20,6 +23,7 @@
 //!
 //! Each imports only what stands below it.
 
+mod build_here;
 mod build_shard;
 mod builds;
 mod context;
@@ -29,10 +33,12 @@ pub mod lock;
 mod plan;
 mod process;
 mod reclaim;
+mod refused;
 mod report;
 mod shrink;
 mod signals;
 mod steps;
+mod subtransaction;
 mod tail;
 mod threads;
 pub mod worker;
@@ -70,10 +76,13 @@ pub fn after_vacuum(index: Index<'_>) {
         return;
     }
     let mut watcher = Foreground;
-    let mut job = Job::foreground(index, Logging::EachChange, &mut watcher);
+    let mut job = Job::foreground(index, Logging::EachChange, &mut watcher).tolerating_functions();
     // A worker that has the lock for a long build frees them itself.
     let freed = match lock::maintenance(index.oid(), Wait::No) {
-        Some(_lock) => job.free_dead(None),
+        Some(_lock) => job
+            .retry_refused()
+            .map_err(Stopped::from)
+            .and_then(|()| job.free_dead(None)),
         None => Ok(WorkDone::default()),
     };
     let mut rebuilt = RebuiltShards::new();

@@ -8,15 +8,16 @@ use super::exchange::count_alive;
 use super::lock::{self, Wait};
 use super::plan::ShardPlan;
 use super::reclaim::SmallRest;
+use super::refused;
 use crate::error::check_for_interrupts;
 use crate::failpoint::failpoint;
-use crate::relation::{Index, in_recovery};
+use crate::relation::in_recovery;
 use crate::storage::directory::{self, NO_SHARD};
-use crate::storage::shard_cache;
+use crate::storage::shard_cache::{self, MappedShard};
 use crate::storage::shard_file::{self, ShardId};
 
 /// A shard and its segments.
-type ListedShard = (ShardId, Vec<Segment>);
+pub(super) type ListedShard = (ShardId, Vec<Segment>);
 
 impl Job<'_> {
     /// Does all that is due, step by step, but seals only once: the tail may grow as fast as it is sealed. If another
@@ -47,7 +48,8 @@ impl Job<'_> {
 
     fn due(&self, may_seal: bool, rebuilt: &RebuiltShards) -> Option<(Action, Vec<ListedShard>)> {
         let directory = directory::read(self.index);
-        let shards = directory.shards();
+        let mut shards = directory.shards();
+        shards.retain(|shard| !self.is_left_alone(shard));
         let unit = |shard: &ListedShard| match rebuilt.contains(&shard.0) {
             true => self.unit(shard, Inspect::Nothing),
             false => self.unit(shard, Inspect::Header),
@@ -69,7 +71,7 @@ impl Job<'_> {
         let sum = |value: fn(&Segment) -> u64| segments.iter().map(value).sum::<u64>();
         let kind = match segments.iter().all(Segment::is_sealed) {
             false => Kind::Tail,
-            true if has_usable_shard(self.index, id, segments, inspect) => Kind::Sealed,
+            true if self.has_usable_shard(id, segments, inspect) => Kind::Sealed,
             true => Kind::Unusable,
         };
         Unit {
@@ -154,6 +156,18 @@ impl Job<'_> {
         Ok(done)
     }
 
+    fn has_usable_shard(&self, id: &ShardId, segments: &[Segment], inspect: Inspect) -> bool {
+        if *id == NO_SHARD || inspect == Inspect::Nothing {
+            return true;
+        }
+        let is_sound =
+            |shard: &MappedShard| inspect == Inspect::Header || shard.verify(&check_for_interrupts).is_empty();
+        match shard_cache::open(&shard_file::path(self.index.locator(), id), id, segments) {
+            Ok(shard) => refused::is_usable(&shard, self.tolerates_functions) && is_sound(&shard),
+            Err(_) => false,
+        }
+    }
+
     fn rebuild(&mut self, (id, segments): &ListedShard) -> Result<WorkDone, Stopped> {
         self.build_shard(ShardPlan::rebuild(*id, segments))
     }
@@ -161,14 +175,4 @@ impl Job<'_> {
 
 fn segments_of(shards: &[ListedShard], chosen: &[usize]) -> Vec<Segment> {
     chosen.iter().flat_map(|&at| shards[at].1.iter().copied()).collect()
-}
-
-fn has_usable_shard(index: Index<'_>, id: &ShardId, segments: &[Segment], inspect: Inspect) -> bool {
-    if *id == NO_SHARD || inspect == Inspect::Nothing {
-        return true;
-    }
-    match shard_cache::open(&shard_file::path(index.locator(), id), id, segments) {
-        Ok(shard) => inspect == Inspect::Header || shard.verify(&check_for_interrupts).is_empty(),
-        Err(_) => false,
-    }
 }

@@ -5,6 +5,7 @@ use iscc_metrics::Metric;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::opaque::layout_of;
 use super::type_info;
 use super::value::Value;
 use crate::error::report;
@@ -21,6 +22,9 @@ pub const ORDER_STRATEGY: u16 = 1;
 pub const BALL_STRATEGY: u16 = 2;
 /// The same, for a search that may be approximate where the order of its rows may be.
 pub const NEAR_STRATEGY: u16 = 3;
+
+/// PostgreSQL's operator family for the order of float8, in which distances are sorted.
+const FLOAT_OPS: pg_sys::Oid = pg_sys::Oid::from_u32(1970);
 
 /// What decides how an operator class compares values; functions that it lacks are 0.
 pub struct Support {
@@ -51,16 +55,26 @@ impl Support {
             return None;
         }
         let (value, metric) = match self.type_info {
-            // Operator classes of version 0.1.0 have none, nor have copies of ours.
-            pg_sys::InvalidOid => (Value::Code, metric_of_address(address_of(self.distance))?),
+            pg_sys::InvalidOid => match metric_of_address(address_of(self.distance)) {
+                // Operator classes of version 0.1.0 have none, nor have copies of ours.
+                Some(metric) => (Value::Code, metric),
+                None => (Value::Opaque(layout_of(self.input)?), Metric::User),
+            },
             function => type_info::described_by(function, self.input)?,
         };
         Some(Comparison { value, metric })
     }
 
+    /// Whether the distance always returns the same for the same values: only then can an order be kept.
+    pub fn is_immutable(&self) -> bool {
+        // SAFETY: looks up a function of the catalog; raises an error when there is none.
+        unsafe { pg_sys::func_volatile(self.distance) as u8 == pg_sys::PROVOLATILE_IMMUTABLE }
+    }
+
     /// Whether the distance is declared for the type: one for another type would take any bytes for its values.
     fn has_distance_of_input(&self) -> bool {
-        if self.distance == pg_sys::InvalidOid {
+        // SAFETY: looks up a function of the catalog; raises an error when there is none.
+        if self.distance == pg_sys::InvalidOid || unsafe { pg_sys::get_func_retset(self.distance) } {
             return false;
         }
         let (mut types, mut count) = (std::ptr::null_mut(), 0);
@@ -84,6 +98,12 @@ pub struct Comparison {
 impl Comparison {
     /// What a shard of values is built of that lie in cells of `stride` bytes.
     pub fn shard_values(&self, stride: u16) -> ShardValues {
+        if let Value::Opaque(layout) = self.value {
+            return ShardValues::Opaque {
+                layout,
+                max_bytes: stride,
+            };
+        }
         match self.value.scalar().zip(self.metric.dense()) {
             None => ShardValues::Codes {
                 metric: self.metric,
@@ -124,10 +144,72 @@ fn look_up(index: Index<'_>) -> Comparison {
             PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
             format!("operator class of index \"{}\" is not supported", index.name()),
         )
-        .detail("Its support functions do not describe a distance that usearch supports.")
-        .hint("Use an operator class of the extension, such as bitvec_nphd_ops.")
+        .detail(
+            "Support function 1 must be a function of two values of its type that returns double precision, and the type \
+             one whose values can be stored.",
+        )
+        .hint("Use an operator class of the extension, such as bitvec_nphd_ops, or one with a function of your own.")
         .raise()
     })
+}
+
+/// Raises an error unless an index can be built with its operator class. PostgreSQL does not ask when a class is created.
+pub fn require_usable(index: Index<'_>) {
+    if !matches!(comparison_of(index).value, Value::Opaque(_)) {
+        return;
+    }
+    let support = Support::of(index);
+    let refuse = |problem: &str| {
+        report(
+            PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
+            format!("operator class of index \"{}\" {problem}", index.name()),
+        )
+    };
+    if !support.is_immutable() {
+        refuse("has a distance function that is not IMMUTABLE")
+            .detail("An index needs a function that always returns the same distance for the same values.")
+            .hint("If it does, declare it so with ALTER FUNCTION.")
+            .raise();
+    }
+    // SAFETY: the index is open and has one column; looks up operators of the catalog.
+    let (function, sort_family) = unsafe {
+        let family = *index.data().rd_opfamily;
+        let operator = pg_sys::get_opfamily_member(family, support.input, support.input, ORDER_STRATEGY as i16);
+        match operator {
+            pg_sys::InvalidOid => (pg_sys::InvalidOid, pg_sys::InvalidOid),
+            operator => (
+                pg_sys::get_opcode(operator),
+                pg_sys::get_op_opfamily_sortfamily(operator, family),
+            ),
+        }
+    };
+    if function != support.distance || sort_family != FLOAT_OPS {
+        refuse("has no ordering operator that is its distance function")
+            .detail("Without one, no query could use the index.")
+            .hint(
+                "Create the class with OPERATOR 1 ... FOR ORDER BY float_ops, and the operator with the same function as \
+                 FUNCTION 1.",
+            )
+            .raise();
+    }
+}
+
+/// The function that a class of an operator family calls for distances between values of a type; None if they are computed
+/// without one.
+pub fn function_of(family: pg_sys::Oid, input: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    // SAFETY: looks up functions of the catalog.
+    let function = |number: u16| unsafe { pg_sys::get_opfamily_proc(family, input, input, number as i16) };
+    let support = Support {
+        input,
+        distance: function(DISTANCE_PROC),
+        type_info: function(TYPE_INFO_PROC),
+    };
+    let is_opaque = || {
+        support
+            .comparison()
+            .is_some_and(|found| matches!(found.value, Value::Opaque(_)))
+    };
+    is_opaque().then_some(support.distance)
 }
 
 /// The metric of a distance function of ours, recognised by its code; None for any other.

@@ -1,30 +1,39 @@
 //! How values of the indexed types are read.
 
+use iscc_hnsw::opaque::Layout;
 use iscc_metrics::dense::Scalar;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 
+use super::opaque;
 use crate::types::bitvec::varlena_bytes;
 use crate::types::vector::{array_numbers, pgvector_numbers};
 
 /// What the values of an operator class are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
 pub enum Value {
     /// A varlena whose payload is a code: bitvec.
-    Code = 1,
+    Code,
     /// real[], an array of one dimension.
-    Array = 2,
+    Array,
     /// pgvector's vector.
-    Vector = 3,
+    Vector,
     /// pgvector's halfvec.
-    HalfVector = 4,
+    HalfVector,
+    /// Of any type: only the operator class's function knows what it means.
+    Opaque(Layout),
 }
 
 impl Value {
-    /// The number that stands for it in a type info.
+    /// The number that stands for it in a type info; 0 for what none describes.
     pub const fn number(self) -> u8 {
-        self as u8
+        match self {
+            Self::Opaque(_) => 0,
+            Self::Code => 1,
+            Self::Array => 2,
+            Self::Vector => 3,
+            Self::HalfVector => 4,
+        }
     }
 
     /// The one with this number.
@@ -33,10 +42,10 @@ impl Value {
         all.into_iter().find(|value| value.number() == number)
     }
 
-    /// The numbers that a vector consists of; None for codes.
+    /// The numbers that a vector consists of; None for other values.
     pub const fn scalar(self) -> Option<Scalar> {
         match self {
-            Self::Code => None,
+            Self::Code | Self::Opaque(_) => None,
             Self::Array | Self::Vector => Some(Scalar::F32),
             Self::HalfVector => Some(Scalar::F16),
         }
@@ -56,7 +65,15 @@ impl Value {
         }
     }
 
-    /// The bytes of a value, as the log has them: a code, or numbers. Raises an error for an array that is no vector.
+    /// Whether these bytes of the log are what was written, as far as they tell.
+    pub fn is_sound(self, stored: &[u8]) -> bool {
+        match self {
+            Self::Opaque(layout) => layout.unseal(stored).is_some(),
+            Self::Code | Self::Array | Self::Vector | Self::HalfVector => true,
+        }
+    }
+
+    /// The bytes of a value, as the log has them: a code, numbers, or what [`opaque`] makes of it. Raises an error for an array that is no vector.
     ///
     /// # Safety
     /// `datum` is such a value, and lives, as the current memory context does (where a copy may have to be made), for
@@ -69,6 +86,7 @@ impl Value {
                 Self::Array => array_numbers(datum),
                 Self::Vector => pgvector_numbers(Scalar::F32, datum),
                 Self::HalfVector => pgvector_numbers(Scalar::F16, datum),
+                Self::Opaque(layout) => opaque::stored_bytes(layout, datum),
             }
         }
     }

@@ -1,13 +1,13 @@
 //! Cost estimates.
 
-use iscc_hnsw::cost::{START_NS, Width, first_rows_ns, flat_ns, more_rows_ns};
+use iscc_hnsw::cost::{FIRST_ROWS, START_NS, Width, first_rows_ns, flat_ns, graph_calls, more_rows_ns};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::nodes::{IndexInfo, Planner};
 use crate::compat;
 use crate::guc;
-use crate::metrics::opclass::NEAR_STRATEGY;
+use crate::metrics::opclass::{NEAR_STRATEGY, function_of};
 use crate::nodes::{List, Node, Set, View, functions};
 
 functions! {
@@ -36,6 +36,9 @@ const NS_PER_COST_UNIT: f64 = 2_200.0;
 /// What a search is assumed to need before that is known.
 const USUAL_EFFORT: usize = 64;
 const USUAL_QUERY: Width = Width::Code(32);
+
+/// Links that a node of a graph usually has on the base level, where a function of somebody else's computes distances.
+const USUAL_LINKS: usize = 24;
 
 /// Costs of an index path. Ordered scans and threshold searches are offered; for others the cost is infinite.
 #[pg_guard]
@@ -92,7 +95,10 @@ impl Cost {
                 compat::disable_path(path);
                 Cost::INFINITE
             }
-            (false, true) => Cost::ordered(entries, share_wanted(planner, path)),
+            (false, true) => {
+                let wanted = share_wanted(planner, path);
+                Cost::ordered(entries, wanted).with_calls(call_cost(planner, index), entries, wanted)
+            }
             (true, false) => Cost::range(entries, share()),
             (false, false) if all_are_near(index, conditions) => Cost::ordered_near(entries, share()),
             (false, false) => Cost::ordered_range(entries, share()),
@@ -113,6 +119,22 @@ impl Cost {
             startup,
             total,
             share: 1.0,
+        }
+    }
+
+    /// With what it costs to call a distance function: for the first rows as often as a search does, for many rows once for
+    /// each entry.
+    fn with_calls(self, cost_of_call: f64, entries: f64, wanted: f64) -> Cost {
+        let links = USUAL_LINKS;
+        let effort = guc::ef_search().unwrap_or(USUAL_EFFORT);
+        let calls = match wanted * entries > FIRST_ROWS as f64 {
+            true => entries,
+            false => graph_calls(entries.min(u32::MAX.into()) as u32, links, effort),
+        };
+        Cost {
+            startup: self.startup + calls * cost_of_call,
+            total: self.total + calls * cost_of_call,
+            share: self.share,
         }
     }
 
@@ -141,6 +163,18 @@ impl Cost {
         let total = startup + more_rows_ns(entries, USUAL_QUERY, rows) / NS_PER_COST_UNIT + returning(rows);
         Cost { startup, total, share }
     }
+}
+
+/// What a call of the index's distance function costs; 0 where the distance is computed without one.
+fn call_cost(planner: Planner<'_>, index: IndexInfo<'_>) -> f64 {
+    let class = index.families().get(0).zip(index.types().get(0));
+    let Some(function) = class.and_then(|(family, input)| function_of(family, input)) else {
+        return 0.0;
+    };
+    let mut cost = pg_sys::QualCost::default();
+    // SAFETY: a function of the catalog; it adds to a cost of ours.
+    unsafe { pg_sys::add_function_cost(planner.raw(), function, std::ptr::null_mut(), &mut cost) };
+    cost.per_tuple
 }
 
 /// Whether a search by these conditions may be approximate where its order may.

@@ -13,7 +13,7 @@ use super::counters::Counters;
 use super::demand::{Demand, MOST_ROWS};
 use super::log_stream::{Found, LogWalk, Want, block_of};
 use super::plan::{Ordered, Plan};
-use super::query::Query;
+use super::query::{Query, SharedFunction};
 use super::returned::Returned;
 use super::streams::Streams;
 use crate::guc::{SearchMode, SearchSettings};
@@ -32,6 +32,8 @@ pub struct Scan {
     streams: Streams,
     /// All rows that the streams have given: they are not to come again from another stream.
     returned: Returned,
+    /// Of all queries of the scan.
+    pub function: SharedFunction,
 }
 
 impl Default for Scan {
@@ -42,6 +44,7 @@ impl Default for Scan {
             run: None,
             streams: Streams::default(),
             returned: Returned::default(),
+            function: None,
         }
     }
 }

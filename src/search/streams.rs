@@ -95,7 +95,9 @@ impl Streams {
         loop {
             self.close();
             let directory = directory::read(index);
-            if let Query::Vector(query) = &plan.query {
+            if let Query::Vector(query) = &plan.query
+                && !query.is_opaque()
+            {
                 require_length(index, &directory, query.value().len());
             }
             if self.try_open(index, &directory, plan, settings, returned) {
@@ -131,6 +133,8 @@ impl Streams {
                 continue;
             }
             match shard_cache::get(index, &id, &segments) {
+                // Nobody can compare its values, so far as was known when it was built.
+                Lookup::Found(shard) if shard.is_refused() => exact.extend(segments),
                 // Where no row may be missed, the codes of the file must be right.
                 Lookup::Found(shard) if rows.is_some() || shard_cache::has_sound_codes(index, &shard) => {
                     let stream = self.stream_of(shard, segments, plan, rows, settings);

@@ -1,12 +1,12 @@
-//! Search of one shard of dense vectors: by its graph, whose rows are near the vectors, then by the vectors in the log.
+//! Search of one shard of dense vectors, or of opaque values: by its graph, whose rows are near the vectors, then by what is in
+//! the log.
 
 use std::rc::Rc;
 
-use iscc_hnsw::search::looked_up;
+use iscc_hnsw::search::{ShardQuery, looked_up};
 use iscc_hnsw::shard::ranges::{EntryRange, locate};
 use iscc_log::directory::Segment;
 use iscc_log::log_page::{LogPage, is_alive};
-use iscc_metrics::dense::rows::RowQuery;
 
 use super::counters::Counters;
 use super::log_stream::{Found, position};
@@ -85,12 +85,18 @@ impl VectorStream {
 
     fn search(&mut self, index: Index<'_>) -> Result<(), Mismatch> {
         pgrx::check_for_interrupts!();
-        let shard = self.shard.clone();
-        let Some(encoding) = shard.encoding() else {
+        let (shard, query) = (self.shard.clone(), self.query.clone());
+        let effort = if let Some(encoding) = shard.encoding().filter(|_| !query.is_opaque()) {
+            self.search_graph(&encoding.query(query.value()))
+        } else if let Some(value) = shard.value_layout().and_then(|layout| query.for_shard(layout)) {
+            let effort = self.search_graph(&value);
+            self.is_damaged = value.has_found_damage();
+            effort.filter(|_| !self.is_damaged)
+        } else {
             self.is_damaged = true;
-            return Ok(());
+            None
         };
-        let Some(effort) = self.search_graph(&encoding.query(self.query.value())) else {
+        let Some(effort) = effort else {
             return Ok(());
         };
         let count = looked_up(effort).max(self.wanted + self.wanted / 2);
@@ -105,7 +111,7 @@ impl VectorStream {
 
     /// Finds candidates, with the effort that the calibration or the session wants: which one that was. None if no effort is
     /// known to reach the recall, so that the log is to be read instead.
-    fn search_graph(&mut self, query: &RowQuery) -> Option<usize> {
+    fn search_graph(&mut self, query: &impl ShardQuery) -> Option<usize> {
         let SearchSettings { mode, ef, recall } = self.settings;
         let least = least_effort(ef, self.wanted);
         let Buffers {

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use iscc_hnsw::MAX_NODES;
 use iscc_hnsw::build::estimated_file_bytes;
 use iscc_hnsw::params::BuildParams;
-use iscc_log::log_page::{MAX_STRIDE, slots};
-use iscc_log::policy::{SEAL_BLOCKS, VECTOR_SEAL_BLOCKS};
+use iscc_log::log_page::{MAX_STRIDE, part_of_page, slots};
+use iscc_log::policy::{SEAL_BLOCKS, VECTOR_SEAL_BLOCKS, opaque_seal_blocks};
 use iscc_metrics::MAX_CODE_BYTES;
 use iscc_metrics::dense::Scalar;
 use pgrx::pg_sys;
@@ -21,8 +21,11 @@ use crate::metrics::opclass::{Comparison, comparison_of};
 use crate::metrics::value::Value;
 use crate::relation::Index;
 
-const DEFAULT_M: i32 = 16;
-const DEFAULT_EF_CONSTRUCTION: i32 = 128;
+/// Defaults of `m` and `ef_construction`; those of opaque values, where each distance is the call of a function.
+const DEFAULTS: (u16, u16) = (16, 128);
+const OPAQUE_DEFAULTS: (u16, u16) = (12, 64);
+/// Stands for a parameter that is not set.
+const UNSET: i32 = -1;
 const DEFAULT_SHARD_KB: i32 = 1024 * 1024;
 const MIN_SHARD_KB: i32 = 64;
 
@@ -59,7 +62,7 @@ fn kind() -> pg_sys::relopt_kind::Type {
                 kind,
                 c"m".as_ptr(),
                 c"Number of links per graph node on each upper layer; the base layer has twice as many".as_ptr(),
-                DEFAULT_M,
+                UNSET,
                 2,
                 100,
                 lock,
@@ -68,7 +71,7 @@ fn kind() -> pg_sys::relopt_kind::Type {
                 kind,
                 c"ef_construction".as_ptr(),
                 c"Number of candidates kept while a node is linked into the graph".as_ptr(),
-                DEFAULT_EF_CONSTRUCTION,
+                UNSET,
                 4,
                 2000,
                 lock,
@@ -177,7 +180,7 @@ impl IndexOptions {
         // SAFETY: amoptions made what is there.
         let options = unsafe { index.data().rd_options.cast::<RelOptions>().as_ref() };
         let (m, ef_construction, kilobytes) = match options {
-            None => (DEFAULT_M, DEFAULT_EF_CONSTRUCTION, DEFAULT_SHARD_KB),
+            None => (UNSET, UNSET, DEFAULT_SHARD_KB),
             Some(options) => {
                 let kilobytes = options.shard_size().and_then(parse_kilobytes);
                 (
@@ -188,10 +191,14 @@ impl IndexOptions {
             }
         };
         let comparison = comparison_of(index);
+        let defaults = match comparison.value {
+            Value::Opaque(_) => OPAQUE_DEFAULTS,
+            _ => DEFAULTS,
+        };
         IndexOptions {
             comparison,
-            m: m as u16,
-            ef_construction: ef_construction as u16,
+            m: u16::try_from(m).unwrap_or(defaults.0),
+            ef_construction: u16::try_from(ef_construction).unwrap_or(defaults.1),
             shard_bytes: kilobytes as u64 * 1024,
             declared_bytes: declared_bytes(index, comparison),
         }
@@ -223,9 +230,9 @@ impl IndexOptions {
         }
     }
 
-    /// The number that stands for the metric in the metapage; 0 is none.
+    /// The number that stands for the metric in the metapage; 0 is none, 255 somebody else's function.
     pub fn metric_code(&self) -> u8 {
-        self.comparison.metric.number() + 1
+        self.comparison.metric.number().saturating_add(1)
     }
 
     /// What bounds new segments of the index, whose metapage is there.
@@ -236,6 +243,11 @@ impl IndexOptions {
             // Without a declared length, that of most codes: longer ones make fewer entries a block.
             Lengths::UpTo(declared) => (SEAL_BLOCKS, declared.unwrap_or(32)),
             Lengths::Equal => (VECTOR_SEAL_BLOCKS, self.declared_bytes.unwrap_or_else(stored_bytes)),
+            Lengths::Exactly(bytes) => (opaque_seal_blocks(bytes), bytes),
+            Lengths::Any => {
+                let stride = stored_bytes().max(part_of_page(1));
+                (opaque_seal_blocks(stride), stride)
+            }
         };
         let max_blocks = self.segment_blocks(stride);
         Limits {
@@ -254,7 +266,7 @@ fn declared_bytes(index: Index<'_>, comparison: Comparison) -> Option<u16> {
     let declared = usize::try_from(typmod).ok().filter(|&declared| declared > 0)?;
     match comparison.value {
         Value::Code => Some((declared / 8).min(MAX_CODE_BYTES) as u16),
-        Value::Array => None,
+        Value::Array | Value::Opaque(_) => None,
         Value::Vector | Value::HalfVector => {
             let bytes = comparison.value.scalar().map_or(1, Scalar::bytes);
             Some((declared * bytes).min(MAX_STRIDE) as u16)

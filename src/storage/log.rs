@@ -1,5 +1,6 @@
 //! Appending to the log and walking over it.
 
+use iscc_hnsw::opaque::CHECKSUM_BYTES;
 use iscc_log::directory::Segment;
 use iscc_log::log_page::{self, LogPage, MAX_STRIDE, Tid};
 use iscc_log::page::PageError;
@@ -12,6 +13,7 @@ use super::directory;
 use super::open_segment::{Lengths, Limits, Room, make_room};
 use super::update::{Logging, critical, log_in_place};
 use crate::error::{corrupt_page, report};
+use crate::metrics::opaque::MAX_VALUE_BYTES;
 use crate::metrics::opclass::{Comparison, comparison_of};
 use crate::relation::Index;
 
@@ -107,6 +109,17 @@ impl Appender {
 /// came past the type's checks.
 fn check_len(index: Index<'_>, bytes: usize, lengths: Lengths) {
     let max = match lengths {
+        Lengths::Exactly(_) | Lengths::Any if bytes <= MAX_STRIDE => return,
+        Lengths::Exactly(_) | Lengths::Any => report(
+            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+            format!(
+                "value of {} bytes is too long for index \"{}\"",
+                bytes - CHECKSUM_BYTES,
+                index.name()
+            ),
+        )
+        .detail(format!("The maximum is {MAX_VALUE_BYTES} bytes, uncompressed."))
+        .raise(),
         Lengths::UpTo(declared) => declared.map_or(MAX_CODE_BYTES, usize::from),
         Lengths::Equal if bytes <= MAX_STRIDE => return,
         Lengths::Equal => report(

@@ -41,6 +41,10 @@ pub enum Lengths {
     UpTo(Option<u16>),
     /// All the same number of bytes: that of the first value.
     Equal,
+    /// All this number of bytes.
+    Exactly(u16),
+    /// Any that fits on a page.
+    Any,
 }
 
 /// The stride of a segment that has nothing but NULLs so far, where all values have the same length: no value is so short.
@@ -139,7 +143,7 @@ fn new_log_block(index: Index<'_>, open: &Segment) -> Locked<Exclusive> {
     buffer
 }
 
-/// The stride of a new segment: that of all values if they have the same length. Otherwise what the column's type declares,
+/// The stride of a new segment: that of all values if they have the same length. Otherwise, of codes, what the column's type declares,
 /// else what the last segment had, doubled until the code fits. (So the stride only grows and alternating lengths do not
 /// open a segment each.)
 fn stride_for(header: &MetaHeader, room: Room) -> u16 {
@@ -152,6 +156,8 @@ fn stride_for(header: &MetaHeader, room: Room) -> u16 {
             .min(MAX_CODE_BYTES) as u16,
         Lengths::UpTo(Some(declared)) => declared,
         Lengths::Equal => (room.value_bytes as u16).max(NO_VALUES),
+        Lengths::Exactly(bytes) => bytes,
+        Lengths::Any => log_page::part_of_page(room.value_bytes.max(header.stride.into())),
     }
 }
 
@@ -161,13 +167,16 @@ impl Lengths {
         match value {
             Value::Code => Lengths::UpTo(declared_bytes),
             Value::Array | Value::Vector | Value::HalfVector => Lengths::Equal,
+            Value::Opaque(layout) => layout
+                .stored_bytes()
+                .map_or(Lengths::Any, |bytes| Lengths::Exactly(bytes as u16)),
         }
     }
 
     /// Whether a cell of `stride` bytes takes a value; a NULL has 0 bytes.
     pub fn fit(self, bytes: usize, stride: usize) -> bool {
         match self {
-            Lengths::UpTo(_) => bytes <= stride,
+            Lengths::UpTo(_) | Lengths::Exactly(_) | Lengths::Any => bytes <= stride,
             Lengths::Equal => bytes == stride || bytes == 0,
         }
     }

@@ -1,6 +1,7 @@
 //! Shard files.
 
-use iscc_hnsw::search::{FlatSearch, GraphSearch, ShardQuery, WithinSearch};
+use iscc_hnsw::opaque::Distance;
+use iscc_hnsw::search::{FlatSearch, GraphSearch, ShardQuery, ValueQuery, WithinSearch};
 use iscc_hnsw::shard::Shard;
 use iscc_hnsw::shard::format::{FOOTER_BYTES, FOOTER_CRC_BYTES};
 use iscc_metrics::{Metric, Query};
@@ -35,6 +36,7 @@ fn exercise(file: &[u8]) {
             search(&shard, &encoding.query_of_row(row));
         }
     }
+    search(&shard, &ValueQuery::new(Lengths, b"opaque"));
     let calibration = shard.calibration();
     let _ = (
         calibration.favours_graph(32, 0.99),
@@ -45,9 +47,26 @@ fn exercise(file: &[u8]) {
     let _ = (
         shard.code(u32::MAX),
         shard.row(u32::MAX),
+        shard.stored_value(u32::MAX),
         shard.postings(u32::MAX).count(),
         shard.flat_parts(),
     );
+}
+
+/// The difference of the lengths of opaque values.
+#[derive(Clone, Copy)]
+struct Lengths;
+
+impl Distance for Lengths {
+    type Query = usize;
+
+    fn prepare(&self, value: &[u8], query: &mut usize) {
+        *query = value.len();
+    }
+
+    fn distance(&self, row: &[u8], query: &usize) -> f64 {
+        row.len() as f64 - *query as f64
+    }
 }
 
 /// Searches for everything, by the graph and without it.

@@ -72,6 +72,7 @@ fn collect(values: &Values, params: BuildParams) -> CollectedShard {
         match next {
             NextStep::Pass(again) => builder = again,
             NextStep::Build(collected) => return collected,
+            NextStep::BuildHere(_) => unreachable!("vectors are not opaque"),
         }
     }
     unreachable!("few passes are enough")

@@ -74,6 +74,12 @@ pub fn graph_ns(nodes: f64, width: Width, ef: f64) -> f64 {
     ef.min(nodes) * candidate_ns(nodes, width)
 }
 
+/// How often a graph search calls the function that computes distances: about half of the `links` of each candidate were
+/// seen before.
+pub fn graph_calls(nodes: u32, links: usize, ef: usize) -> f64 {
+    (ef as f64 * links as f64 / 2.0).min(f64::from(nodes))
+}
+
 /// True when comparing all codes or rows of a shard costs no more than searching its graph.
 pub fn prefers_flat(nodes: f64, width: Width, ef: f64) -> bool {
     flat_ns(nodes, width) <= graph_ns(nodes, width, ef)

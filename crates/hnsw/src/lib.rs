@@ -21,6 +21,8 @@
 //!         // Never for codes.
 //!         NextStep::Pass(again) => builder = again,
 //!         NextStep::Build(collected) => break collected,
+//!         // Only for opaque values.
+//!         NextStep::BuildHere(_) => unreachable!(),
 //!     }
 //! };
 //! let built = collected.build(&BuildControl::new()).unwrap();
@@ -43,6 +45,7 @@
 //! | [`shard`] | every byte of the file; opening it in constant time, checking all of it |
 //! | `graph` | neighbour lists in memory, insertion, repair, the order of nodes |
 //! | `space` | what a graph needs of its rows, and the kinds of rows that there are |
+//! | [`opaque`] | values that only a function of the caller's understands |
 //! | [`control`], [`params`], [`cost`], `random` | how a build is watched and stopped; how it is done; what searches cost; random numbers |
 
 #![deny(unsafe_code)]
@@ -51,6 +54,7 @@ pub mod build;
 pub mod control;
 pub mod cost;
 mod graph;
+pub mod opaque;
 pub mod params;
 mod random;
 pub mod search;

@@ -4,6 +4,8 @@ use iscc_metrics::dense::rows::RowKind;
 use iscc_metrics::dense::{MAX_DIMENSIONS, Scalar};
 use iscc_metrics::{DenseMetric, MAX_CODE_BYTES, Metric};
 
+use crate::opaque::Layout;
+
 /// Fewest links of a node on the upper levels.
 pub const MIN_M: u16 = 2;
 
@@ -32,6 +34,13 @@ pub enum ShardValues {
         /// [`RowKind::F16`], or [`RowKind::F32`] where numbers are too large for 16 bits.
         rows: Option<RowKind>,
     },
+    /// Values that only a function of the caller's understands, as [`opaque`](crate::opaque) stores them.
+    Opaque {
+        /// How long they are.
+        layout: Layout,
+        /// Bytes that a stored one takes at most.
+        max_bytes: u16,
+    },
 }
 
 /// How to build a shard.
@@ -58,6 +67,7 @@ impl BuildParams {
         match &mut self.values {
             ShardValues::Codes { max_bytes, .. } => *max_bytes = (*max_bytes).clamp(1, MAX_CODE_BYTES as u16),
             ShardValues::Dense { dimensions, .. } => *dimensions = (*dimensions).clamp(1, MAX_DIMENSIONS as u16),
+            ShardValues::Opaque { .. } => {}
         }
         self
     }

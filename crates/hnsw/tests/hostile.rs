@@ -3,9 +3,14 @@
 
 mod common;
 
-use common::{Random, build, clusters, dense_params, params, to_bytes, value, values, vectors};
+use std::collections::HashSet;
+
+use common::{
+    Function, Random, build, build_opaque, clusters, dense_params, levenshtein, params, to_bytes, value, values,
+};
+use common::{vectors, words};
 use iscc_hnsw::params::BuildParams;
-use iscc_hnsw::search::{FlatSearch, GraphSearch, ShardQuery};
+use iscc_hnsw::search::{FlatSearch, GraphSearch, ShardQuery, ValueQuery};
 use iscc_hnsw::shard::format::{FOOTER_BYTES, Footer, Section};
 use iscc_hnsw::shard::{Shard, ShardError};
 use iscc_metrics::dense::Scalar;
@@ -13,8 +18,19 @@ use iscc_metrics::dense::rows::{Encoding, RowKind};
 use iscc_metrics::{DenseMetric, Metric, Query};
 use zerocopy::{FromBytes, IntoBytes};
 
-/// A shard of codes, and one of each kind of rows derived from vectors.
+/// A shard of values that only a function understands.
+fn opaque_sample() -> Vec<u8> {
+    to_bytes(&build_opaque(&words(300, 1), Function(&levenshtein)))
+}
+
+/// A shard of codes, one of each kind of rows derived from vectors, and one of opaque values.
 fn samples() -> Vec<Vec<u8>> {
+    let mut samples = transparent_samples();
+    samples.push(opaque_sample());
+    samples
+}
+
+fn transparent_samples() -> Vec<Vec<u8>> {
     let small = |params| BuildParams {
         m: 4,
         ef_construction: 20,
@@ -70,6 +86,13 @@ fn exercise(file: &[u8], state: &mut GraphSearch) -> Result<(), ShardError> {
             search_all(&shard, &encoding.query(&value(&[number; 17])), state);
         }
     }
+    // The function sees nothing but values that were written.
+    let all: HashSet<Vec<u8>> = words(300, 1).into_iter().collect();
+    let distance = |row: &[u8], query: &[u8]| {
+        assert!(all.contains(row), "{row:?}");
+        levenshtein(row, query)
+    };
+    search_all(&shard, &ValueQuery::new(Function(&distance), b"abc"), state);
     let calibration = shard.calibration();
     let _ = (
         calibration.favours_graph(32, 0.99),
@@ -82,6 +105,7 @@ fn exercise(file: &[u8], state: &mut GraphSearch) -> Result<(), ShardError> {
         shard.ranges(),
         shard.code(u32::MAX),
         shard.row(u32::MAX),
+        shard.stored_value(u32::MAX),
         shard.postings(u32::MAX).count(),
     );
     Ok(())
@@ -273,9 +297,41 @@ fn forged_fields_are_refused() {
         );
     }
     let (mut other, mut fields) = (file.clone(), footer(&file));
-    fields.version = 4.into();
+    fields.version = 5.into();
     set_footer(&mut other, fields);
-    assert_eq!(Shard::open(other).map(|_| ()), Err(ShardError::Version(4)));
+    assert_eq!(Shard::open(other).map(|_| ()), Err(ShardError::Version(5)));
+}
+
+/// The same for what only shards of opaque values have.
+#[test]
+fn forged_fields_of_opaque_values_are_refused() {
+    type Forge = fn(&mut Footer);
+    let forgeries: [(&str, Forge); 7] = [
+        ("a metric of codes", |f| f.metric = 0),
+        ("a metric of vectors", |f| f.metric = 5),
+        ("the version of codes", |f| f.version = 2.into()),
+        ("the version of vectors", |f| f.version = 3.into()),
+        ("layout", |f| f.row_kind = 4),
+        ("a length of values that differ", |f| f.width = 3.into()),
+        ("values beyond the end", |f| f.words.bytes = (1 << 40).into()),
+    ];
+    let file = opaque_sample();
+    for (name, forge) in forgeries {
+        let (mut forged, mut fields) = (file.clone(), footer(&file));
+        forge(&mut fields);
+        set_footer(&mut forged, fields);
+        assert!(Shard::open(forged).is_err(), "{name}");
+    }
+    // Another layout is possible, but no value has it.
+    let (mut other, mut fields) = (file.clone(), footer(&file));
+    (fields.row_kind, fields.width) = (2, 77.into());
+    set_footer(&mut other, fields);
+    let shard = Shard::open(other).unwrap();
+    assert!(!shard.verify(&|| {}).is_empty());
+    let never = |_: &[u8], _: &[u8]| panic!("no value has 77 bytes");
+    let query = ValueQuery::new(Function(&never), b"abc");
+    GraphSearch::new().start(&shard, &query, 10, &mut Vec::new());
+    assert!(query.has_found_damage());
 }
 
 /// The same for what only shards of vectors have.
@@ -292,7 +348,7 @@ fn forged_fields_of_vectors_are_refused() {
         ("other dimensions", |f| f.width = 16.into()),
         ("words", |f| f.words.bytes = 8.into()),
     ];
-    for file in samples().split_off(1) {
+    for file in transparent_samples().split_off(1) {
         for (name, forge) in forgeries {
             let (mut forged, mut fields) = (file.clone(), footer(&file));
             forge(&mut fields);

@@ -28,6 +28,18 @@ pub fn slots(stride: u16) -> u16 {
     ((TAIL_OFFSET - HEADER_BYTES) / (usize::from(stride.max(1)) + ENTRY_BYTES)) as u16
 }
 
+/// The stride for values of any length, the longest so far of so many bytes: the smallest that holds it of those that split a
+/// page into a power of two of cells without a rest. At most [`MAX_STRIDE`].
+pub fn part_of_page(bytes: usize) -> u16 {
+    let parts = (0..=MAX_PARTS_BITS)
+        .rev()
+        .map(|bits| ((TAIL_OFFSET - HEADER_BYTES) >> bits) - ENTRY_BYTES);
+    parts.into_iter().find(|&part| part >= bytes).unwrap_or(MAX_STRIDE) as u16
+}
+
+/// The most cells that [`part_of_page`] splits a page into, as a power of two.
+const MAX_PARTS_BITS: u32 = 8;
+
 /// True when a TID can point to a row; VACUUM clears it to mark an entry dead.
 pub fn is_alive(tid: &Tid) -> bool {
     tid[4] != 0 || tid[5] != 0
@@ -241,6 +253,17 @@ pub fn kill(page: &mut [u8; PAGE_BYTES], slot: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_of_a_page_hold_values_and_leave_no_rest() {
+        for bytes in (0..=MAX_STRIDE).step_by(7).chain([MAX_STRIDE]) {
+            let stride = part_of_page(bytes);
+            assert!(usize::from(stride) >= bytes);
+            let used = usize::from(slots(stride)) * (usize::from(stride) + ENTRY_BYTES);
+            assert!(slots(stride).is_power_of_two() && TAIL_OFFSET - HEADER_BYTES - used < usize::from(slots(stride)));
+            assert_eq!(part_of_page(stride.into()), stride);
+        }
+    }
     use iscc_metrics::{Metric, Query};
 
     pub(crate) fn empty_page(stride: u16) -> Box<[u8; PAGE_BYTES]> {

@@ -11,10 +11,20 @@
 
 use std::ops::Range;
 
+use crate::log_page::slots;
+
 /// A tail of codes is sealed when it has as many blocks. A query scans this many in about 0.15 ms.
 pub const SEAL_BLOCKS: u32 = 200;
 /// The same for dense vectors, of which a block has few. A query scans this many in about 1 ms.
 pub const VECTOR_SEAL_BLOCKS: u32 = 1000;
+/// Rows of a tail of values that a function of the user's compares: a query calls it for each.
+const OPAQUE_SEAL_ROWS: u32 = 4096;
+
+/// Blocks of such a tail that is sealed.
+pub fn opaque_seal_blocks(stride: u16) -> u32 {
+    OPAQUE_SEAL_ROWS / u32::from(slots(stride)).max(1)
+}
+
 /// Units of one tier that are merged.
 pub const FAN_IN: usize = 4;
 /// A unit is reclaimed when more than this share of its entries is dead.

@@ -1,6 +1,6 @@
 //! The metrics: one table, a row each.
 //!
-//! Three compare codes, four compare dense vectors. All metrics of codes look at the common prefix only: `m` is the smaller
+//! Three compare codes, four compare dense vectors; one stands for what a function of the caller's computes. All metrics of codes look at the common prefix only: `m` is the smaller
 //! of the two lengths in bytes. Over codes of mixed lengths none is a metric in the mathematical sense (a short code is at
 //! distance 0 from every code that it is a prefix of), so no search prunes by the triangle inequality.
 //!
@@ -26,6 +26,8 @@ pub enum Metric {
     L2 = 5,
     /// Sum of the differences of two vectors, each without its sign.
     L1 = 6,
+    /// Whatever a function of the caller's computes.
+    User = 255,
 }
 
 /// A metric of codes.
@@ -61,6 +63,8 @@ pub enum Values {
     Codes(BitMetric),
     /// Vectors of numbers, all of the same dimensions.
     Dense(DenseMetric),
+    /// Whatever the caller's function takes.
+    Opaque,
 }
 
 /// How a metric of codes makes keys of its distances.
@@ -126,11 +130,27 @@ const TABLE: [Row; 7] = [
     },
 ];
 
+/// What there is to know about the caller's own metric.
+const USER: Row = Row {
+    metric: Metric::User,
+    name: "user",
+    // USearch's letter for a metric that it does not know.
+    letter: 0,
+    values: Values::Opaque,
+};
+
 impl Metric {
-    /// Number of metrics.
+    /// Number of metrics that this crate computes.
     pub const COUNT: usize = TABLE.len();
 
-    /// All metrics, by number.
+    const fn row(self) -> &'static Row {
+        match self {
+            Self::User => &USER,
+            _ => &TABLE[self as usize],
+        }
+    }
+
+    /// All metrics that this crate computes, by number.
     pub fn all() -> impl Iterator<Item = Metric> {
         TABLE.iter().map(|row| row.metric)
     }
@@ -140,36 +160,40 @@ impl Metric {
         Self::all().filter(|metric| matches!(metric.values(), Values::Codes(_)))
     }
 
-    /// The number that stands for the metric on disk, from 0.
+    /// The number that stands for the metric on disk.
     pub const fn number(self) -> u8 {
         self as u8
     }
 
     /// The metric with this number.
     pub fn of_number(number: u8) -> Option<Metric> {
-        TABLE.get(usize::from(number)).map(|row| row.metric)
+        match number {
+            n if n == Self::User.number() => Some(Self::User),
+            _ => TABLE.get(usize::from(number)).map(|row| row.metric),
+        }
     }
 
     /// The name in SQL.
     pub const fn name(self) -> &'static str {
-        TABLE[self as usize].name
+        self.row().name
     }
 
-    /// The letter that USearch has for it; NPHD and L1 (Manhattan) are none of its metrics.
+    /// The letter that USearch has for it; NPHD and L1 (Manhattan) are none of its metrics, and 0 stands
+    /// for the caller's own.
     pub const fn letter(self) -> u8 {
-        TABLE[self as usize].letter
+        self.row().letter
     }
 
     /// What values the metric takes.
     pub const fn values(self) -> Values {
-        TABLE[self as usize].values
+        self.row().values
     }
 
     /// The metric of dense vectors that this is; None for one of codes.
     pub const fn dense(self) -> Option<DenseMetric> {
         match self.values() {
             Values::Dense(metric) => Some(metric),
-            Values::Codes(_) => None,
+            Values::Codes(_) | Values::Opaque => None,
         }
     }
 

@@ -33,6 +33,7 @@ mod standby_maintenance;
 mod stress;
 mod transactions;
 mod traps;
+mod user_metrics;
 mod vacuum;
 mod vectors;
 mod within;

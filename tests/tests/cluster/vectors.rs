@@ -1,4 +1,5 @@
-//! Indexes of dense vectors, of type real[] and where pgvector is there of its types, through what happens to a server.
+//! Indexes of dense vectors, of type real[] and where pgvector is there of its types, through what happens to a server. The same
+//! by distances that a user's functions compute.
 
 use cluster_tests::search::{
     Hit, assert_each_once, assert_no_orphans, assert_same_distances, assert_sound, each, hits, index_client, recall,
@@ -14,27 +15,56 @@ const FUNCTION: &str = "
           FROM (SELECT sha256((id % 100)::text::bytea) AS center, sha256(('x' || id)::bytea) AS own) AS s,
                generate_series(0, 31) AS i $$";
 
-/// A column type, its operator class by L2 and by cosine.
+/// A column type, its operator classes by L2 and by cosine, and their operators.
 struct Kind {
     column: &'static str,
     cast: &'static str,
     class: &'static str,
+    operators: [&'static str; 2],
+    rows: i64,
 }
+
+/// Functions, operators and classes of a user's.
+const OWN: &str = "
+    CREATE FUNCTION own_l2(a real[], b real[]) RETURNS float8 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS
+        'BEGIN RETURN public.real_l2_distance(a, b); END';
+    CREATE FUNCTION own_cosine(a real[], b real[]) RETURNS float8 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS
+        'BEGIN RETURN public.real_cosine_distance(a, b); END';
+    CREATE OPERATOR <@-> (LEFTARG = real[], RIGHTARG = real[], FUNCTION = own_l2, COMMUTATOR = <@->);
+    CREATE OPERATOR <@=> (LEFTARG = real[], RIGHTARG = real[], FUNCTION = own_cosine, COMMUTATOR = <@=>);
+    CREATE OPERATOR CLASS own_l2_ops FOR TYPE real[] USING usearch AS
+        OPERATOR 1 <@-> (real[], real[]) FOR ORDER BY float_ops, FUNCTION 1 own_l2(real[], real[]);
+    CREATE OPERATOR CLASS own_cosine_ops FOR TYPE real[] USING usearch AS
+        OPERATOR 1 <@=> (real[], real[]) FOR ORDER BY float_ops, FUNCTION 1 own_cosine(real[], real[])";
 
 const ARRAY: Kind = Kind {
     column: "real[]",
     cast: "real[]",
     class: "real",
+    operators: ["<->", "<=>"],
+    rows: 4000,
 };
 const VECTOR: Kind = Kind {
     column: "vector(32)",
     cast: "vector",
     class: "vector",
+    operators: ["<->", "<=>"],
+    rows: 4000,
 };
 const HALF_VECTOR: Kind = Kind {
     column: "halfvec(32)",
     cast: "halfvec",
     class: "halfvec",
+    operators: ["<->", "<=>"],
+    rows: 4000,
+};
+
+const BY_FUNCTION: Kind = Kind {
+    column: "real[]",
+    cast: "real[]",
+    class: "own",
+    operators: ["<@->", "<@=>"],
+    rows: 1200,
 };
 
 /// Those that this server has, with their extensions.
@@ -44,24 +74,30 @@ fn kinds(client: &mut Client) -> Vec<Kind> {
         "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector')",
     );
     if !has_pgvector {
-        return vec![ARRAY];
+        return vec![ARRAY, BY_FUNCTION];
     }
     each(client, "CREATE EXTENSION iscc_usearch_vector CASCADE");
-    vec![ARRAY, VECTOR, HALF_VECTOR]
+    vec![ARRAY, VECTOR, HALF_VECTOR, BY_FUNCTION]
 }
 
 /// A table of a kind with two indexes, of several shards and a tail.
 fn create(client: &mut Client, kind: &Kind) {
-    let Kind { column, cast, class } = kind;
+    let Kind {
+        column,
+        cast,
+        class,
+        rows,
+        ..
+    } = kind;
     each(
         client,
         &format!(
             "DROP TABLE IF EXISTS t;
              CREATE TABLE t (id bigint PRIMARY KEY, v {column});
-             INSERT INTO t SELECT id, vec(id)::{cast} FROM generate_series(1, 4000) id;
+             INSERT INTO t SELECT id, vec(id)::{cast} FROM generate_series(1, {rows}) id;
              CREATE INDEX t_l2 ON t USING usearch (v {class}_l2_ops) WITH (shard_size = '256kB');
              CREATE INDEX t_cosine ON t USING usearch (v {class}_cosine_ops);
-             INSERT INTO t SELECT id, vec(id)::{cast} FROM generate_series(4001, 5000) id;
+             INSERT INTO t SELECT id, vec(id)::{cast} FROM generate_series({rows} + 1, {rows} * 5 / 4) id;
              INSERT INTO t VALUES (0, NULL)"
         ),
     );
@@ -78,7 +114,7 @@ fn nearest(client: &mut Client, kind: &Kind, operator: &str, id: i64, limit: &st
 /// Panics unless all rows come in the order of a sort, and the nearest ten are found.
 fn assert_answers(connector: &Connector, kind: &Kind) {
     let (mut index, mut truth) = cluster_tests::search::clients_of(connector, "postgres");
-    for operator in ["<->", "<=>"] {
+    for operator in kind.operators {
         let (mut found, mut queries) = (0.0, 0.0);
         for id in [7, 1234, 999_999] {
             use_index(&mut index, "auto");
@@ -106,12 +142,16 @@ fn maintenance_and_crashes() {
     let mut cluster = Cluster::start();
     let mut client = cluster.client();
     each(&mut client, FUNCTION);
+    each(&mut client, OWN);
     for kind in kinds(&mut client) {
         let mut client = cluster.client();
         create(&mut client, &kind);
         let plan = cluster_tests::search::explain(
             &mut index_client(&cluster, "auto"),
-            &format!("SELECT id FROM t ORDER BY v <-> vec(1)::{} LIMIT 1", kind.cast),
+            &format!(
+                "SELECT id FROM t ORDER BY v {} vec(1)::{} LIMIT 1",
+                kind.operators[0], kind.cast
+            ),
         );
         assert!(plan.contains("t_l2"), "{plan}");
         assert_good(&cluster, &kind);
@@ -148,10 +188,20 @@ fn maintenance_and_crashes() {
 
 #[test]
 fn standby() {
+    standby_of(&ARRAY);
+}
+
+#[test]
+fn standby_by_function() {
+    standby_of(&BY_FUNCTION);
+}
+
+fn standby_of(kind: &Kind) {
     let primary = Cluster::start();
     let mut client = primary.client();
     each(&mut client, FUNCTION);
-    create(&mut client, &ARRAY);
+    each(&mut client, OWN);
+    create(&mut client, kind);
     let standby = primary.standby(&[("wal_consistency_checking", "generic")]);
     each(
         &mut client,
@@ -160,7 +210,7 @@ fn standby() {
     );
     seal(&mut client, "t_l2");
     primary.replayed_by(&standby);
-    assert_answers(&standby.connector(), &ARRAY);
+    assert_answers(&standby.connector(), kind);
     standby.promote();
     let mut client = standby.client();
     each(
@@ -168,10 +218,38 @@ fn standby() {
         "INSERT INTO t SELECT id, vec(id) FROM generate_series(8001, 8100) id",
     );
     seal(&mut client, "t_l2");
-    assert_answers(&standby.connector(), &ARRAY);
+    assert_answers(&standby.connector(), kind);
     assert_sound(&mut client, "t_l2");
     primary.assert_no_crash();
     standby.assert_no_crash();
+}
+
+/// A dump restores functions, classes and indexes, though it sets an empty search path.
+#[test]
+fn dump_and_restore() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    each(&mut client, FUNCTION);
+    each(&mut client, OWN);
+    create(&mut client, &BY_FUNCTION);
+    let dump = cluster.beside("own.sql");
+    let file = dump.to_str().expect("UTF-8");
+    cluster.run("pg_dump", &["--file", file]);
+    cluster.psql("CREATE DATABASE restored");
+    cluster.run(
+        "psql",
+        &["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "restored", "-f", file],
+    );
+    let mut restored = cluster.connector().client_of("restored");
+    for index in ["t_l2", "t_cosine"] {
+        assert_sound(&mut restored, index);
+        let metric: String = value(
+            &mut restored,
+            &format!("SELECT metric FROM usearch_index_stats('{index}')"),
+        );
+        assert_eq!(metric, "user");
+    }
+    cluster.assert_no_crash();
 }
 
 /// The worker seals a tail of vectors, and sessions that insert at the same time lose nothing.

@@ -6,6 +6,7 @@ use iscc_metrics::dense::rows::Encoding;
 use zerocopy::IntoBytes;
 
 use super::collect_dense::{DenseRows, DenseSurvey, Reviewed, Trial};
+use super::collect_values::CollectedValues;
 use super::link::link_all;
 use super::postings::PostingLists;
 use super::size::file_bytes;
@@ -14,7 +15,8 @@ use crate::control::{BuildControl, CHECK_STRIDE, Cancelled};
 use crate::graph::levels::Levels;
 use crate::graph::lists::Graph;
 use crate::graph::order;
-use crate::graph::row_set::RowSet;
+use crate::graph::row_set::{Contents, RowSet, ValueSet};
+use crate::opaque::Layout;
 use crate::params::{BuildParams, ShardValues};
 use crate::shard::words::WordColumns;
 use crate::shard::{DenseCurves, RowFormat};
@@ -30,6 +32,8 @@ use crate::space::{Codes, Vectors};
 ///     match builder.end_pass() {
 ///         NextStep::Pass(again) => builder = again,
 ///         NextStep::Build(collected) => break collected,
+///         // Only if values are opaque.
+///         NextStep::BuildHere(_) => unreachable!(),
 ///     }
 /// };
 /// ```
@@ -51,18 +55,22 @@ enum Stage {
     Survey(Box<DenseSurvey>),
     /// To collect the rows of vectors.
     Rows(Box<DenseRows>),
+    /// To collect values that only the caller understands.
+    Values(ValueSet, Layout),
 }
 
 /// What is to be done after a pass.
 pub enum NextStep {
     /// Push all values once more, in any order.
     Pass(ShardBuilder),
-    /// Build the shard.
+    /// Build the shard, on threads or in this one.
     Build(CollectedShard),
+    /// Build the shard in this thread, with a distance.
+    BuildHere(CollectedValues),
 }
 
 /// Ordinal and distinct row of every entry.
-type Entries = Vec<(u32, u32)>;
+pub(crate) type Entries = Vec<(u32, u32)>;
 
 impl ShardBuilder {
     /// An empty builder; parameters out of range are moved to the nearest end of their range.
@@ -86,6 +94,7 @@ impl ShardBuilder {
                 rows,
                 params.seed,
             ))),
+            ShardValues::Opaque { layout, .. } => Stage::Values(ValueSet::new(params.seed), layout),
         };
         Self {
             params,
@@ -94,8 +103,8 @@ impl ShardBuilder {
         }
     }
 
-    /// Adds an entry. A code longer than it may be is cut; one without bytes, and a vector of other dimensions, is not
-    /// indexed.
+    /// Adds an entry. A code longer than it may be is cut; one without bytes, a vector of other dimensions, and an opaque
+    /// value that does not match its checksum, are not indexed.
     ///
     /// # Panics
     /// If there are more than [`MAX_NODES`](crate::MAX_NODES) distinct rows.
@@ -110,6 +119,7 @@ impl ShardBuilder {
                 None
             }
             Stage::Rows(rows) => rows.push(value),
+            Stage::Values(values, layout) => layout.unseal(value).map(|_| values.insert(value)),
         };
         if let Some(row) = row {
             self.entries.push((ordinal, row));
@@ -119,7 +129,7 @@ impl ShardBuilder {
     /// Ends a pass.
     pub fn end_pass(self) -> NextStep {
         let Self { params, entries, stage } = self;
-        let collect = |rows, content| {
+        let collect = |entries, rows, content| {
             NextStep::Build(CollectedShard {
                 params: params.clone(),
                 rows,
@@ -132,12 +142,22 @@ impl ShardBuilder {
                 rows,
                 metric,
                 max_bytes,
-            } => return collect(rows, Content::Codes { metric, max_bytes }),
+            } => return collect(entries, rows, Content::Codes { metric, max_bytes }),
             Stage::Survey(survey) => Box::new(survey.into_rows(params.seed)),
             Stage::Rows(rows) => match rows.reviewed() {
-                Reviewed::Good(dense) => return collect(dense.rows, Content::Dense(dense.encoding, dense.trials)),
+                Reviewed::Good(dense) => {
+                    return collect(entries, dense.rows, Content::Dense(dense.encoding, dense.trials));
+                }
                 Reviewed::Poor(wider) => wider,
             },
+            Stage::Values(values, layout) => {
+                return NextStep::BuildHere(CollectedValues {
+                    params,
+                    values,
+                    layout,
+                    entries,
+                });
+            }
         };
         NextStep::Pass(Self {
             params,
@@ -201,10 +221,7 @@ impl CollectedShard {
             content,
         } = self;
         let (row_of_node, levels) = order::number_nodes(&rows, usize::from(params.m), params.seed, control)?;
-        let mut node_of_row = vec![0u32; row_of_node.len()];
-        for (node, &row) in (0..).zip(&row_of_node) {
-            node_of_row[row as usize] = node;
-        }
+        let node_of_row = inverted(&row_of_node);
         let ordered = gather_rows(&rows, &row_of_node, control)?;
         drop(rows);
         let postings = PostingLists::new(entries, &node_of_row, control)?;
@@ -230,6 +247,15 @@ impl CollectedShard {
     }
 }
 
+/// Which node each row became.
+pub(crate) fn inverted(row_of_node: &[u32]) -> Vec<u32> {
+    let mut node_of_row = vec![0u32; row_of_node.len()];
+    for (node, &row) in (0..).zip(row_of_node) {
+        node_of_row[row as usize] = node;
+    }
+    node_of_row
+}
+
 /// Copies the rows into the order of the nodes.
 fn gather_rows(rows: &RowSet, row_of_node: &[u32], control: &BuildControl) -> Result<Vec<u8>, Cancelled> {
     let mut ordered = Vec::with_capacity(row_of_node.len() * rows.stride());
@@ -246,7 +272,7 @@ fn gather_rows(rows: &RowSet, row_of_node: &[u32], control: &BuildControl) -> Re
 pub(crate) struct Parts {
     pub(crate) format: RowFormat,
     pub(crate) graph: Graph,
-    /// The sections of these names.
+    /// The sections of these names; the words of opaque values are the values.
     pub(crate) details: Vec<u8>,
     pub(crate) words: Vec<u8>,
     pub(crate) calibration: Vec<u8>,
@@ -284,6 +310,16 @@ impl Parts {
             format: RowFormat::Dense(encoding),
             graph,
             words: Vec::new(),
+            calibration: curves.as_bytes().to_vec(),
+        }
+    }
+
+    pub(crate) fn of_values(layout: Layout, graph: Graph, values: Vec<u8>, curves: &DenseCurves) -> Self {
+        Self {
+            format: RowFormat::Opaque(layout),
+            graph,
+            details: Vec::new(),
+            words: values,
             calibration: curves.as_bytes().to_vec(),
         }
     }

@@ -9,7 +9,7 @@ use iscc_metrics::dense::{Query, Scalar};
 
 use super::measure::QUERIES;
 use super::trial_queries::{Sample, mixtures};
-use crate::graph::row_set::{RowSet, hash_content};
+use crate::graph::row_set::{Contents, RowSet, hash_content};
 use crate::shard::NEIGHBOURS;
 
 /// Bytes of values that the queries are compared with together: about what the cache nearest to the processor holds.

@@ -64,3 +64,31 @@ fn insert_from<S: Space>(inserter: &mut Inserter<'_, S>, order: &[u32], next: &A
     }
     control.add_done(unreported);
 }
+
+/// As [`link_all`], in this thread. Before the last `held_back` nodes are inserted, `measure` is shown the graph without them.
+pub(crate) fn link_serially<S: Space, M>(
+    space: S,
+    levels: Levels,
+    params: &BuildParams,
+    control: &BuildControl,
+    held_back: usize,
+    measure: impl FnOnce(&Graph, &[u32]) -> Result<M, Cancelled>,
+) -> Result<(Graph, M), Cancelled> {
+    control.set_total(u64::from(levels.nodes()));
+    let graph = Graph::new(levels, usize::from(params.m));
+    let order = order::insertion_order(&levels, params.seed);
+    // The last ones have no upper levels, so that nothing leads to them.
+    let upper = (levels.at_least(1) as usize).max(1).min(order.len());
+    let (first, last) = order.split_at((order.len() - held_back.min(order.len())).max(upper));
+    let mut inserter = Inserter::new(&graph, space, usize::from(params.ef_construction));
+    let mut insert = |nodes: &[u32]| insert_from(&mut inserter, nodes, &AtomicU32::new(0), control);
+    // Node 0 is the graph's start: it is there without being inserted.
+    control.add_done(1);
+    insert(first.get(1..).unwrap_or_default());
+    control.check()?;
+    let measured = measure(&graph, last)?;
+    insert(last);
+    control.check()?;
+    repair::link_unreachable(&mut inserter, control)?;
+    Ok((graph, measured))
+}

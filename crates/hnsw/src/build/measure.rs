@@ -8,7 +8,7 @@ use crate::control::Cancelled;
 use crate::graph::lists::Graph;
 use crate::graph::walk::View;
 use crate::search::{Candidate, GraphSearch};
-use crate::shard::{Curve, EFFORTS, NEIGHBOURS};
+use crate::shard::{CLASSES, Calibration, Curve, DenseCurves, EFFORTS, NEIGHBOURS};
 use crate::space::Space;
 
 /// Queries of each length.
@@ -71,4 +71,21 @@ impl Climb {
         }
         (tenth, curve)
     }
+}
+
+/// Sorts results into classes of about as many queries each, by the key of the tenth row found.
+pub(crate) fn classified(results: &[(u32, Curve)], query_bytes: u16) -> DenseCurves {
+    let mut keys: Vec<u32> = results.iter().map(|&(key, _)| key).collect();
+    keys.sort_unstable();
+    let mut curves = DenseCurves::default();
+    for (class, end) in curves.ends.iter_mut().enumerate() {
+        let first_of_next = keys.get((class + 1) * keys.len() / CLASSES);
+        *end = first_of_next.copied().unwrap_or(0).into();
+    }
+    let classes = Calibration::of_dense(&curves);
+    curves.curves.query_bytes = query_bytes.into();
+    for (key, curve) in results {
+        curves.curves.classes[classes.class_of(*key)].add(curve);
+    }
+    curves
 }

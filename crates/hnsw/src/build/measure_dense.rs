@@ -3,14 +3,14 @@
 use iscc_metrics::dense::rows::Encoding;
 
 use super::collect_dense::Trial;
-use super::measure::{Climb, on_threads};
+use super::measure::{Climb, classified, on_threads};
 use crate::control::{BuildControl, Cancelled};
 use crate::cost::{self, Width};
 use crate::graph::lists::Graph;
 use crate::graph::walk::View;
 use crate::params::BuildParams;
 use crate::search::looked_up;
-use crate::shard::{CLASSES, Calibration, Curve, DenseCurves};
+use crate::shard::DenseCurves;
 use crate::space::{Space, Vectors};
 
 /// Measures the recall of searches of the graph. A trial's neighbours are rows; `node_of_row` says which nodes these became.
@@ -47,21 +47,4 @@ pub(crate) fn measure(
     })?;
     let query_bytes = encoding.dimensions() * encoding.scalar().bytes();
     Ok(classified(&parts.concat(), query_bytes as u16))
-}
-
-/// Sorts results into classes of about as many queries each, by the key of the tenth row found.
-fn classified(results: &[(u32, Curve)], query_bytes: u16) -> DenseCurves {
-    let mut keys: Vec<u32> = results.iter().map(|&(key, _)| key).collect();
-    keys.sort_unstable();
-    let mut curves = DenseCurves::default();
-    for (class, end) in curves.ends.iter_mut().enumerate() {
-        let first_of_next = keys.get((class + 1) * keys.len() / CLASSES);
-        *end = first_of_next.copied().unwrap_or(0).into();
-    }
-    let classes = Calibration::of_dense(&curves);
-    curves.curves.query_bytes = query_bytes.into();
-    for (key, curve) in results {
-        curves.curves.classes[classes.class_of(*key)].add(curve);
-    }
-    curves
 }

@@ -2,6 +2,7 @@
 
 mod builder;
 mod collect_dense;
+mod collect_values;
 mod link;
 mod measure;
 mod measure_codes;
@@ -12,4 +13,5 @@ mod trial_queries;
 mod writer;
 
 pub use builder::{BuiltShard, CollectedShard, NextStep, ShardBuilder};
+pub use collect_values::CollectedValues;
 pub use size::estimated_file_bytes;

@@ -6,6 +6,7 @@ use iscc_metrics::dense::rows::{Encoding, RowKind};
 use crate::params::{BuildParams, ShardValues};
 use crate::shard::format;
 use crate::shard::words;
+use crate::space::LOCATOR_BYTES;
 
 /// Expected size of the file of `entries` values, all distinct, without the entry ranges: an upper bound but for the
 /// random number of upper-level links, which varies by a fraction of a percent. Of vectors whose rows may be of one kind or
@@ -35,6 +36,7 @@ pub(crate) fn file_bytes(nodes: u64, entries: u64, params: &BuildParams) -> u64 
                 4 * scales.len() as u64,
             )
         }
+        ShardValues::Opaque { max_bytes, .. } => (LOCATOR_BYTES, nodes * u64::from(max_bytes)),
     };
     let m = u64::from(params.m);
     // A node has on average 1 / (m - 1) upper lists.

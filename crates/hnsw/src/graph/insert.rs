@@ -161,7 +161,7 @@ impl<'a, S: Space> Inserter<'a, S> {
         self.ids.extend(graph.neighbors(from, level));
         self.ids.push(to);
         self.space.centre(from, &mut self.other);
-        self.space.keys(&self.other, &self.ids, &mut self.keys);
+        self.space.link_keys(&self.other, &self.ids, &mut self.keys);
         if self.is_occluded(from, to) {
             return;
         }
@@ -208,7 +208,7 @@ impl<'a, S: Space> Inserter<'a, S> {
         let (space, extent, rest) = (self.space, self.space.extent(node), &self.found[start..]);
         self.ids.clear();
         self.ids.extend(rest.iter().map(|&packed| node_of(packed)));
-        space.keys(&self.other, &self.ids, &mut self.keys);
+        space.link_keys(&self.other, &self.ids, &mut self.keys);
         for ((&packed, &key), dropped) in rest.iter().zip(&self.keys).zip(&mut self.dropped[start..]) {
             if key < key_of(packed) {
                 *dropped |= extent >= space.extent(node_of(packed)).min(home);

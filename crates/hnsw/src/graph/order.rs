@@ -1,7 +1,7 @@
 //! Node numbering: levels, the order of nodes, and the order of insertion.
 
 use super::levels::{Levels, MAX_LEVEL};
-use super::row_set::{RowSet, hash_content};
+use super::row_set::{Contents, hash_content};
 use crate::control::{BuildControl, CHECK_STRIDE, Cancelled};
 use crate::random::Random;
 
@@ -30,7 +30,7 @@ fn prefix_of(content: &[u8]) -> u64 {
 
 /// Numbers the rows as nodes: `result[node]` is the index of its row. Level descending, then bytewise by content.
 pub(crate) fn number_nodes(
-    rows: &RowSet,
+    rows: &impl Contents,
     m: usize,
     seed: u64,
     control: &BuildControl,

@@ -1,6 +1,7 @@
-//! The distinct rows of a shard to be: an arena and a hash table over it.
+//! The distinct rows of a shard to be: arenas and a hash table over them.
 
 use super::levels::MAX_NODES;
+use crate::space::{LOCATOR_BYTES, locator};
 
 const EMPTY: u32 = u32::MAX;
 
@@ -24,6 +25,62 @@ pub(crate) fn hash_content(content: &[u8], seed: u64) -> u64 {
     fold(state ^ seed, 0xE703_7ED1_A0B4_28DB)
 }
 
+/// Distinct contents, numbered from 0.
+pub(crate) trait Contents {
+    /// How many there are.
+    fn len(&self) -> u32;
+
+    /// One of them.
+    fn content(&self, index: u32) -> &[u8];
+}
+
+/// A hash table of the numbers of contents that are kept elsewhere.
+#[derive(Default)]
+struct Table {
+    numbers: Vec<u32>,
+    seed: u64,
+}
+
+impl Table {
+    fn new(seed: u64) -> Self {
+        Self {
+            numbers: vec![EMPTY; 1024],
+            seed,
+        }
+    }
+
+    /// The number of this content among `count`, and whether it is new: then its number is `count`.
+    #[inline]
+    fn insert<'a>(&mut self, content: &[u8], count: u32, content_of: impl Fn(u32) -> &'a [u8]) -> (u32, bool) {
+        if count as usize >= self.numbers.len() / 3 * 2 {
+            self.grow(count, &content_of);
+        }
+        let mask = self.numbers.len() - 1;
+        let mut position = hash_content(content, self.seed) as usize & mask;
+        while self.numbers[position] != EMPTY && content_of(self.numbers[position]) != content {
+            position = (position + 1) & mask;
+        }
+        let is_new = self.numbers[position] == EMPTY;
+        if is_new {
+            assert!(count < MAX_NODES, "a shard has too many distinct rows");
+            self.numbers[position] = count;
+        }
+        (self.numbers[position], is_new)
+    }
+
+    fn grow<'a>(&mut self, count: u32, content_of: &impl Fn(u32) -> &'a [u8]) {
+        self.numbers = vec![EMPTY; self.numbers.len() * 2];
+        let mask = self.numbers.len() - 1;
+        for number in 0..count {
+            let mut position = hash_content(content_of(number), self.seed) as usize & mask;
+            while self.numbers[position] != EMPTY {
+                position = (position + 1) & mask;
+            }
+            self.numbers[position] = number;
+        }
+    }
+}
+
 /// Distinct rows of the same size, numbered in the order of their first appearance.
 ///
 /// A row has the length of its content, if contents differ in length, then the content, then zeros.
@@ -32,8 +89,7 @@ pub(crate) struct RowSet {
     length_bytes: usize,
     max_content: usize,
     count: u32,
-    table: Vec<u32>,
-    seed: u64,
+    table: Table,
 }
 
 impl RowSet {
@@ -44,14 +100,8 @@ impl RowSet {
             length_bytes,
             max_content,
             count: 0,
-            table: vec![EMPTY; 1024],
-            seed,
+            table: Table::new(seed),
         }
-    }
-
-    /// Number of distinct rows.
-    pub(crate) fn len(&self) -> u32 {
-        self.count
     }
 
     /// Bytes of a row, length field and padding included.
@@ -69,8 +119,31 @@ impl RowSet {
         self.rows.get(index as usize * self.stride()..).unwrap_or_default()
     }
 
-    /// The content of a row.
-    pub(crate) fn content(&self, index: u32) -> &[u8] {
+    /// Number of the row with this content, new or known. The content is no longer than it may be.
+    ///
+    /// # Panics
+    /// If it would be one more than [`MAX_NODES`].
+    pub(crate) fn insert(&mut self, content: &[u8]) -> u32 {
+        let mut table = std::mem::take(&mut self.table);
+        let (row, is_new) = table.insert(content, self.count, |row| self.content(row));
+        self.table = table;
+        if is_new {
+            self.rows
+                .extend_from_slice(&(content.len() as u16).to_le_bytes()[..self.length_bytes]);
+            self.rows.extend_from_slice(content);
+            self.count += 1;
+            self.rows.resize(self.count as usize * self.stride(), 0);
+        }
+        row
+    }
+}
+
+impl Contents for RowSet {
+    fn len(&self) -> u32 {
+        self.count
+    }
+
+    fn content(&self, index: u32) -> &[u8] {
         let (field, content) = self.row(index).split_at(self.length_bytes);
         let length = field
             .iter()
@@ -82,47 +155,61 @@ impl RowSet {
             &content[..length]
         }
     }
+}
 
-    /// Number of the row with this content, new or known. The content is no longer than it may be.
+/// Distinct values of any length, numbered in the order of their first appearance.
+pub(crate) struct ValueSet {
+    bytes: Vec<u8>,
+    /// Where each begins, and ends.
+    places: Vec<(usize, usize)>,
+    table: Table,
+}
+
+impl ValueSet {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            bytes: Vec::new(),
+            places: Vec::new(),
+            table: Table::new(seed),
+        }
+    }
+
+    /// Number of a value, new or known.
     ///
     /// # Panics
     /// If it would be one more than [`MAX_NODES`].
-    pub(crate) fn insert(&mut self, content: &[u8]) -> u32 {
-        if self.count as usize >= self.table.len() / 3 * 2 {
-            self.grow();
+    pub(crate) fn insert(&mut self, value: &[u8]) -> u32 {
+        let mut table = std::mem::take(&mut self.table);
+        let (row, is_new) = table.insert(value, self.places.len() as u32, |row| self.content(row));
+        self.table = table;
+        if is_new {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(value);
+            self.places.push((start, self.bytes.len()));
         }
-        let position = self.position(content);
-        if self.table[position] == EMPTY {
-            assert!(self.count < MAX_NODES, "a shard has too many distinct rows");
-            self.table[position] = self.count;
-            self.rows
-                .extend_from_slice(&(content.len() as u16).to_le_bytes()[..self.length_bytes]);
-            self.rows.extend_from_slice(content);
-            self.count += 1;
-            self.rows.resize(self.count as usize * self.stride(), 0);
-        }
-        self.table[position]
+        row
     }
 
-    /// Where the content is in the table, or where it belongs.
-    fn position(&self, content: &[u8]) -> usize {
-        let mask = self.table.len() - 1;
-        let mut position = hash_content(content, self.seed) as usize & mask;
-        while self.table[position] != EMPTY && self.content(self.table[position]) != content {
-            position = (position + 1) & mask;
+    /// The values in this order: where each is, and their bytes.
+    pub(crate) fn gathered(&self, order: &[u32]) -> (Vec<u8>, Vec<u8>) {
+        let mut locators = Vec::with_capacity(order.len() * LOCATOR_BYTES);
+        let mut values = Vec::with_capacity(self.bytes.len());
+        for &row in order {
+            let value = self.content(row);
+            locators.extend_from_slice(&locator(values.len(), value.len()));
+            values.extend_from_slice(value);
         }
-        position
+        (locators, values)
+    }
+}
+
+impl Contents for ValueSet {
+    fn len(&self) -> u32 {
+        self.places.len() as u32
     }
 
-    fn grow(&mut self) {
-        self.table = vec![EMPTY; self.table.len() * 2];
-        let mask = self.table.len() - 1;
-        for index in 0..self.count {
-            let mut position = hash_content(self.content(index), self.seed) as usize & mask;
-            while self.table[position] != EMPTY {
-                position = (position + 1) & mask;
-            }
-            self.table[position] = index;
-        }
+    fn content(&self, index: u32) -> &[u8] {
+        let (start, end) = self.places[index as usize];
+        &self.bytes[start..end]
     }
 }

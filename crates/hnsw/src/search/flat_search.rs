@@ -1,15 +1,18 @@
 //! Search over all rows of a shard, nearest first, resumable. Of codes it is exact; of rows derived from vectors, as exact
 //! as these are.
 
+use std::ops::Range;
+
 use iscc_metrics::dense::rows::RowQuery;
 use iscc_metrics::nearest::{Keyed, Nearest};
 use iscc_metrics::{NO_KEY, Query};
 
 use super::graph_search::Candidate;
 use super::query::ShardQuery;
+use crate::opaque::Distance;
 use crate::shard::Shard;
 use crate::shard::words::WordTable;
-use crate::space::{Space, Vectors};
+use crate::space::{Space, ValueCentre, Values, Vectors};
 
 /// Rows looked at with the same bound.
 const CHUNK: usize = 1024;
@@ -95,7 +98,16 @@ impl FlatPass for WordPass<'_> {
     }
 }
 
-/// The rows themselves, which are derived from vectors. The place of a row is its node.
+/// Rows whose place is their node.
+pub trait PlacedRows {
+    /// How many there are.
+    fn count(&self) -> u32;
+
+    /// Fills `near` with keys and numbers of rows in a range that have a key less than `below`.
+    fn near(&self, range: Range<u32>, below: u32, near: &mut Vec<(u32, u32)>);
+}
+
+/// The rows themselves, which are derived from vectors.
 pub struct RowPass<'a> {
     rows: Vectors<'a>,
     query: &'a RowQuery,
@@ -107,12 +119,44 @@ impl<'a> RowPass<'a> {
     }
 }
 
-impl FlatPass for RowPass<'_> {
+impl PlacedRows for RowPass<'_> {
+    fn count(&self) -> u32 {
+        self.rows.count()
+    }
+
+    fn near(&self, range: Range<u32>, below: u32, near: &mut Vec<(u32, u32)>) {
+        self.rows.near(self.query, range, below, near);
+    }
+}
+
+/// Values that only a function of the caller's understands.
+pub struct ValuePass<'a, D: Distance> {
+    values: Values<'a, D>,
+    centre: &'a ValueCentre<D::Query>,
+}
+
+impl<'a, D: Distance> ValuePass<'a, D> {
+    pub(crate) fn new(values: Values<'a, D>, centre: &'a ValueCentre<D::Query>) -> Self {
+        Self { values, centre }
+    }
+}
+
+impl<D: Distance> PlacedRows for ValuePass<'_, D> {
+    fn count(&self) -> u32 {
+        self.values.count()
+    }
+
+    fn near(&self, range: Range<u32>, below: u32, near: &mut Vec<(u32, u32)>) {
+        self.values.near(self.centre, range, below, near);
+    }
+}
+
+impl<R: PlacedRows> FlatPass for R {
     fn offer_all(&self, nearest: &mut Nearest<Placed>, near: &mut Vec<(u32, u32)>) -> usize {
-        let count = self.rows.count();
+        let count = self.count();
         for first in (0..count).step_by(CHUNK) {
             let end = count.min(first + CHUNK as u32);
-            self.rows.near(self.query, first..end, nearest.below(), near);
+            self.near(first..end, nearest.below(), near);
             near.iter()
                 .for_each(|&(key, node)| nearest.offer(Placed::new(key, node)));
         }

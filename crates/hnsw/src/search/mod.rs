@@ -9,5 +9,5 @@ mod within_search;
 pub use flat_search::FlatSearch;
 pub(crate) use flat_search::WordPass;
 pub use graph_search::{Candidate, GraphSearch, looked_up};
-pub use query::ShardQuery;
+pub use query::{ShardQuery, ValueQuery};
 pub use within_search::WithinSearch;

@@ -1,19 +1,45 @@
 //! What a shard can be searched for.
 
 use std::borrow::Borrow;
+use std::cell::Cell;
 
 use iscc_metrics::Query;
 use iscc_metrics::dense::rows::RowQuery;
 
-use super::flat_search::{FlatPass, RowPass, WordPass};
+use super::flat_search::{FlatPass, RowPass, ValuePass, WordPass};
+use crate::opaque::Distance;
 use crate::shard::Shard;
-use crate::space::{Codes, Space, Vectors};
+use crate::space::{Codes, Space, ValueCentre, Values, Vectors};
 
 /// A query that shards of its kind can be searched for. In a shard of another kind it finds nothing.
 pub trait ShardQuery: Searchable {}
 
 impl ShardQuery for Query {}
 impl ShardQuery for RowQuery {}
+impl<D: Distance> ShardQuery for ValueQuery<D> {}
+
+/// A value to search for that only a function of the caller's understands.
+pub struct ValueQuery<D: Distance> {
+    distance: D,
+    centre: ValueCentre<D::Query>,
+    is_damaged: Cell<bool>,
+}
+
+impl<D: Distance> ValueQuery<D> {
+    /// A value, and what measures distances from it.
+    pub fn new(distance: D, value: &[u8]) -> Self {
+        Self {
+            centre: Values::centre_of(distance, value),
+            distance,
+            is_damaged: Cell::new(false),
+        }
+    }
+
+    /// Whether a search has come upon a value that is not what was written.
+    pub fn has_found_damage(&self) -> bool {
+        self.is_damaged.get()
+    }
+}
 
 /// How a query and the rows of a shard come together.
 pub trait Searchable {
@@ -67,5 +93,28 @@ impl Searchable for RowQuery {
 
     fn pass<'a, B: AsRef<[u8]>>(&'a self, shard: &'a Shard<B>) -> RowPass<'a> {
         RowPass::new(shard.vectors(), self)
+    }
+}
+
+impl<D: Distance> Searchable for ValueQuery<D> {
+    type Space<'a>
+        = Values<'a, D>
+    where
+        Self: 'a;
+    type Pass<'a>
+        = ValuePass<'a, D>
+    where
+        Self: 'a;
+
+    fn space<'a, B: AsRef<[u8]>>(&'a self, shard: &'a Shard<B>) -> Values<'a, D> {
+        Values::new(shard.value_table(), self.distance, &self.is_damaged)
+    }
+
+    fn centre<'a>(&'a self) -> impl Borrow<<Self::Space<'a> as Space>::Centre> {
+        &self.centre
+    }
+
+    fn pass<'a, B: AsRef<[u8]>>(&'a self, shard: &'a Shard<B>) -> ValuePass<'a, D> {
+        ValuePass::new(self.space(shard), &self.centre)
     }
 }

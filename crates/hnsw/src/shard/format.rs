@@ -11,14 +11,16 @@
 //!  └─ section "vectors" ─┘  └──────────────────── section "graph" ────────────────────┘
 //! ```
 //!
-//! The rows of a shard are codes ([`CODES_VERSION`], [`PIECES_VERSION`]), or are derived from dense vectors ([`DENSE_VERSION`]).
+//! The rows of a shard are codes ([`CODES_VERSION`], [`PIECES_VERSION`]), or are derived from dense vectors ([`DENSE_VERSION`]), or say where
+//! values are that only a function of the caller's understands ([`OPAQUE_VERSION`]).
 //!
 //! | part | content |
 //! |---|---|
 //! | size | rows `u32`, at most [`MAX_NODES`](crate::MAX_NODES), stride `u32` |
 //! | row of a code | length (1 byte; 2 bytes if codes of more than 255 bytes are allowed), code, zeros up to the longest code |
 //! | row of a vector | as [`iscc_metrics::dense::rows`] encodes it; as USearch does where scalars are `f16` or `f32` |
-//! | dense head | [`DenseHead`]; metric as [`Metric::letter`] has it; scalars `b1x8` of codes, else `i8`, `f16` or `f32`; keys `u64`; slots `u32` |
+//! | row of an opaque value | where it begins among the words (40 bits) and its length there (24 bits), as one `u64` |
+//! | dense head | [`DenseHead`]; metric as [`Metric::letter`] has it; scalars `b1x8` of codes, unknown of opaque values, else `i8`, `f16` or `f32`; keys `u64`; slots `u32` |
 //! | graph header | [`GraphHeader`]; the entry slot is node 0 |
 //! | node levels | `i16` each |
 //! | node record | key `u64` (the node number), level `i16`, then for each level from 0: count `u32` and room for `2 m` (level 0) or `m` links `u32`; unused room is zero |
@@ -28,10 +30,12 @@
 //! | groups | of codes: [`GroupRecord`] each, by ascending length of their codes |
 //! | scales | of vectors: `f32` for each dimension, if rows have them |
 //! | words | of codes, for each group: node number of each code `u32`, padded to 8 bytes, left out if there is one group only; then the codes in columns of 8-byte words. Behind all groups, for each piece of each group that has tables: where each bucket begins `u32` × (codes / 8 + 1), then the entries `u32`, see `pieces.rs` |
+//! | words | of opaque values, instead: the values, each behind its checksum as [`opaque`](crate::opaque) stores it |
 //! | calibration | how well searches of the graph do, see [`Calibration`](super::Calibration) |
 //! | footer | [`Footer`] |
 //!
-//! Nodes are numbered by level descending, then bytewise by code (a prefix before its extensions) or by row. So the record of a
+//! Nodes are numbered by level descending, then bytewise by code or opaque value (a prefix before its extensions)
+//! or by row. So the record of a
 //! node is found from the footer's level counts alone, without a table of offsets: before node `n` lie `n` base parts and,
 //! for each level `l > 0`, `min(n, level_counts[l])` upper lists.
 
@@ -55,6 +59,9 @@ pub const PIECES_VERSION: u32 = 5;
 
 /// Version of this format for shards of dense vectors.
 pub const DENSE_VERSION: u32 = 3;
+
+/// Version of this format for shards of values that only a function of the caller's understands.
+pub const OPAQUE_VERSION: u32 = 4;
 
 /// USearch's description of the index, after the vectors.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, PartialEq, Eq, Debug)]
@@ -182,11 +189,11 @@ pub struct Footer {
     pub m: U16,
     /// Candidates kept while it was built.
     pub ef_construction: U16,
-    /// Longest code in bytes; or dimensions.
+    /// Longest code in bytes; or dimensions; or the length of opaque values, 0 if it varies.
     pub width: U16,
     /// Of vectors: number of the scalar of their values; else zero.
     pub scalar: u8,
-    /// Of vectors: number of the kind of their rows; else zero.
+    /// Of vectors: number of the kind of their rows; of opaque values: that of their layout; else zero.
     pub row_kind: u8,
     /// Zero.
     pub reserved: U16,
@@ -204,11 +211,11 @@ pub struct Footer {
     pub ranges: Section,
     /// What there is to know of the rows: groups of codes of one length each; or the scales of vectors.
     pub details: Section,
-    /// Words of codes; of vectors empty.
+    /// Words of codes; of vectors empty; opaque values.
     pub words: Section,
     /// Measured when the shard was built.
     pub calibration: Section,
-    /// [`CODES_VERSION`], [`PIECES_VERSION`] or [`DENSE_VERSION`].
+    /// [`CODES_VERSION`], [`PIECES_VERSION`], [`DENSE_VERSION`] or [`OPAQUE_VERSION`].
     pub version: U32,
     /// CRC-32C of the footer before this field.
     pub crc: U32,

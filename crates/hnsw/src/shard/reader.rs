@@ -8,15 +8,17 @@ use iscc_metrics::dense::rows::Encoding;
 
 use super::calibration::{Calibration, CodeCurves, DenseCurves};
 use super::file_links::FileLinks;
-use super::format::{CODES_VERSION, DENSE_VERSION, FOOTER_BYTES, FOOTER_CRC_BYTES, Footer, Layout, MAGIC};
-use super::format::{GroupRecord, PIECES_VERSION, RangeRecord, Section};
+use super::format::{CODES_VERSION, DENSE_VERSION, OPAQUE_VERSION, PIECES_VERSION};
+use super::format::{FOOTER_BYTES, FOOTER_CRC_BYTES, Footer, Layout, MAGIC};
+use super::format::{GroupRecord, RangeRecord, Section};
 use super::ranges::EntryRange;
 use super::row_format::RowFormat;
 use super::verify::Pause;
 use super::words::WordTable;
 use crate::graph::levels::Levels;
+use crate::opaque;
 use crate::params::{MAX_M, MIN_M};
-use crate::space::{Codes, Vectors};
+use crate::space::{Codes, ValueTable, Vectors};
 
 /// Bytes of which a checksum is computed at once.
 const CHECKSUM_PIECE: usize = 1 << 20;
@@ -84,7 +86,8 @@ impl<B: AsRef<[u8]>> Shard<B> {
         if footer.magic != MAGIC {
             return Err(ShardError::Magic);
         }
-        if !matches!(footer.version.get(), CODES_VERSION | DENSE_VERSION | PIECES_VERSION) {
+        let version = footer.version.get();
+        if !matches!(version, CODES_VERSION | PIECES_VERSION | DENSE_VERSION | OPAQUE_VERSION) {
             return Err(ShardError::Version(footer.version.get()));
         }
         if crc32c::crc32c(&tail[..FOOTER_CRC_BYTES]) != footer.crc.get() {
@@ -124,16 +127,34 @@ impl<B: AsRef<[u8]>> Shard<B> {
     pub fn max_code_bytes(&self) -> u16 {
         match self.rows {
             RowFormat::Codes { max_bytes, .. } => max_bytes,
-            RowFormat::Dense(_) => 0,
+            RowFormat::Dense(_) | RowFormat::Opaque(_) => 0,
         }
     }
 
-    /// How rows are derived from dense vectors; `None` where they are codes.
+    /// How rows are derived from dense vectors; `None` where they are not.
     pub fn encoding(&self) -> Option<&Encoding> {
         match &self.rows {
-            RowFormat::Codes { .. } => None,
             RowFormat::Dense(encoding) => Some(encoding),
+            RowFormat::Codes { .. } | RowFormat::Opaque(_) => None,
         }
+    }
+
+    /// What values are that only the caller's function understands; `None` where rows are no such values.
+    pub fn value_layout(&self) -> Option<opaque::Layout> {
+        match self.rows {
+            RowFormat::Opaque(layout) => Some(layout),
+            RowFormat::Codes { .. } | RowFormat::Dense(_) => None,
+        }
+    }
+
+    /// Whether this shard only says that its values cannot be compared.
+    pub fn is_refused(&self) -> bool {
+        self.nodes() == 0 && self.value_layout().is_some()
+    }
+
+    /// The opaque value of a node as stored; `None` out of range, and where rows are no such values.
+    pub fn stored_value(&self, node: u32) -> Option<&[u8]> {
+        self.value_table().stored(node)
     }
 
     /// Bytes of a row.
@@ -222,7 +243,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
     fn code_rows(&self) -> Rows<'_> {
         match self.rows {
             RowFormat::Codes { max_bytes, .. } => Rows::new(self.row_bytes_of_all(), max_bytes.into()),
-            RowFormat::Dense(_) => Rows::new(&[], 1),
+            RowFormat::Dense(_) | RowFormat::Opaque(_) => Rows::new(&[], 1),
         }
     }
 
@@ -238,6 +259,16 @@ impl<B: AsRef<[u8]>> Shard<B> {
         })
     }
 
+    /// The opaque values; none where rows are none.
+    pub(crate) fn value_table(&self) -> ValueTable<'_> {
+        match self.rows {
+            RowFormat::Opaque(layout) => {
+                ValueTable::new(layout, self.row_bytes_of_all(), self.section(&self.footer.words))
+            }
+            RowFormat::Codes { .. } | RowFormat::Dense(_) => ValueTable::new(opaque::Layout::Varying, &[], &[]),
+        }
+    }
+
     /// The neighbour lists.
     pub(crate) fn links(&self) -> FileLinks<'_> {
         FileLinks::new(self.section(&self.footer.graph), &self.layout)
@@ -249,7 +280,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
             RowFormat::Codes { .. } => {
                 WordTable::new(self.section(&self.footer.details), self.section(&self.footer.words))
             }
-            RowFormat::Dense(_) => WordTable::new(&[], &[]),
+            RowFormat::Dense(_) | RowFormat::Opaque(_) => WordTable::new(&[], &[]),
         }
     }
 
@@ -261,7 +292,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
                 let curves = CodeCurves::read_from_bytes(section).ok();
                 curves.map(|curves| Calibration::of_codes(*metric, &curves))
             }
-            RowFormat::Dense(_) => {
+            RowFormat::Dense(_) | RowFormat::Opaque(_) => {
                 let curves = DenseCurves::read_from_bytes(section).ok();
                 curves.map(|curves| Calibration::of_dense(&curves))
             }
@@ -285,7 +316,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
     /// What an exact search streams through.
     fn flat_section(&self) -> &Section {
         match self.rows {
-            RowFormat::Codes { .. } => &self.footer.words,
+            RowFormat::Codes { .. } | RowFormat::Opaque(_) => &self.footer.words,
             RowFormat::Dense(_) => &self.footer.vectors,
         }
     }
@@ -339,6 +370,7 @@ fn check_sections(footer: &Footer, layout: &Layout, rows: &RowFormat, available:
     let (words, calibration) = match rows {
         RowFormat::Codes { .. } => (footer.words.bytes.get(), size_of::<CodeCurves>()),
         RowFormat::Dense(_) => (0, size_of::<DenseCurves>()),
+        RowFormat::Opaque(_) => (footer.words.bytes.get(), size_of::<DenseCurves>()),
     };
     // No overflow: 2^31 nodes of at most 64 KB a row, 31 levels and 200 links.
     let expected = [

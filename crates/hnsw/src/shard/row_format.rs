@@ -3,12 +3,14 @@
 use iscc_metrics::bits::length_bytes;
 use iscc_metrics::dense::Scalar;
 use iscc_metrics::dense::rows::{Encoding, RowKind};
-use iscc_metrics::{DenseMetric, MAX_CODE_BYTES, Metric};
+use iscc_metrics::{DenseMetric, MAX_CODE_BYTES, Metric, Values};
 use zerocopy::FromBytes;
 use zerocopy::byteorder::little_endian::F32;
 
-use super::format::{CODES_VERSION, DENSE_VERSION, DenseHead, Footer, PIECES_VERSION};
+use super::format::{CODES_VERSION, DENSE_VERSION, DenseHead, Footer, OPAQUE_VERSION, PIECES_VERSION};
 use super::reader::ShardError;
+use crate::opaque::Layout;
+use crate::space::LOCATOR_BYTES;
 
 /// What the rows of a shard are.
 #[derive(Clone, Debug)]
@@ -21,15 +23,20 @@ pub(crate) enum RowFormat {
     },
     /// Rows derived from dense vectors.
     Dense(Encoding),
+    /// Where values are that only the caller's function understands.
+    Opaque(Layout),
 }
 
 impl RowFormat {
     /// What a footer says, and the section of details that it points to.
     pub(crate) fn read(footer: &Footer, details: &[u8]) -> Result<Self, ShardError> {
         let metric = Metric::of_number(footer.metric).ok_or(ShardError::Field("metric"))?;
-        match (footer.version.get(), metric.dense()) {
-            (CODES_VERSION | PIECES_VERSION, None) => Self::read_codes(metric, footer),
-            (DENSE_VERSION, Some(metric)) => Self::read_dense(metric, footer, details),
+        match (footer.version.get(), metric.values()) {
+            (CODES_VERSION | PIECES_VERSION, Values::Codes(_)) => Self::read_codes(metric, footer),
+            (DENSE_VERSION, Values::Dense(metric)) => Self::read_dense(metric, footer, details),
+            (OPAQUE_VERSION, Values::Opaque) => Layout::of_numbers(footer.row_kind, footer.width.get())
+                .map(Self::Opaque)
+                .ok_or(ShardError::Field("row_kind")),
             (_, _) => Err(ShardError::Field("metric")),
         }
     }
@@ -71,6 +78,7 @@ impl RowFormat {
             Self::Codes { has_pieces: true, .. } => PIECES_VERSION,
             Self::Codes { has_pieces: false, .. } => CODES_VERSION,
             Self::Dense(_) => DENSE_VERSION,
+            Self::Opaque(_) => OPAQUE_VERSION,
         }
     }
 
@@ -78,14 +86,16 @@ impl RowFormat {
         match self {
             Self::Codes { metric, .. } => *metric,
             Self::Dense(encoding) => encoding.metric().metric(),
+            Self::Opaque(_) => Metric::User,
         }
     }
 
-    /// Longest code in bytes, or dimensions.
+    /// Longest code in bytes, or dimensions, or length of values.
     pub(crate) fn width(&self) -> u16 {
         match self {
             Self::Codes { max_bytes, .. } => *max_bytes,
             Self::Dense(encoding) => encoding.dimensions() as u16,
+            Self::Opaque(layout) => layout.numbers().1,
         }
     }
 
@@ -94,6 +104,7 @@ impl RowFormat {
         match self {
             Self::Codes { .. } => (0, 0),
             Self::Dense(encoding) => (encoding.scalar() as u8, encoding.kind() as u8),
+            Self::Opaque(layout) => (0, layout.numbers().0),
         }
     }
 
@@ -102,6 +113,7 @@ impl RowFormat {
         match self {
             Self::Codes { max_bytes, .. } => length_bytes((*max_bytes).into()) + usize::from(*max_bytes),
             Self::Dense(encoding) => encoding.row_bytes(),
+            Self::Opaque(_) => LOCATOR_BYTES,
         }
     }
 
@@ -110,6 +122,7 @@ impl RowFormat {
         match self {
             Self::Codes { .. } => "groups",
             Self::Dense(_) => "scales",
+            Self::Opaque(_) => "details",
         }
     }
 
@@ -125,6 +138,8 @@ impl RowFormat {
                 };
                 (scalar, encoding.dimensions())
             }
+            // A scalar that USearch does not know, either.
+            Self::Opaque(_) => (0, self.stride() * 8),
         };
         DenseHead::new(self.metric(), nodes, scalar, dimensions as u64)
     }

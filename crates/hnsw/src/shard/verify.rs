@@ -69,6 +69,9 @@ impl<B: AsRef<[u8]>> Shard<B> {
             messages.extend(self.verify_words(pause));
             messages.extend(self.verify_pieces(pause));
         }
+        if let RowFormat::Opaque(_) = self.rows {
+            messages.extend(self.verify_values(pause));
+        }
         messages.extend(self.verify_order(pause));
         messages.extend(self.verify_reachability(pause));
         messages
@@ -195,6 +198,19 @@ impl<B: AsRef<[u8]>> Shard<B> {
         findings.finish("the codes")
     }
 
+    /// Places and checksums of the opaque values.
+    fn verify_values(&self, pause: Pause<'_>) -> Vec<String> {
+        let mut findings = Findings::new();
+        let values = self.value_table();
+        for node in 0..self.nodes() {
+            at_times(node, pause);
+            if values.value(node).is_none() {
+                findings.add(|| format!("value of node {node} does not match its checksum"));
+            }
+        }
+        findings.finish("the values")
+    }
+
     /// The order of the rows, which makes them distinct.
     fn verify_order(&self, pause: Pause<'_>) -> Vec<String> {
         let mut findings = Findings::new();
@@ -202,6 +218,7 @@ impl<B: AsRef<[u8]>> Shard<B> {
         let content = |node| match self.rows {
             RowFormat::Codes { .. } => self.code(node),
             RowFormat::Dense(_) => self.row(node),
+            RowFormat::Opaque(_) => self.stored_value(node),
         };
         for level in 0..=levels.max_level() {
             for node in levels.at_least(level + 1) + 1..levels.at_least(level) {

@@ -1,9 +1,14 @@
 //! What a graph needs of its rows. Everything that walks or builds a graph is compiled for each kind of rows.
 
 mod codes;
+mod pairs;
+mod values;
 mod vectors;
 
 pub use codes::Codes;
+pub(crate) use pairs::KnownPairs;
+pub(crate) use values::{LOCATOR_BYTES, ValueTable, locator};
+pub use values::{ValueCentre, Values};
 pub use vectors::Vectors;
 
 /// Rows that a graph is built over, and how far they are from each other. Rows are numbered as nodes.
@@ -28,6 +33,12 @@ pub trait Space: Copy {
     /// Fills `keys` with those of the distances from the centre to rows, in the same order as the distances;
     /// [`NO_KEY`](iscc_metrics::NO_KEY) for a row that does not exist.
     fn keys(&self, centre: &Self::Centre, ids: &[u32], keys: &mut Vec<u32>);
+
+    /// The same, of rows that are links of the centre or may become such, and are compared with it again and again.
+    #[inline]
+    fn link_keys(&self, centre: &Self::Centre, ids: &[u32], keys: &mut Vec<u32>) {
+        self.keys(centre, ids, keys);
+    }
 
     /// The key of one row.
     fn key(&self, centre: &Self::Centre, node: u32) -> u32;

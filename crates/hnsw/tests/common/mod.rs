@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use iscc_hnsw::build::{BuiltShard, CollectedShard, NextStep, ShardBuilder};
+use iscc_hnsw::build::{BuiltShard, CollectedShard, CollectedValues, NextStep, ShardBuilder};
 use iscc_hnsw::control::BuildControl;
+use iscc_hnsw::opaque::{Distance, Layout, checksum_of};
 use iscc_hnsw::params::{BuildParams, ShardValues};
 use iscc_hnsw::search::{Candidate, GraphSearch, ShardQuery};
 use iscc_hnsw::shard::Shard;
@@ -81,6 +82,7 @@ pub fn collect(values: &[Vec<u8>], params: BuildParams) -> CollectedShard {
         match builder.end_pass() {
             NextStep::Pass(again) => builder = again,
             NextStep::Build(collected) => return collected,
+            NextStep::BuildHere(_) => panic!("these values are opaque"),
         }
     }
 }
@@ -196,4 +198,75 @@ pub fn dense_params(metric: DenseMetric, dimensions: usize, rows: Option<RowKind
         },
         ..params(threads)
     }
+}
+
+/// The edit distance of byte strings.
+pub fn levenshtein(a: &[u8], b: &[u8]) -> f64 {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()] as f64
+}
+
+/// Any function of a row and a query.
+#[derive(Clone, Copy)]
+pub struct Function<'a>(pub &'a dyn Fn(&[u8], &[u8]) -> f64);
+
+impl Distance for Function<'_> {
+    type Query = Vec<u8>;
+
+    fn prepare(&self, value: &[u8], query: &mut Vec<u8>) {
+        query.clear();
+        query.extend_from_slice(value);
+    }
+
+    fn distance(&self, row: &[u8], query: &Vec<u8>) -> f64 {
+        (self.0)(row, query)
+    }
+}
+
+/// Words of a few letters, some of them alike.
+pub fn words(count: usize, seed: u64) -> Vec<Vec<u8>> {
+    let mut random = Random(seed);
+    let mut letters = move |n: usize| -> Vec<u8> { (0..n).map(|_| b'a' + random.below(12) as u8).collect() };
+    let stems: Vec<Vec<u8>> = (0..count / 8 + 1).map(|at| letters(3 + at % 9)).collect();
+    (0..count)
+        .map(|at| [&stems[at % stems.len()][..], &letters(at % 5)].concat())
+        .collect()
+}
+
+pub fn opaque_params(layout: Layout) -> BuildParams {
+    BuildParams {
+        values: ShardValues::Opaque { layout, max_bytes: 64 },
+        m: 12,
+        ef_construction: 64,
+        ..params(1)
+    }
+}
+
+/// A value as the log has it.
+pub fn stored(value: &[u8]) -> Vec<u8> {
+    [&checksum_of(value)[..], value].concat()
+}
+
+pub fn collect_opaque(values: &[Vec<u8>], layout: Layout) -> CollectedValues {
+    let mut builder = ShardBuilder::new(opaque_params(layout));
+    for (ordinal, value) in (0..).zip(values) {
+        builder.push(ordinal, &stored(value));
+    }
+    match builder.end_pass() {
+        NextStep::BuildHere(collected) => collected,
+        NextStep::Pass(_) | NextStep::Build(_) => panic!("opaque values are built at once, here"),
+    }
+}
+
+pub fn build_opaque(values: &[Vec<u8>], distance: impl Distance) -> BuiltShard {
+    let collected = collect_opaque(values, Layout::Varying);
+    collected.build(distance, &BuildControl::new()).unwrap()
 }

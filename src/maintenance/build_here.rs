@@ -1,0 +1,203 @@
+//! Building a graph by a function of somebody else's: in this process, as the table's owner.
+//!
+//! Such a function may do whatever its author likes, and the background worker and VACUUM run as a superuser. So it is called
+//! with the rights of the table's owner only, as PostgreSQL calls the functions of index expressions.
+
+use std::cell::{Cell, RefCell};
+use std::time::Instant;
+
+use iscc_hnsw::build::{BuiltShard, CollectedValues};
+use iscc_hnsw::control::BuildControl;
+use iscc_hnsw::opaque::{Distance, Layout};
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+
+use super::context::{Job, Stopped, Watcher, YIELD_INTERVAL};
+use super::subtransaction::{self, Failed};
+use crate::error::report;
+use crate::metrics::function::{DistanceFunction, Stored};
+use crate::metrics::opaque::Argument;
+use crate::owner::{SearchPath, as_owner};
+use crate::relation::Index;
+
+/// Calls between two looks at the clock.
+const CALLS_PER_LOOK: u32 = 32;
+
+/// What is to be built.
+struct Task<'a> {
+    index: Index<'a>,
+    layout: Layout,
+    collected: CollectedValues,
+    title: &'a str,
+    watcher: &'a mut dyn Watcher,
+}
+
+impl Job<'_> {
+    /// Builds a graph of values that only the index's function understands. If the function fails and this job must not, the
+    /// result is a shard that says so, after a warning.
+    pub(super) fn build_here(&mut self, collected: CollectedValues, title: &str) -> Result<BuiltShard, Stopped> {
+        let refusal = BuiltShard::refused(collected.params());
+        let index = self.index;
+        let task = Task {
+            index,
+            layout: collected.layout(),
+            collected,
+            title,
+            watcher: &mut *self.watcher,
+        };
+        if !self.tolerates_functions {
+            return task.run();
+        }
+        if !subtransaction::is_possible() {
+            return Err(Stopped::Yielded);
+        }
+        match subtransaction::run(|| task.run()) {
+            Ok(built) => built,
+            Err(Failed { message }) => {
+                warn_of_failure(index, &message);
+                Ok(refusal)
+            }
+        }
+    }
+}
+
+fn warn_of_failure(index: Index<'_>, message: &str) {
+    report(
+        PgSqlErrorCode::ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
+        format!("distance function of index \"{}\" failed: {message}", index.name()),
+    )
+    .detail("No graph is built of the rows concerned. Queries scan them sequentially: answers stay complete, but take longer.")
+    .hint("The next VACUUM tries again. Call usearch_seal(index) to try now.")
+    .warn();
+}
+
+impl Task<'_> {
+    fn run(self) -> Result<BuiltShard, Stopped> {
+        as_owner(self.index, SearchPath::Safe, || {
+            let snapshot = OwnSnapshot::take();
+            let built = self.build(&snapshot);
+            snapshot.end();
+            built
+        })
+    }
+
+    fn build(self, snapshot: &OwnSnapshot) -> Result<BuiltShard, Stopped> {
+        let memory = Memory::new();
+        // SAFETY: the memory outlives the function, and the index is open.
+        let function = unsafe { DistanceFunction::new(self.index, memory.0, Stored::Opaque(self.layout)) };
+        let control = BuildControl::new();
+        let watched = Watched {
+            function: &function,
+            control: &control,
+            title: self.title,
+            watcher: RefCell::new(self.watcher),
+            snapshot,
+            calls: Cell::new(0),
+            looked: Cell::new(Instant::now()),
+        };
+        let built = self.collected.build(&watched, &control);
+        memory.delete();
+        built.map_err(|_cancelled| Stopped::Yielded)
+    }
+}
+
+/// The distance of a build: asks now and then what the process that builds must ask.
+struct Watched<'a> {
+    function: &'a DistanceFunction<'a>,
+    control: &'a BuildControl,
+    title: &'a str,
+    watcher: RefCell<&'a mut dyn Watcher>,
+    snapshot: &'a OwnSnapshot,
+    calls: Cell<u32>,
+    looked: Cell<Instant>,
+}
+
+impl Watched<'_> {
+    /// Whether somebody wants what the build holds; the function itself looks for interrupts.
+    fn look(&self) {
+        let calls = self.calls.get().wrapping_add(1);
+        self.calls.set(calls);
+        if !calls.is_multiple_of(CALLS_PER_LOOK) || self.looked.get().elapsed() < YIELD_INTERVAL {
+            return;
+        }
+        self.looked.set(Instant::now());
+        self.snapshot.renew();
+        let mut watcher = self.watcher.borrow_mut();
+        watcher.progress(self.title, self.control.done(), self.control.total());
+        if watcher.must_yield() {
+            self.control.cancel();
+        }
+    }
+}
+
+impl Distance for &Watched<'_> {
+    type Query = Argument;
+
+    fn prepare(&self, value: &[u8], query: &mut Argument) {
+        self.function.prepare(value, query);
+    }
+
+    fn distance(&self, row: &[u8], query: &Argument) -> f64 {
+        self.look();
+        self.function.distance(row, query)
+    }
+}
+
+/// A memory context for what a function keeps.
+struct Memory(pg_sys::MemoryContext);
+
+impl Memory {
+    fn new() -> Self {
+        let name = c"usearch build";
+        // SAFETY: below the current context, with which it is freed after an error.
+        Memory(unsafe {
+            let parent = pg_sys::CurrentMemoryContext;
+            pg_sys::AllocSetContextCreateExtended(parent, name.as_ptr(), 0, 8192, 1 << 23)
+        })
+    }
+
+    fn delete(self) {
+        // SAFETY: nothing in it is used any more.
+        unsafe { pg_sys::MemoryContextDelete(self.0) };
+    }
+}
+
+/// A snapshot for functions that look at tables, where the process has none. It is renewed all the time, because an old one
+/// keeps VACUUM from removing rows.
+struct OwnSnapshot {
+    is_own: bool,
+}
+
+impl OwnSnapshot {
+    fn take() -> Self {
+        // SAFETY: inside a transaction.
+        let is_own = unsafe { !pg_sys::ActiveSnapshotSet() };
+        let snapshot = OwnSnapshot { is_own };
+        snapshot.push();
+        snapshot
+    }
+
+    fn push(&self) {
+        if self.is_own {
+            // SAFETY: inside a transaction.
+            unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+        }
+    }
+
+    fn renew(&self) {
+        self.pop();
+        self.push();
+    }
+
+    fn pop(&self) {
+        if self.is_own {
+            // SAFETY: pushed by us, and nobody runs who could have pushed another one.
+            unsafe { pg_sys::PopActiveSnapshot() };
+        }
+    }
+
+    /// Lets go of it; an error does so at the end of its transaction.
+    fn end(self) {
+        self.pop();
+    }
+}
