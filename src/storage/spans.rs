@@ -34,15 +34,13 @@ pub fn read<T>(
     Ok(result)
 }
 
-/// Copies an entry, then the parts of its value, each page under a lock of its own.
+/// Copies an entry, then the parts of its value, each page under a lock of its own. Those of a NULL are empty.
 fn fill(index: Index<'_>, segment: &Segment, head: u32, buffer: &mut SpanBuffer) -> Result<(), Mismatch> {
     let page = Locked::<Shared>::read(index, head);
     let epoch = log::entries(segment, &page)?.epoch();
     let bytes = buffer.begin(page.page()).map_err(|why| Mismatch::at(head, why))?;
     drop(page);
-    if bytes == 0 {
-        return Ok(());
-    }
+    failpoint!("span_before_parts");
     let span = Span {
         head,
         epoch,

@@ -314,3 +314,42 @@ fn seal_by_worker(kind: &Kind, shard_size: &str) {
     assert_sound(&mut truth, "t_cosine");
     cluster.assert_no_crash();
 }
+
+/// A scan has read the page of an entry, but not yet the rest of its value. Until it does, the entry moves, and its blocks
+/// are used again.
+#[test]
+fn blocks_of_a_span_are_used_again_while_it_is_read() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client.batch_execute(FUNCTIONS).expect("functions");
+    let rows = "SELECT id, long_vec(id) FROM generate_series";
+    each(
+        &mut client,
+        &format!(
+            "CREATE TABLE t (id bigint PRIMARY KEY, v real[]);
+             CREATE INDEX t_l2 ON t USING usearch (v real_l2_ops);
+             INSERT INTO t {rows}(1, 40) id; SELECT usearch_seal('t_l2');
+             DELETE FROM t WHERE id % 4 <> 1"
+        ),
+    );
+    let sql = "SELECT id, v <-> (SELECT long_vec(1)) FROM t ORDER BY v <-> (SELECT long_vec(1))";
+    let truth = hits(&mut truth_client(&cluster), sql);
+    assert_eq!((truth.len(), truth[0]), (10, (1, Some(0.0))));
+
+    each(&mut client, "SELECT pg_advisory_lock(42)");
+    let mut reader = index_client(&cluster, "exact");
+    each(&mut reader, "SET iscc_usearch.failpoint = 'span_before_parts:lock'");
+    let reader = std::thread::spawn(move || hits(&mut reader, sql));
+    wait_until("the scan has read a head", || {
+        cluster.log().contains("reached failpoint span_before_parts")
+    });
+    // What is free has another epoch as soon as rows come that the scan does not see.
+    each(
+        &mut client,
+        &format!("VACUUM t; SELECT usearch_compact('t_l2'); INSERT INTO t {rows}(101, 160) id"),
+    );
+    each(&mut client, "SELECT pg_advisory_unlock(42)");
+    assert_same_distances(&reader.join().expect("the scan"), &truth);
+    assert_sound(&mut client, "t_l2");
+    cluster.assert_no_crash();
+}
