@@ -16,6 +16,8 @@ const PAGE: usize = 8192;
 /// Where a page's tail begins, whose byte at `KIND` says what the page is.
 const TAIL: usize = PAGE - 16;
 const KIND: usize = TAIL + 11;
+/// Where the metapage says how many blocks are in use.
+const USED_BLOCKS: usize = 36;
 
 /// What a session reads of the index: each on its own may fail, but only with an error about damaged data.
 const READS: &[&str] = &[
@@ -258,6 +260,41 @@ fn a_page_is_locked_once() {
         cluster.assert_no_crash();
         cluster.stop(Shutdown::Immediate);
     }
+}
+
+/// A metapage that counts more blocks than the relation has: nothing makes the relation as long as that.
+#[test]
+fn blocks_that_no_file_has() {
+    let mut cluster = Cluster::with(&[("ignore_checksum_failure", "on")]);
+    let mut client = cluster.client();
+    create_index(&mut client);
+    let relation: String = value(&mut client, "SELECT pg_relation_filepath('t_code')");
+    drop(client);
+    cluster.stop(Shutdown::Fast);
+    let file = cluster.data_dir().join(relation);
+    let mut bytes = fs::read(&file).expect("read");
+    let (used, existing) = (number(&bytes, USED_BLOCKS), (bytes.len() / PAGE) as u32);
+    assert!(used <= existing && used + 100 > existing, "{used} blocks of {existing}");
+    bytes[USED_BLOCKS..][..4].copy_from_slice(&3_000_000_000u32.to_le_bytes());
+    fs::write(&file, &bytes).expect("write");
+    cluster.start_server();
+    let mut client = cluster.client();
+    each(&mut client, "SET statement_timeout = '60s'");
+    let mut errors = BTreeMap::new();
+    try_all(
+        &mut client,
+        &[
+            "DELETE FROM t WHERE id % 3 = 0",
+            "VACUUM (INDEX_CLEANUP ON) t",
+            "SELECT usearch_compact('t_code')",
+        ],
+        &mut errors,
+    );
+    let codes: Vec<&str> = errors.keys().map(String::as_str).collect();
+    assert_eq!(codes, [SqlState::INDEX_CORRUPTED.code()]);
+    let length = fs::metadata(&file).expect("the file").len();
+    assert!(length < 2 * bytes.len() as u64, "the index has grown to {length} bytes");
+    cluster.assert_no_crash();
 }
 
 #[test]

@@ -315,39 +315,42 @@ fn seal_by_worker(kind: &Kind, shard_size: &str) {
     cluster.assert_no_crash();
 }
 
-/// A scan has read the page of an entry, but not yet the rest of its value. Until it does, the entry moves, and its blocks
-/// are used again.
+/// A scan has read the page of the last entry of a segment, but not yet the rest of its value. Until it does, the entry
+/// moves, and its blocks are used again. (Of any other entry, the next page would tell.)
 #[test]
 fn blocks_of_a_span_are_used_again_while_it_is_read() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
     client.batch_execute(FUNCTIONS).expect("functions");
-    let rows = "SELECT id, long_vec(id) FROM generate_series";
+    // Row 36 is nearest to row 40, nearer than a third of another vector would let it be.
+    let rows = "SELECT id, long_vec(CASE id WHEN 36 THEN 440 ELSE id END) FROM generate_series";
     each(
         &mut client,
         &format!(
             "CREATE TABLE t (id bigint PRIMARY KEY, v real[]);
              CREATE INDEX t_l2 ON t USING usearch (v real_l2_ops);
              INSERT INTO t {rows}(1, 40) id; SELECT usearch_seal('t_l2');
-             DELETE FROM t WHERE id % 4 <> 1"
+             DELETE FROM t WHERE id % 4 > 0"
         ),
     );
-    let sql = "SELECT id, v <-> (SELECT long_vec(1)) FROM t ORDER BY v <-> (SELECT long_vec(1))";
+    let sql = "SELECT id, v <-> (SELECT long_vec(40)) FROM t ORDER BY v <-> (SELECT long_vec(40))";
     let truth = hits(&mut truth_client(&cluster), sql);
-    assert_eq!((truth.len(), truth[0]), (10, (1, Some(0.0))));
+    assert_eq!((truth.len(), truth[0]), (10, (40, Some(0.0))));
 
     each(&mut client, "SELECT pg_advisory_lock(42)");
     let mut reader = index_client(&cluster, "exact");
-    each(&mut reader, "SET iscc_usearch.failpoint = 'span_before_parts:lock'");
+    each(&mut reader, "SET iscc_usearch.failpoint = 'span_before_parts:lock:40'");
     let reader = std::thread::spawn(move || hits(&mut reader, sql));
     wait_until("the scan has read a head", || {
         cluster.log().contains("reached failpoint span_before_parts")
     });
-    // What is free has another epoch as soon as rows come that the scan does not see.
+    // Rows that the scan does not see, and unlike those that were there.
     each(
         &mut client,
-        &format!("VACUUM t; SELECT usearch_compact('t_l2'); INSERT INTO t {rows}(101, 160) id"),
+        &format!("VACUUM t; SELECT usearch_compact('t_l2'); INSERT INTO t {rows}(1007, 1066) id"),
     );
+    let reused = "SELECT entries = 70 AND free_bytes = 0 FROM usearch_index_stats('t_l2')";
+    assert!(value::<bool>(&mut client, reused), "blocks are free");
     each(&mut client, "SELECT pg_advisory_unlock(42)");
     assert_same_distances(&reader.join().expect("the scan"), &truth);
     assert_sound(&mut client, "t_l2");
