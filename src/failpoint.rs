@@ -1,8 +1,9 @@
 //! Named places where tests end a process or hold it. Compiled in by the feature `failpoints` only.
 //!
 //! `iscc_usearch.failpoint = 'name:kill'` makes the process that comes to that place end by SIGKILL, as in a crash;
-//! `name:pause` makes it say so in the server's log and stay there; `name:error` raises an error; `name:panic` panics. `name:kill:3` waits for
-//! the third time that the process comes there. `build_meanwhile:on` makes a worker look at the tail in every build,
+//! `name:pause` makes it say so in the server's log and stay there; `name:lock` makes it wait there for the advisory lock
+//! 42; `name:error` raises an error; `name:panic` panics. `name:kill:3` waits for the third time that the process
+//! comes there. `build_meanwhile:on` makes a worker look at the tail in every build,
 //! however short.
 
 /// Marks a place by name.
@@ -34,7 +35,10 @@ mod enabled {
     use std::time::Duration;
 
     use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
-    use pgrx::pg_sys;
+    use pgrx::{IntoDatum, pg_sys};
+
+    /// The advisory lock that a test takes alone to hold a process at a place, and gives back to let it go on.
+    const LOCK: i64 = 42;
 
     static FAILPOINT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
@@ -48,7 +52,7 @@ mod enabled {
         GucRegistry::define_string_guc(
             c"iscc_usearch.failpoint",
             c"What happens at a named place, for tests.",
-            c"One of name:kill, name:pause, name:error and name:panic.",
+            c"One of name:kill, name:pause, name:lock, name:error and name:panic.",
             &FAILPOINT,
             GucContext::Suset,
             GucFlags::default(),
@@ -86,6 +90,10 @@ mod enabled {
                     pgrx::check_for_interrupts!();
                 }
             },
+            "lock" => {
+                // SAFETY: a function of SQL with its one argument, which returns nothing.
+                unsafe { pgrx::direct_function_call::<()>(pg_sys::pg_advisory_lock_shared_int8, &[LOCK.into_datum()]) };
+            }
             "panic" => panic!("panic at failpoint {name}"),
             _ => crate::error::report(
                 pgrx::PgSqlErrorCode::ERRCODE_INTERNAL_ERROR,

@@ -135,15 +135,64 @@ EXPLAIN (COSTS OFF) SELECT v FROM p WHERE kind = 1 ORDER BY v <-> vec(1, 9) LIMI
 SELECT v = vec(1, 9) AS found FROM p WHERE kind = 1 ORDER BY v <-> vec(1, 9) LIMIT 1;
 SELECT w = vec(5, 4)::float8[] AS found FROM p ORDER BY w::real[] <=> vec(5, 4) LIMIT 1;
 
--- the longest that a page holds
-CREATE TABLE long (v real[]);
-CREATE INDEX ON long USING usearch (v real_ip_ops);
-INSERT INTO long SELECT vec(i, 2036) FROM generate_series(1, 3) i;
-SELECT v = vec(2, 2036) AS found FROM long ORDER BY v <#> vec(2, 2036) LIMIT 1;
-INSERT INTO long SELECT vec(1, 2037);
-TRUNCATE long;
-INSERT INTO long SELECT vec(1, 2037);
+-- the longest that a page holds, and vectors that span two pages and eight
+CREATE TABLE long (id int, v real[]);
+CREATE INDEX long_v ON long USING usearch (v real_ip_ops);
+CREATE FUNCTION orders(dimensions int, seed int, OUT indexed int[], OUT sorted int[]) LANGUAGE plpgsql AS $$
+DECLARE
+    query real[] := vec(seed, dimensions);
+BEGIN
+    SET LOCAL enable_sort = off;
+    SELECT array_agg(id) INTO indexed FROM (SELECT id FROM long ORDER BY v <#> query) s;
+    SET LOCAL enable_indexscan = off;
+    SET LOCAL enable_sort = on;
+    SELECT array_agg(id) INTO sorted FROM (SELECT id FROM long ORDER BY v <#> query, id) s;
+    SET LOCAL enable_indexscan = on;
+END $$;
+CREATE PROCEDURE try_dimensions(dimensions int) LANGUAGE plpgsql AS $$
+DECLARE
+    step text;
+    same boolean;
+    problems bigint;
+    blocks bigint;
+BEGIN
+    EXECUTE 'TRUNCATE long';
+    INSERT INTO long SELECT i, vec(i, dimensions) FROM generate_series(1, 40) i;
+    INSERT INTO long VALUES (41, NULL);
+    INSERT INTO long SELECT i, vec(i, dimensions) FROM generate_series(42, 50) i;
+    blocks := pg_relation_size('long_v') / 8192;
+    FOREACH step IN ARRAY ARRAY['SELECT 1', 'SELECT usearch_seal(''long_v'')', 'DELETE FROM long WHERE id % 3 = 1',
+                                'INSERT INTO long SELECT i, vec(i, ' || dimensions || ') FROM generate_series(51, 60) i',
+                                'SELECT usearch_compact(''long_v'')', 'REINDEX INDEX long_v'] LOOP
+        EXECUTE step;
+        SELECT indexed = sorted INTO same FROM orders(dimensions, 7);
+        SELECT count(*) INTO problems FROM usearch_check('long_v', true);
+        IF NOT same OR problems > 0 THEN
+            RAISE WARNING '%: same order %, % problems', step, same, problems;
+        END IF;
+    END LOOP;
+    RAISE NOTICE '% dimensions, % blocks', dimensions, blocks;
+END $$;
+EXPLAIN (COSTS OFF) SELECT id FROM long ORDER BY v <#> '{1,2}';
+CALL try_dimensions(2036);
+CALL try_dimensions(2037);
+CALL try_dimensions(3072);
+CALL try_dimensions(16000);
+-- dead entries, and other rows where they were
+DELETE FROM long WHERE id % 2 = 0;
+VACUUM long;
+SELECT indexed = sorted AS same, cardinality(indexed) FROM orders(16000, 3);
+INSERT INTO long SELECT i, vec(i, 16000) FROM generate_series(101, 130) i;
+SELECT usearch_seal('long_v') > 0 AS sealed;
+VACUUM long;
+SELECT indexed = sorted AS same, cardinality(indexed) FROM orders(16000, 8);
+SELECT * FROM usearch_check('long_v', true);
+SELECT id FROM long ORDER BY v <#> vec(105, 16000) LIMIT 1;
+SELECT min_recall FROM usearch_recall('long_v', 5, 10);
+-- other dimensions, and too many
+INSERT INTO long SELECT 0, vec(1, 3072);
+INSERT INTO long SELECT 0, vec(1, 16001);
 
 DROP TABLE t, q, p, long;
-DROP FUNCTION vec, near, answer;
-DROP PROCEDURE compare;
+DROP FUNCTION vec, near, answer, orders;
+DROP PROCEDURE compare, try_dimensions;

@@ -1,8 +1,8 @@
 //! What the log holds right now, counted in one pass over its pages.
 
 use iscc_log::directory::Segment;
-use iscc_log::log_page::MAX_STRIDE;
-use iscc_log::log_page::{LogPage, is_alive};
+use iscc_log::log_page::{Entries, is_alive};
+use iscc_log::span::MAX_STRIDE;
 use pgrx::JsonB;
 
 use crate::relation::Index;
@@ -55,14 +55,14 @@ impl Census {
 
     fn add_segment(&mut self, index: Index<'_>, segment: &Segment) -> Result<(), Mismatch> {
         let before = self.entries;
-        log::for_each_page(index, segment, |_, page| self.add_page(page))?;
+        log::for_each_entries(index, segment, |page| self.add_page(page))?;
         if !segment.is_sealed() {
             self.tail += self.entries - before;
         }
         Ok(())
     }
 
-    fn add_page(&mut self, page: &LogPage<'_>) {
+    fn add_page(&mut self, page: &Entries<'_>) {
         page.lengths(&mut self.lengths);
         self.entries += page.len() as i64;
         for (slot, &bytes) in self.lengths.iter().enumerate() {

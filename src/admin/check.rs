@@ -18,7 +18,6 @@ use crate::metrics::opclass::comparison_of;
 use crate::metrics::value::Value;
 use crate::owner::{SearchPath, as_owner};
 use crate::relation::{Index, in_recovery};
-use crate::storage::buffer::{Locked, Shared};
 use crate::storage::definition::IndexOptions;
 use crate::storage::directory::{self, Directory, META_BLOCK, NO_SHARD};
 use crate::storage::log::{self, Mismatch, block_and_offset, tid_bytes};
@@ -146,10 +145,7 @@ fn check_log(index: Index<'_>, directory: &Directory, problems: &mut Problems) -
     let value = comparison_of(index).value;
     for segment in directory.segments() {
         let mut entries = 0;
-        for block in segment.blocks() {
-            pgrx::check_for_interrupts!();
-            let buffer = Locked::<Shared>::read(index, block);
-            let page = log::parse(segment, &buffer)?;
+        log::for_each_page(index, segment, |block, page| {
             entries += page.len() as u32;
             let mut beyond = Vec::new();
             for slot in 0..page.len() {
@@ -167,7 +163,7 @@ fn check_log(index: Index<'_>, directory: &Directory, problems: &mut Problems) -
             for problem in page.problems().into_iter().chain(beyond).chain(changed) {
                 problems.add(format!("block {block}"), problem);
             }
-        }
+        })?;
         if segment.is_sealed() && entries != segment.entries {
             problems.add(
                 format!("segment at block {}", segment.start_block),

@@ -33,8 +33,8 @@ pub unsafe extern "C-unwind" fn aminsert(
         (value, tid_bytes(&*heap_tid))
     };
     appender.append(index, value, &tid, || IndexOptions::of(index).limits(index));
-    if let Some(blocks) = appender.grown_to() {
-        maintenance::after_growth(index, blocks);
+    if let Some(grown) = appender.grown() {
+        maintenance::after_growth(index, grown);
     }
     // We do not enforce uniqueness.
     false

@@ -123,12 +123,12 @@ fn sweep_segment(
 ) -> Result<Pass, Mismatch> {
     let mut pass = Pass::default();
     let mut to_kill: Vec<usize> = Vec::new();
-    for block in segment.blocks() {
+    for block in segment.pages() {
         // SAFETY: VACUUM's own delay point; checks for interrupts.
         unsafe { crate::compat::vacuum_delay_point() };
         to_kill.clear();
         let mut buffer = Locked::<Exclusive>::read_with(index, block, strategy);
-        let page = log::parse(segment, &buffer)?;
+        let page = log::entries(segment, &buffer)?;
         for slot in 0..page.len() {
             let Some(tid) = page.tid(slot) else { continue };
             let mut alive = is_alive(&tid);
@@ -172,7 +172,7 @@ fn count_live(index: Index<'_>) -> u64 {
     // Nothing is noted of the open segment, which is small.
     let mut open = 0;
     if let Some(segment) = directory.header.open.as_ref() {
-        let counted = log::for_each_page(index, segment, |_, page| {
+        let counted = log::for_each_entries(index, segment, |page| {
             let tids = (0..page.len()).filter_map(|slot| page.tid(slot));
             open += tids.filter(is_alive).count() as u64;
         });

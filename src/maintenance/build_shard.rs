@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use iscc_hnsw::build::{BuiltShard, CollectedShard, CollectedValues, NextStep, ShardBuilder, estimated_file_bytes};
 use iscc_hnsw::shard::ShardIdentity;
-use iscc_hnsw::shard::ranges::EntryRange;
 use iscc_log::directory::{Segment, State};
 use iscc_log::log_page::is_alive;
 use pgrx::pg_sys;
@@ -21,6 +20,7 @@ use crate::relation::{flush_wal, in_recovery};
 use crate::storage::definition::IndexOptions;
 use crate::storage::directory::NO_SHARD;
 use crate::storage::log::{self, Mismatch};
+use crate::storage::shard_cache::entry_range;
 use crate::storage::shard_file::{self, Published, ShardId};
 use crate::storage::update::Logging;
 
@@ -216,9 +216,10 @@ impl Job<'_> {
         let mut lsn = 0;
         for segment in segments {
             let mut counts = EntryCounts::default();
+            let mut first = base;
             log::for_each_page(self.index, segment, |block, page| {
+                // The parts of a value were written before its page.
                 lsn = lsn.max(page.lsn());
-                let first = base + (block - segment.start_block) * u32::from(segment.slots_per_block());
                 for slot in 0..page.len() {
                     let alive = page.tid(slot).is_some_and(|tid| is_alive(&tid));
                     match page.code(slot) {
@@ -234,8 +235,9 @@ impl Job<'_> {
                         }
                     }
                 }
+                first += u32::from(segment.slots_per_page());
             })?;
-            base += segment.block_count * u32::from(segment.slots_per_block());
+            base += segment.room() as u32;
             all_counts.push(counts);
         }
         Ok((all_counts, lsn))
@@ -296,14 +298,6 @@ impl<W: Write, F: FnMut() -> bool> Write for StoppableWriter<W, F> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
-    }
-}
-
-fn entry_range(segment: &Segment) -> EntryRange {
-    EntryRange {
-        start_block: segment.start_block,
-        block_count: segment.block_count,
-        slots_per_block: segment.slots_per_block(),
     }
 }
 

@@ -100,7 +100,7 @@ impl Job<'_> {
 pub fn count_alive(index: Index<'_>, segments: &[Segment]) -> Result<u64, Mismatch> {
     let mut alive = 0;
     for segment in segments {
-        log::for_each_page(index, segment, |_, page| {
+        log::for_each_entries(index, segment, |page| {
             let tids = (0..page.len()).filter_map(|slot| page.tid(slot));
             alive += tids.filter(is_alive).count() as u64;
         })?;

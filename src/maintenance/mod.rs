@@ -52,14 +52,15 @@ use crate::guc;
 use crate::relation::Index;
 use crate::storage::definition::IndexOptions;
 use crate::storage::directory;
+use crate::storage::open_segment::Grown;
 use crate::storage::update::Logging;
 use lock::Wait;
 
-/// Starts the worker when an insert has made the open segment grow to `open_blocks` blocks and the tail is due.
-pub fn after_growth(index: Index<'_>, open_blocks: u32) {
+/// Starts the worker when an insert has made the open segment grow and the tail is due.
+pub fn after_growth(index: Index<'_>, Grown { blocks, added }: Grown) {
     const BLOCKS_BETWEEN_LOOKS: u32 = 16;
-    // A segment of one block is new: the one before may have been closed.
-    let is_time = open_blocks == 1 || open_blocks.is_multiple_of(BLOCKS_BETWEEN_LOOKS);
+    // A segment of one page is new: the one before may have been closed.
+    let is_time = blocks == added || blocks % BLOCKS_BETWEEN_LOOKS < added;
     if !is_time || !guc::background_worker() || index.is_temporary() {
         return;
     }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use iscc_log::directory::{Segment, State};
 use iscc_log::log_page::{self, Tid, is_alive, slots};
 use iscc_log::policy;
+use iscc_log::span::{self, Span};
 use pgrx::pg_sys;
 
 use super::context::{Job, Stopped, WorkDone, milliseconds};
@@ -20,6 +21,7 @@ use crate::relation::Index;
 use crate::storage::buffer::Locked;
 use crate::storage::directory::{self, META_BLOCK, NO_SHARD};
 use crate::storage::log;
+use crate::storage::spans;
 use crate::storage::update::{Logging, Update, grow_ahead};
 
 /// Pages copied between two looks whether VACUUM waits.
@@ -136,7 +138,7 @@ impl Job<'_> {
         // The count of entries is what a segment is listed with once it is sealed.
         let mut rest = alive;
         for segment in &mut pending {
-            let room = u64::from(segment.block_count) * u64::from(segment.slots_per_block());
+            let room = segment.room();
             segment.entries = rest.min(room) as u32;
             rest -= rest.min(room);
         }
@@ -164,12 +166,12 @@ impl Job<'_> {
             index: self.index,
             logging: self.logging,
             stride: stride_of(pending),
-            blocks: pending.iter().flat_map(|s| s.blocks().map(|block| (block, s.epoch))),
+            blocks: pending.iter().flat_map(|s| s.pages().map(|block| (block, s.epoch))),
             page: Vec::new(),
         };
         let mut pages = 0;
         for segment in segments {
-            for block in segment.blocks() {
+            for block in segment.pages() {
                 pgrx::check_for_interrupts!();
                 pages += 1;
                 if pages % PAGES_BETWEEN_LOOKS == 0 && (places.is_wanted() || self.watcher.must_yield()) {
@@ -198,7 +200,7 @@ fn stride_of(segments: &[Segment]) -> u16 {
 
 /// Blocks that this number of entries takes up.
 fn blocks_for(entries: u64, stride: u16) -> u32 {
-    entries.div_ceil(u64::from(slots(stride))) as u32
+    entries.div_ceil(u64::from(slots(stride))) as u32 * span::blocks(stride)
 }
 
 /// Fills the pages of pending segments.
@@ -206,7 +208,7 @@ struct PageFiller<'a, Blocks> {
     index: Index<'a>,
     logging: Logging,
     stride: u16,
-    /// Blocks to fill, with their epochs.
+    /// Pages to fill, with their epochs.
     blocks: Blocks,
     page: Vec<(Tid, Vec<u8>)>,
 }
@@ -229,6 +231,17 @@ impl<Blocks: Iterator<Item = (u32, u32)>> PageFiller<'_, Blocks> {
         let Some((block, epoch)) = self.blocks.next() else {
             index.corrupt(META_BLOCK, "more entries are alive than were counted");
         };
+        // Then there is one entry.
+        if span::blocks(self.stride) > 1 {
+            let span = Span {
+                head: block,
+                epoch,
+                stride: self.stride,
+            };
+            for (_, value) in &self.page {
+                spans::write_parts(index, &span, value, self.logging);
+            }
+        }
         let mut buffer = Locked::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);
         let mut update = Update::begin(index, self.logging);
         let page = update.new_page(&mut buffer);

@@ -1,14 +1,14 @@
 //! Values of any type, as bytes: what the log and shards store of them, and what a function is called with.
 
 use iscc_hnsw::opaque::{CHECKSUM_BYTES, Layout, checksum_of};
-use iscc_log::log_page::MAX_STRIDE;
+use iscc_log::log_page::MAX_CELL;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 
 use crate::types::bitvec::varlena_bytes;
 
 /// The most bytes that a value can have, its length word not counted: it must fit on a page of the log.
-pub const MAX_VALUE_BYTES: usize = MAX_STRIDE - CHECKSUM_BYTES;
+pub const MAX_VALUE_BYTES: usize = MAX_CELL - CHECKSUM_BYTES;
 
 /// How values of a type are stored. None for a type that is not one of stored values, or that does not fit on a page.
 pub fn layout_of(input: pg_sys::Oid) -> Option<Layout> {

@@ -266,6 +266,8 @@ pub struct LogWalk {
     want: Want,
     at: usize,
     next_block: u32,
+    /// The page that `tids` are from.
+    block: u32,
     tids: Vec<Tid>,
 }
 
@@ -277,6 +279,7 @@ impl LogWalk {
             want,
             at: 0,
             next_block: 0,
+            block: 0,
             tids: Vec::new(),
         }
     }
@@ -295,14 +298,15 @@ impl LogWalk {
                 continue;
             }
             pgrx::check_for_interrupts!();
-            self.next_block = block + 1;
-            log::with_page(index, &segment, block, |page| {
+            self.block = block;
+            self.next_block = block + segment.span_blocks();
+            log::with_entries(index, &segment, block, |page| {
                 let wanted = |&slot: &usize| self.want == Want::All || page.code_len(slot) == 0;
                 let slots = (0..page.len()).rev().filter(wanted);
                 self.tids
                     .extend(slots.filter_map(|slot| page.tid(slot)).filter(is_alive));
             })?;
         }
-        Ok(self.tids.pop().map(|tid| (tid, self.next_block - 1)))
+        Ok(self.tids.pop().map(|tid| (tid, self.block)))
     }
 }

@@ -217,6 +217,22 @@ impl<M: Mode> Drop for Locked<M> {
 /// The relation is never more than this many blocks short of a block about to be used: growth goes step by step.
 pub(super) const MOST_MISSING_BLOCKS: u32 = 1024;
 
+/// Raises an error if the metapage counts many more blocks than the relation has: it is damaged then, and nothing must grow
+/// to its number.
+pub(super) fn require_near_end(index: Index<'_>, used: u32) {
+    let existing = index.block_count();
+    if used.saturating_sub(existing) > MOST_MISSING_BLOCKS {
+        too_few(index, used, existing);
+    }
+}
+
+fn too_few(index: Index<'_>, counted: u32, existing: u32) -> ! {
+    index.corrupt(
+        0,
+        format!("it counts {counted} blocks, but the relation has {existing}"),
+    )
+}
+
 /// Makes the relation have at least this many blocks.
 pub(super) fn grow(index: Index<'_>, fork: pg_sys::ForkNumber::Type, blocks: u32) {
     let existing = index.block_count_of(fork);
@@ -224,10 +240,7 @@ pub(super) fn grow(index: Index<'_>, fork: pg_sys::ForkNumber::Type, blocks: u32
         return;
     }
     if blocks - existing > MOST_MISSING_BLOCKS {
-        index.corrupt(
-            0,
-            format!("it counts {} blocks, but the relation has {existing}", blocks - 1),
-        );
+        too_few(index, blocks - 1, existing);
     }
     let lock = pg_sys::ExclusiveLock as i32;
     // SAFETY: the relation is open; an error releases the lock.

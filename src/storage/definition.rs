@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 use iscc_hnsw::MAX_NODES;
 use iscc_hnsw::build::estimated_file_bytes;
 use iscc_hnsw::params::BuildParams;
-use iscc_log::log_page::{MAX_STRIDE, part_of_page, slots};
-use iscc_log::policy::{SEAL_BLOCKS, VECTOR_SEAL_BLOCKS, opaque_seal_blocks};
+use iscc_log::log_page::{part_of_page, slots};
+use iscc_log::policy::{SEAL_BLOCKS, opaque_seal_blocks, vector_seal_blocks};
+use iscc_log::span::{self, MAX_STRIDE};
 use iscc_metrics::MAX_CODE_BYTES;
 use iscc_metrics::dense::Scalar;
 use pgrx::pg_sys;
@@ -215,7 +216,7 @@ impl IndexOptions {
         // The levels of nodes are random; leave room for more than the average.
         let entries = (self.shard_bytes as f64 * 0.98 - fixed) / per_entry;
         let entries = entries.clamp(1.0, f64::from(MAX_NODES)) as u32;
-        (entries / u32::from(slots(stride))).max(1)
+        (entries / u32::from(slots(stride))).max(1) * span::blocks(stride)
     }
 
     /// Parameters for building a shard of values in cells of `stride` bytes.
@@ -242,7 +243,10 @@ impl IndexOptions {
         let (seal_blocks, stride) = match lengths {
             // Without a declared length, that of most codes: longer ones make fewer entries a block.
             Lengths::UpTo(declared) => (SEAL_BLOCKS, declared.unwrap_or(32)),
-            Lengths::Equal => (VECTOR_SEAL_BLOCKS, self.declared_bytes.unwrap_or_else(stored_bytes)),
+            Lengths::Equal => {
+                let stride = self.declared_bytes.unwrap_or_else(stored_bytes);
+                (vector_seal_blocks(stride), stride)
+            }
             Lengths::Exactly(bytes) => (opaque_seal_blocks(bytes), bytes),
             Lengths::Any => {
                 let stride = stored_bytes().max(part_of_page(1));

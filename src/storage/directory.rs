@@ -9,6 +9,7 @@ use std::ops::Range;
 use iscc_log::allocation;
 use iscc_log::directory::{self as format, MetaHeader, Segment, State};
 use iscc_log::page::{NO_BLOCK, PageError, PageKind};
+use iscc_log::span;
 use pgrx::pg_sys;
 
 use super::buffer::{Exclusive, Locked, Mode, Page, Shared};
@@ -115,7 +116,7 @@ impl Directory {
         epoch
     }
 
-    /// Adds a pending segment of so many blocks. None when there would have to be more blocks than the relation has.
+    /// Adds a pending segment of so many blocks, a multiple of those that a value of the stride spans. None when there would have to be more blocks than the relation has.
     pub fn add_pending(&mut self, count: u32, stride: u16, existing: u32) -> Option<Vec<Segment>> {
         let before = self.clone();
         let blocks = self.allocate(count);
@@ -128,7 +129,13 @@ impl Directory {
 
     /// Adds pending segments of so many blocks in all, each before block `below`. None when too few are free there.
     pub fn add_pending_below(&mut self, count: u32, stride: u16, below: u32) -> Option<Vec<Segment>> {
-        let pieces = allocation::take_below(&mut self.listed, count, below, LEAST_REUSED_BLOCKS)?;
+        let pieces = allocation::take_below(
+            &mut self.listed,
+            count,
+            below,
+            LEAST_REUSED_BLOCKS,
+            span::blocks(stride),
+        )?;
         Some(self.list_pending(pieces, stride))
     }
 

@@ -2,15 +2,17 @@
 
 use iscc_hnsw::opaque::CHECKSUM_BYTES;
 use iscc_log::directory::Segment;
-use iscc_log::log_page::{self, LogPage, MAX_STRIDE, Tid};
+use iscc_log::log_page::{self, Entries, LogPage, MAX_CELL, Tid};
 use iscc_log::page::PageError;
+use iscc_log::span::MAX_STRIDE;
 use iscc_metrics::MAX_CODE_BYTES;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::buffer::{Exclusive, Locked, Mode, Page, PinnedBuffer, Recent, Shared};
 use super::directory;
-use super::open_segment::{Lengths, Limits, Room, make_room};
+use super::open_segment::{Grown, Lengths, Limits, Made, Room, make_room};
+use super::spans;
 use super::update::{Logging, critical, log_in_place};
 use crate::error::{corrupt_page, report};
 use crate::metrics::opaque::MAX_VALUE_BYTES;
@@ -24,8 +26,8 @@ pub struct Appender {
     logging: Logging,
     wal: bool,
     open_block: Option<u32>,
-    /// Blocks of the open segment when this appender last added one.
-    open_blocks: u32,
+    /// How the open segment grew when this appender last added to it.
+    grown: Option<Grown>,
 }
 
 impl Appender {
@@ -36,25 +38,27 @@ impl Appender {
             logging,
             wal: logging == Logging::EachChange && index.needs_wal(),
             open_block: None,
-            open_blocks: 0,
+            grown: None,
         }
     }
 
-    /// The size of the open segment in blocks, when this appender has added one to it since the last call.
-    pub fn grown_to(&mut self) -> Option<u32> {
-        (self.open_blocks > 0).then(|| std::mem::take(&mut self.open_blocks))
+    /// How the open segment has grown, if this appender has added to it since the last call.
+    pub fn grown(&mut self) -> Option<Grown> {
+        self.grown.take()
     }
 
     /// Appends an entry; `value` is empty for a NULL. `limits` is asked only when the open page does not take it.
     pub fn append(&mut self, index: Index<'_>, value: &[u8], tid: &Tid, limits: impl Fn() -> Limits) {
+        // A value that spans pages gets pages of its own.
+        let has_page = value.len() <= MAX_CELL;
         // The block remembered may have any use by now; then the metapage tells.
-        if let Some(block) = self.open_block
+        if let Some(block) = self.open_block.filter(|_| has_page)
             && self.append_to(index, block, value, tid) == Ok(true)
         {
             return;
         }
         loop {
-            let full_block = self.last_open_block(index);
+            let full_block = self.last_open_page(index).filter(|_| has_page);
             if let Some(block) = full_block {
                 match self.append_to(index, block, value, tid) {
                     Ok(false) => {}
@@ -62,7 +66,7 @@ impl Appender {
                         self.open_block = full_block;
                         return;
                     }
-                    Err(why) if self.last_open_block(index) == full_block => index.corrupt(block, why),
+                    Err(why) if self.last_open_page(index) == full_block => index.corrupt(block, why),
                     Err(_) => continue,
                 }
             }
@@ -70,24 +74,30 @@ impl Appender {
             check_len(index, value.len(), limits.lengths);
             let room = Room {
                 full_block,
-                value_bytes: value.len(),
+                value,
+                tid,
                 limits,
             };
-            if let Some(blocks) = make_room(index, room, self.logging) {
-                self.open_blocks = blocks;
+            match make_room(index, &room, self.logging) {
+                Made::Nothing => {}
+                Made::Page(grown) => self.grown = Some(grown),
+                Made::Entry(grown) => {
+                    self.grown = Some(grown);
+                    return;
+                }
             }
             pgrx::check_for_interrupts!();
         }
     }
 
-    fn last_open_block(&self, index: Index<'_>) -> Option<u32> {
-        directory::read_header(index).open.and_then(|open| open.last_block())
+    fn last_open_page(&self, index: Index<'_>) -> Option<u32> {
+        directory::read_header(index).open.and_then(|open| open.last_page())
     }
 
     /// Appends to this block if it is the open one and has room.
     fn append_to(&self, index: Index<'_>, block: u32, value: &[u8], tid: &Tid) -> Result<bool, PageError> {
         let mut buffer = Locked::<Exclusive>::read(index, block);
-        let page = LogPage::parse(buffer.page())?;
+        let page = Entries::parse(buffer.page())?;
         let lengths = Lengths::of(self.comparison.value, None);
         if !page.is_open() || !page.has_room() || !lengths.fit(value.len(), page.stride()) {
             return Ok(false);
@@ -109,7 +119,7 @@ impl Appender {
 /// came past the type's checks.
 fn check_len(index: Index<'_>, bytes: usize, lengths: Lengths) {
     let max = match lengths {
-        Lengths::Exactly(_) | Lengths::Any if bytes <= MAX_STRIDE => return,
+        Lengths::Exactly(_) | Lengths::Any if bytes <= MAX_CELL => return,
         Lengths::Exactly(_) | Lengths::Any => report(
             PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             format!(
@@ -121,16 +131,8 @@ fn check_len(index: Index<'_>, bytes: usize, lengths: Lengths) {
         .detail(format!("The maximum is {MAX_VALUE_BYTES} bytes, uncompressed."))
         .raise(),
         Lengths::UpTo(declared) => declared.map_or(MAX_CODE_BYTES, usize::from),
-        Lengths::Equal if bytes <= MAX_STRIDE => return,
-        Lengths::Equal => report(
-            PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
-            format!("vector of {bytes} bytes is too long for index \"{}\"", index.name()),
-        )
-        .detail(format!(
-            "The maximum is {MAX_STRIDE} bytes: {} dimensions of type real.",
-            MAX_STRIDE / 4
-        ))
-        .raise(),
+        // No type has values that are longer, see `MAX_DIMENSIONS`.
+        Lengths::Equal => MAX_STRIDE,
     };
     if bytes > max {
         report(
@@ -151,6 +153,16 @@ pub struct Mismatch {
 }
 
 impl Mismatch {
+    /// A page that is none of this index's log, or damaged.
+    pub(super) fn at(block: u32, why: PageError) -> Self {
+        Mismatch { block, why: Some(why) }
+    }
+
+    /// A page of another segment.
+    pub(super) fn of_another(block: u32) -> Self {
+        Mismatch { block, why: None }
+    }
+
     /// Returns if the page is what the directory says now, so that a fresh copy helps; otherwise the page is damaged,
     /// which is an error.
     pub fn confirm(self, index: Index<'_>) {
@@ -159,7 +171,7 @@ impl Mismatch {
             let directory = directory::read(index);
             // One, unless the directory is damaged: then a block can be in several, and the page is right for none or one.
             let mut owners = directory.segments().filter(|s| s.blocks().contains(&self.block));
-            if owners.all(|owner| with_page(index, owner, self.block, |_| ()).is_ok()) {
+            if owners.all(|owner| with_page(index, owner, owner.page_of(self.block), |_| ()).is_ok()) {
                 return;
             }
             pgrx::check_for_interrupts!();
@@ -177,14 +189,14 @@ impl Mismatch {
     }
 }
 
-/// Calls `visit` with each page of a segment, locked for reading. Checks for interrupts between
+/// Calls `visit` with each page of a segment, locked for reading unless values span pages. Checks for interrupts between
 /// pages.
 pub fn for_each_page(
     index: Index<'_>,
     segment: &Segment,
     mut visit: impl FnMut(u32, &LogPage<'_>),
 ) -> Result<(), Mismatch> {
-    for block in segment.blocks() {
+    for block in segment.pages() {
         pgrx::check_for_interrupts!();
         with_page(index, segment, block, |page| visit(block, page))?;
     }
@@ -197,11 +209,35 @@ pub fn for_each_copy(
     segment: &Segment,
     mut visit: impl FnMut(u32, &LogPage<'_>),
 ) -> Result<(), Mismatch> {
-    for block in segment.blocks() {
+    for block in segment.pages() {
         pgrx::check_for_interrupts!();
         with_copy(index, segment, block, |page| visit(block, page))?;
     }
     Ok(())
+}
+
+/// As [`for_each_page`], for who wants no values: the parts of those that span pages are not read.
+pub fn for_each_entries(
+    index: Index<'_>,
+    segment: &Segment,
+    mut visit: impl FnMut(&Entries<'_>),
+) -> Result<(), Mismatch> {
+    for block in segment.pages() {
+        pgrx::check_for_interrupts!();
+        with_entries(index, segment, block, &mut visit)?;
+    }
+    Ok(())
+}
+
+/// As [`with_page`], for who wants no values.
+pub fn with_entries<T>(
+    index: Index<'_>,
+    segment: &Segment,
+    block: u32,
+    read: impl FnOnce(&Entries<'_>) -> T,
+) -> Result<T, Mismatch> {
+    let buffer = Locked::<Shared>::read(index, block);
+    entries(segment, &buffer).map(|entries| read(&entries))
 }
 
 /// As [`with_page`], with a copy of the page, so that no lock is held.
@@ -211,12 +247,14 @@ pub fn with_copy<T>(
     block: u32,
     read: impl FnOnce(&LogPage<'_>) -> T,
 ) -> Result<T, Mismatch> {
+    if segment.span_blocks() > 1 {
+        return spans::read(index, segment, block, read);
+    }
     let buffer = Locked::<Shared>::read(index, block);
     parse(segment, &buffer)?;
     let copy = *buffer.page();
     drop(buffer);
-    let why = |why| Mismatch { block, why: Some(why) };
-    Ok(read(&LogPage::parse(&copy).map_err(why)?))
+    Ok(read(&LogPage::parse(&copy).map_err(|why| Mismatch::at(block, why))?))
 }
 
 /// Buffers are remembered for segments of so many blocks. In smaller ones there is little to gain, and many backends may
@@ -231,6 +269,9 @@ pub fn for_each_page_ahead(
     recent: &mut Recent,
     mut visit: impl FnMut(u32, &LogPage<'_>, *const Page),
 ) -> Result<(), Mismatch> {
+    if segment.span_blocks() > 1 {
+        return for_each_page(index, segment, |block, page| visit(block, page, std::ptr::null()));
+    }
     let mut blocks = segment.blocks();
     let is_small = blocks.len() < LEAST_REMEMBERED_BLOCKS;
     let mut pin = |block| match is_small {
@@ -251,28 +292,40 @@ pub fn for_each_page_ahead(
     Ok(())
 }
 
-/// Calls `read` with one page of a segment, locked for reading.
+/// Calls `read` with one page of a segment, locked for reading unless values span pages.
 pub fn with_page<T>(
     index: Index<'_>,
     segment: &Segment,
     block: u32,
     read: impl FnOnce(&LogPage<'_>) -> T,
 ) -> Result<T, Mismatch> {
+    if segment.span_blocks() > 1 {
+        return spans::read(index, segment, block, read);
+    }
     let buffer = Locked::<Shared>::read(index, block);
     parse(segment, &buffer).map(|page| read(&page))
 }
 
-/// A checked view of a log page that belongs to `segment`.
+/// A checked view of a log page that belongs to `segment`, whose values do not span pages.
 pub fn parse<'a, M: Mode>(segment: &Segment, buffer: &'a Locked<M>) -> Result<LogPage<'a>, Mismatch> {
-    let mismatch = |why| Mismatch {
-        block: buffer.block(),
-        why,
-    };
-    let page = LogPage::parse(buffer.page()).map_err(|why| mismatch(Some(why)))?;
-    if !segment.has_epoch(page.epoch()) || page.stride() != usize::from(segment.stride) {
-        return Err(mismatch(None));
+    let page = LogPage::parse(buffer.page()).map_err(|why| Mismatch::at(buffer.block(), why))?;
+    match is_of(segment, &page) {
+        true => Ok(page),
+        false => Err(Mismatch::of_another(buffer.block())),
     }
-    Ok(page)
+}
+
+/// A checked view of the entries of a log page that belongs to `segment`.
+pub fn entries<'a, M: Mode>(segment: &Segment, buffer: &'a Locked<M>) -> Result<Entries<'a>, Mismatch> {
+    let entries = Entries::parse(buffer.page()).map_err(|why| Mismatch::at(buffer.block(), why))?;
+    match is_of(segment, &entries) {
+        true => Ok(entries),
+        false => Err(Mismatch::of_another(buffer.block())),
+    }
+}
+
+fn is_of(segment: &Segment, entries: &Entries<'_>) -> bool {
+    segment.has_epoch(entries.epoch()) && entries.stride() == usize::from(segment.stride)
 }
 
 /// The entry's heap TID in PostgreSQL's form.

@@ -10,6 +10,7 @@ pub mod open_segment;
 pub mod removal;
 pub mod shard_cache;
 pub mod shard_file;
+pub mod spans;
 pub mod sweep;
 pub mod table;
 pub mod update;

@@ -2,16 +2,19 @@
 
 use iscc_log::allocation;
 use iscc_log::directory::{self as format, MetaHeader, Segment, State};
-use iscc_log::log_page::{self, LogPage};
+use iscc_log::log_page::{self, Entries, Tid};
+use iscc_log::span::{self, Span};
 use iscc_metrics::MAX_CODE_BYTES;
 use iscc_metrics::dense::Scalar;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::buffer::Page;
 use super::buffer::{Exclusive, Locked};
 use super::directory::{
     Directory, LEAST_REUSED_BLOCKS, META_BLOCK, OtherPage, checked, header_of, read_to_change, write,
 };
+use super::spans;
 use super::update::{Logging, Update};
 use crate::error::report;
 use crate::failpoint::failpoint;
@@ -50,48 +53,86 @@ pub enum Lengths {
 /// The stride of a segment that has nothing but NULLs so far, where all values have the same length: no value is so short.
 const NO_VALUES: u16 = 1;
 
+// What is reused has room for at least one entry.
+const _: () = assert!(span::MAX_BLOCKS <= LEAST_REUSED_BLOCKS);
+
 /// What an insert needs of the open segment.
-#[derive(Clone, Copy)]
-pub struct Room {
-    /// The block found full (or closed), if any.
+pub struct Room<'a> {
+    /// The page found full (or closed), if any.
     pub full_block: Option<u32>,
-    /// Bytes of the value to insert; 0 for a NULL.
-    pub value_bytes: usize,
+    /// The value to insert; empty for a NULL.
+    pub value: &'a [u8],
+    /// The row that has it.
+    pub tid: &'a Tid,
     /// What bounds the open segment.
     pub limits: Limits,
 }
 
-/// Makes sure that there is an open page other than `room.full_block` whose cells hold the value. Returns the number of
-/// blocks of the open segment when this added one.
-pub fn make_room(index: Index<'_>, room: Room, logging: Logging) -> Option<u32> {
+/// How the open segment has grown.
+#[derive(Clone, Copy)]
+pub struct Grown {
+    /// Its blocks now.
+    pub blocks: u32,
+    /// Those of them that are new.
+    pub added: u32,
+}
+
+/// What [`make_room`] has done.
+pub enum Made {
+    /// Nothing: there is another page already.
+    Nothing,
+    /// An empty page.
+    Page(Grown),
+    /// Pages for the entry, which spans them, and has been written.
+    Entry(Grown),
+}
+
+impl Made {
+    fn of(open: &Segment) -> Self {
+        let added = open.span_blocks();
+        let grown = Grown {
+            blocks: open.block_count,
+            added,
+        };
+        if added > 1 {
+            Made::Entry(grown)
+        } else {
+            Made::Page(grown)
+        }
+    }
+}
+
+/// Makes sure that there is an open page other than `room.full_block` whose cells hold the value. Where values span pages,
+/// a page has one entry, so this writes the entry as well.
+pub fn make_room(index: Index<'_>, room: &Room<'_>, logging: Logging) -> Made {
     let mut meta = Locked::<Exclusive>::read(index, META_BLOCK);
     let header = header_of(index, meta.page());
+    let bytes = room.value.len();
     if let Some(open) = header.open {
-        let fits = room.limits.lengths.fit(room.value_bytes, usize::from(open.stride));
-        if fits && open.last_block() != room.full_block {
-            return None;
+        let fits = room.limits.lengths.fit(bytes, usize::from(open.stride));
+        if fits && open.span_blocks() == 1 && open.last_page() != room.full_block {
+            return Made::Nothing;
         }
         let may_grow = fits && open.block_count < room.limits.max_blocks;
         if may_grow && let Some((header, open)) = grown(&header, open) {
-            let mut log = new_log_block(index, &open);
+            let mut log = new_log_page(index, &open, room, logging);
             let mut update = Update::begin(index, logging);
             format::set_meta(update.page(&mut meta), &header);
-            log_page::init(update.new_page(&mut log), open.stride, open.epoch);
+            begin_page(index, update.new_page(&mut log), &open, room);
             update.commit();
-            return Some(open.block_count);
+            return Made::of(&open);
         }
     }
     // Before anything changes.
-    if room.limits.lengths == Lengths::Equal && room.value_bytes > 0 {
-        require_length(index, &read_to_change(index, &meta), room.value_bytes);
+    if room.limits.lengths == Lengths::Equal && bytes > 0 {
+        require_length(index, &read_to_change(index, &meta), bytes);
     }
     close_under(index, &mut meta, logging);
-    open_segment(index, &mut meta, room, logging);
-    Some(1)
+    open_segment(index, &mut meta, room, logging)
 }
 
 /// Opens a segment of one page, in free blocks if there are enough.
-fn open_segment(index: Index<'_>, meta: &mut Locked<Exclusive>, room: Room, logging: Logging) {
+fn open_segment(index: Index<'_>, meta: &mut Locked<Exclusive>, room: &Room<'_>, logging: Logging) -> Made {
     let before = read_to_change(index, meta);
     let mut after = before.clone();
     let stride = stride_for(&after.header, room);
@@ -108,26 +149,28 @@ fn open_segment(index: Index<'_>, meta: &mut Locked<Exclusive>, room: Room, logg
         index.corrupt(META_BLOCK, "a new segment has no room");
     };
     after.header = header;
-    let mut log = new_log_block(index, &open);
+    let mut log = new_log_page(index, &open, room, logging);
     let new_page = OtherPage {
         buffer: &mut log,
         is_new: true,
-        change: &|page| log_page::init(page, open.stride, open.epoch),
+        change: &|page| begin_page(index, page, &open, room),
     };
     write(index, meta, &before, after, logging, Some(new_page));
+    Made::of(&open)
 }
 
-/// The header and its open segment with one more block; None when the block behind it belongs to another segment.
+/// The header and its open segment with one more page; None when a block behind it belongs to another segment.
 fn grown(header: &MetaHeader, open: Segment) -> Option<(MetaHeader, Segment)> {
     let mut header = header.clone();
+    let added = open.span_blocks();
     let end = open.blocks().end;
     match header.open_limit {
-        0 if header.used_blocks == end => header.used_blocks += 1,
-        limit if end < limit => {}
+        0 if header.used_blocks == end => header.used_blocks = end.checked_add(added)?,
+        limit if end.checked_add(added)? <= limit => {}
         _ => return None,
     }
     let open = Segment {
-        block_count: open.block_count + 1,
+        block_count: open.block_count + added,
         ..open
     };
     header.open = Some(open);
@@ -135,29 +178,45 @@ fn grown(header: &MetaHeader, open: Segment) -> Option<(MetaHeader, Segment)> {
     Some((header, open))
 }
 
-/// The last block of the open segment, which has just been added.
-fn new_log_block(index: Index<'_>, open: &Segment) -> Locked<Exclusive> {
-    let block = open.blocks().end - 1;
+/// The last page of the open segment, which has just been added. The parts of its value, if it has any, are written.
+fn new_log_page(index: Index<'_>, open: &Segment, room: &Room<'_>, logging: Logging) -> Locked<Exclusive> {
+    let block = open.blocks().end - open.span_blocks();
+    if open.span_blocks() > 1 {
+        let span = Span {
+            head: block,
+            epoch: open.epoch,
+            stride: open.stride,
+        };
+        spans::write_parts(index, &span, room.value, logging);
+    }
     let buffer = Locked::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);
     failpoint!("log_page_new");
     buffer
 }
 
+/// What is on that page at first: nothing, or the entry, if it spans pages.
+fn begin_page(index: Index<'_>, page: &mut Page, open: &Segment, room: &Room<'_>) {
+    log_page::init(page, open.stride, open.epoch);
+    if open.span_blocks() > 1 && log_page::append(page, room.value, room.tid).is_none() {
+        index.corrupt(META_BLOCK, "a new page has no room for its entry");
+    }
+}
+
 /// The stride of a new segment: that of all values if they have the same length. Otherwise, of codes, what the column's type declares,
 /// else what the last segment had, doubled until the code fits. (So the stride only grows and alternating lengths do not
 /// open a segment each.)
-fn stride_for(header: &MetaHeader, room: Room) -> u16 {
+fn stride_for(header: &MetaHeader, room: &Room<'_>) -> u16 {
     const SMALLEST: usize = 32;
     match room.limits.lengths {
         Lengths::UpTo(None) => usize::from(header.stride)
-            .max(room.value_bytes)
+            .max(room.value.len())
             .max(SMALLEST)
             .next_power_of_two()
             .min(MAX_CODE_BYTES) as u16,
         Lengths::UpTo(Some(declared)) => declared,
-        Lengths::Equal => (room.value_bytes as u16).max(NO_VALUES),
+        Lengths::Equal => (room.value.len() as u16).max(NO_VALUES),
         Lengths::Exactly(bytes) => bytes,
-        Lengths::Any => log_page::part_of_page(room.value_bytes.max(header.stride.into())),
+        Lengths::Any => log_page::part_of_page(room.value.len().max(header.stride.into())),
     }
 }
 
@@ -213,11 +272,11 @@ pub fn close_open(index: Index<'_>, logging: Logging) {
 fn close_under(index: Index<'_>, meta: &mut Locked<Exclusive>, logging: Logging) {
     let before = read_to_change(index, meta);
     let Some(open) = before.header.open else { return };
-    let Some(last_block) = open.last_block() else { return };
+    let Some(last_block) = open.last_page() else { return };
     let mut last = Locked::<Exclusive>::read(index, last_block);
-    let last_len = checked(index, last_block, LogPage::parse(last.page())).len() as u32;
+    let last_len = checked(index, last_block, Entries::parse(last.page())).len() as u32;
     // All pages before the last one are full: a page is left only then.
-    let entries = (open.block_count - 1) * u32::from(open.slots_per_block()) + last_len;
+    let entries = (open.page_count() - 1) * u32::from(open.slots_per_page()) + last_len;
     if entries == 0 {
         return;
     }

@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::rc::Rc;
 
-use iscc_hnsw::shard::Shard;
+use iscc_hnsw::shard::{EntryRange, Shard};
 use iscc_log::directory::Segment;
 use memmap2::Mmap;
 use pgrx::pg_sys;
@@ -219,21 +219,25 @@ pub fn open(path: &Path, id: &ShardId, segments: &[Segment]) -> Result<MappedSha
     if shard.id() != *id {
         return Err(damaged(&"its id does not match its name"));
     }
-    let mut covered: Vec<(u32, u32, u16)> = segments
-        .iter()
-        .map(|s| (s.start_block, s.block_count, s.slots_per_block()))
-        .collect();
-    covered.sort_unstable();
-    let mut ranges: Vec<(u32, u32, u16)> = shard
-        .ranges()
-        .iter()
-        .map(|r| (r.start_block, r.block_count, r.slots_per_block))
-        .collect();
-    ranges.sort_unstable();
+    let by_start = |range: &EntryRange| range.start_block;
+    let mut covered: Vec<EntryRange> = segments.iter().map(entry_range).collect();
+    covered.sort_unstable_by_key(by_start);
+    let mut ranges = shard.ranges();
+    ranges.sort_unstable_by_key(by_start);
     if covered != ranges {
         return Err(damaged(&"its blocks are not those that the directory lists"));
     }
     Ok(shard)
+}
+
+/// The part of the log that a segment is, as a shard's file has it.
+pub fn entry_range(segment: &Segment) -> EntryRange {
+    EntryRange {
+        start_block: segment.start_block,
+        block_count: segment.block_count,
+        slots_per_page: segment.slots_per_page(),
+        part_blocks: (segment.span_blocks() - 1) as u16,
+    }
 }
 
 /// What is seen from the end of a file the worker looks for, too; not what only reading all of it shows.

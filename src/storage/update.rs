@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use iscc_log::page;
 use pgrx::pg_sys;
 
-use super::buffer::{Exclusive, Locked, MOST_MISSING_BLOCKS, Page, grow};
+use super::buffer::{Exclusive, Locked, MOST_MISSING_BLOCKS, Page, grow, require_near_end};
 
 /// How changes of an index reach WAL.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,7 @@ impl Drop for Update<'_> {
 /// each step is logged, so that a standby has as many: promoted before the others are written, it would otherwise miss
 /// more blocks than [`grow`] takes for possible.
 pub fn grow_ahead(index: Index<'_>, logging: Logging, used: u32, more: u32) {
+    require_near_end(index, used);
     let end = used.saturating_add(more);
     while index.block_count() < end {
         pgrx::check_for_interrupts!();

@@ -152,12 +152,14 @@ pub fn mean_recall(
 
 /// Panics unless a scan of the whole index yields exactly the table's rows, each once.
 pub fn assert_complete(index: &mut Client, truth: &mut Client, table: &str, query: &[u8]) {
-    let plan = explain(
-        index,
-        &format!("SELECT id FROM {table} ORDER BY code <~> {}", literal(query)),
-    );
+    assert_complete_by(index, truth, table, &format!("code <~> {}", literal(query)));
+}
+
+/// The same in the order of this distance.
+pub fn assert_complete_by(index: &mut Client, truth: &mut Client, table: &str, distance: &str) {
+    let plan = explain(index, &format!("SELECT id FROM {table} ORDER BY {distance}"));
     assert!(plan.contains("Index Scan"), "not by the index:\n{plan}");
-    let answer = nearest(index, table, query, "");
+    let answer = nearest_by(index, table, distance, "");
     match value::<String>(index, "SHOW iscc_usearch.search_mode").as_str() {
         "exact" => assert_well_formed(&answer),
         _ => assert_each_once(&answer),
@@ -175,6 +177,14 @@ pub fn assert_complete(index: &mut Client, truth: &mut Client, table: &str, quer
         got.len(),
         expected.len()
     );
+}
+
+/// The rows nearest by this distance; `rest` is what follows the ORDER BY clause.
+pub fn nearest_by(client: &mut Client, table: &str, distance: &str, rest: &str) -> Vec<Hit> {
+    hits(
+        client,
+        &format!("SELECT id, {distance} FROM {table} ORDER BY {distance} {rest}"),
+    )
 }
 
 /// Panics unless a table's index gives every row in each mode and, for these codes, the exact answer in exact mode.

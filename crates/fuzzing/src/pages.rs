@@ -1,8 +1,9 @@
 //! Pages of an index.
 
 use iscc_log::directory;
-use iscc_log::log_page::{self, LogPage, is_alive};
-use iscc_log::page::{self, PAGE_BYTES, PageKind};
+use iscc_log::log_page::{self, Entries, LogPage, is_alive};
+use iscc_log::page::{self, PAGE_BYTES, PageKind, TAIL_OFFSET};
+use iscc_log::span::{self, MAX_STRIDE, Span, SpanBuffer};
 use iscc_metrics::{Metric, Query};
 
 /// A page that begins with the first half of the input and ends with the other: a short input has header and tail.
@@ -18,6 +19,7 @@ fn page_of(input: &[u8]) -> [u8; PAGE_BYTES] {
 /// Reads all of a log page, and changes it as an insert and VACUUM do.
 pub fn log_page(input: &[u8]) {
     let mut page = page_of(input);
+    spanned(&page);
     if let Ok(view) = LogPage::parse(&page) {
         let mut lengths = Vec::new();
         view.lengths(&mut lengths);
@@ -37,15 +39,46 @@ pub fn log_page(input: &[u8]) {
         }
     }
     if log_page::kill(&mut page, 3) {
-        let view = LogPage::parse(&page).expect("still a page");
+        let view = Entries::parse(&page).expect("still a page");
         assert!(!is_alive(&view.tid(3).expect("an entry")));
     }
     if log_page::append(&mut page, &[7; 5], &[0, 0, 1, 0, 5, 0]).is_some() {
-        let view = LogPage::parse(&page).expect("still a page");
-        assert_eq!(view.code(view.len() - 1), Some(&[7; 5][..]));
+        let view = Entries::parse(&page).expect("still a page");
+        assert_eq!(view.code_len(view.len() - 1), 5);
+        if let Ok(view) = LogPage::parse(&page) {
+            assert_eq!(view.code(view.len() - 1), Some(&[7; 5][..]));
+        }
     }
     if log_page::close(&mut page).is_ok() {
         assert!(log_page::append(&mut page, &[7; 5], &[0, 0, 1, 0, 5, 0]).is_none());
+    }
+}
+
+/// Reads a page as part of a value that spans pages, and as the one that has the entry.
+fn spanned(page: &[u8; PAGE_BYTES]) {
+    let number = |at: usize| u32::from_le_bytes([page[at], page[at + 1], page[at + 2], page[at + 3]]);
+    // What the part itself says, or it would be another entry's.
+    let span = Span {
+        epoch: number(TAIL_OFFSET),
+        head: number(TAIL_OFFSET + 4),
+        stride: number(TAIL_OFFSET + 8) as u16,
+    };
+    for (number, _) in span.parts() {
+        for bytes in [span.stride.into(), 0, MAX_STRIDE] {
+            if let Ok(Some(part)) = span.part(page, number, bytes) {
+                assert!(part.len() <= span::PART_BYTES);
+            }
+        }
+    }
+    let mut buffer = SpanBuffer::default();
+    if let Ok(bytes) = buffer.begin(page)
+        && let Ok(page) = buffer.page()
+    {
+        assert!(bytes == 0 || bytes == page.stride());
+        for slot in 0..page.len() + 2 {
+            let _ = (page.code(slot), page.tid(slot));
+        }
+        let _ = page.problems();
     }
 }
 
@@ -54,7 +87,7 @@ pub fn directory(input: &[u8]) {
     let mut page = page_of(input);
     if let Ok(header) = directory::meta(&page) {
         if let Some(open) = &header.open {
-            assert!(header.has_blocks(open) && open.slots_per_block() > 0);
+            assert!(header.has_blocks(open) && open.slots_per_page() > 0);
         }
         directory::set_meta(&mut page, &header);
         assert_eq!(directory::meta(&page), Ok(header));
@@ -66,7 +99,7 @@ pub fn directory(input: &[u8]) {
         };
         assert!(segments.len() <= directory::capacity(kind));
         for segment in &segments {
-            assert!(segment.blocks().end < page::NO_BLOCK && segment.slots_per_block() > 0);
+            assert!(segment.blocks().end < page::NO_BLOCK && segment.slots_per_page() > 0);
             let _ = (segment.all_dead(), segment.has_epoch(7), segment.is_searchable());
         }
         directory::set_segments(&mut page, kind, &segments).expect("as many as there were");

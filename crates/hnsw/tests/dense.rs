@@ -133,6 +133,33 @@ fn calibrated_searches_reach_their_recall() {
     assert!(!calibration.favours_graph(128, 1.0));
 }
 
+/// Rows of integers hold for long vectors, too, and so do the sums of their products.
+#[test]
+fn long_vectors() {
+    for (count, dimensions) in [(800, 3_072), (160, 16_000)] {
+        let set = set(count, dimensions, 71);
+        for metric in DenseMetric::all() {
+            let shard = open(&set.values, dense_params(metric, dimensions, None, 2));
+            assert_eq!(shard.verify(&|| {}), NO_PROBLEMS);
+            let encoding = shard.encoding().unwrap();
+            assert_eq!((encoding.kind(), encoding.dimensions()), (RowKind::I8, dimensions));
+            let (mut graph, mut flat) = (GraphSearch::new(), FlatSearch::default());
+            let by_graph = recall(&shard, &set, |query, found| {
+                let (bytes, query) = (query.len(), encoding.query(query));
+                graph.start(&shard, &query, EFFORTS[0], found);
+                let effort = shard.calibration().effort(bytes, found[9].key, 0.99).unwrap_or(320);
+                graph.widen(&shard, &query, effort, found);
+                found.truncate(looked_up(effort));
+            });
+            let by_rows = recall(&shard, &set, |query, found| {
+                flat.start(u32::MAX);
+                flat.next(&shard, &encoding.query(query), 40, u32::MAX, found);
+            });
+            assert!(by_graph >= 0.99 && by_rows >= 0.99, "{metric:?}: {by_graph}, {by_rows}");
+        }
+    }
+}
+
 #[test]
 fn one_thread_is_deterministic() {
     let set = set(1_500, 24, 31);

@@ -39,15 +39,23 @@ pub fn take_room(list: &mut Vec<Segment>, at_least: u32, enough: u32, at_most: u
     Some(take_from(list, &from, from.block_count.min(at_most)))
 }
 
-/// Takes `count` blocks before block `below`, from the first free entries on. Pieces of fewer than `least_piece` blocks are
-/// skipped, except for the last one. None, with nothing taken, if there are too few.
-pub fn take_below(list: &mut Vec<Segment>, count: u32, below: u32, least_piece: u32) -> Option<Vec<Range<u32>>> {
+/// Takes `count` blocks before block `below`, from the first free entries on, each piece a multiple of `span_blocks`, as
+/// `count` is. Pieces of fewer than `least_piece` blocks are skipped, except for the last one. None, with nothing taken, if
+/// there are too few.
+pub fn take_below(
+    list: &mut Vec<Segment>,
+    count: u32,
+    below: u32,
+    least_piece: u32,
+    span_blocks: u32,
+) -> Option<Vec<Range<u32>>> {
     let mut free: Vec<Range<u32>> = free_entries(list, 1).map(Segment::blocks).collect();
     free.sort_unstable_by_key(|blocks| blocks.start);
     let mut missing = count;
     let mut pieces = Vec::new();
     for blocks in free {
         let has = blocks.end.min(below).saturating_sub(blocks.start);
+        let has = has - has % span_blocks;
         if missing > 0 && has >= least_piece.min(missing) {
             let piece = blocks.start..blocks.start + has.min(missing);
             missing -= piece.end - piece.start;
@@ -133,17 +141,35 @@ mod tests {
             release(&mut list, blocks);
         }
         let before = list.clone();
-        assert_eq!(take_below(&mut list, 26, 55, 8), None);
+        assert_eq!(take_below(&mut list, 26, 55, 8, 1), None);
         assert_eq!(list, before);
-        assert_eq!(take_below(&mut list, 25, 55, 8), Some(vec![10..20, 40..55]));
+        assert_eq!(take_below(&mut list, 25, 55, 8, 1), Some(vec![10..20, 40..55]));
         let one_run = 30..32;
         assert_eq!(
-            take_below(&mut list, 2, 55, 8).as_deref(),
+            take_below(&mut list, 2, 55, 8, 1).as_deref(),
             Some(std::slice::from_ref(&one_run))
         );
         assert_eq!(free_ranges(&list), [32..33, 55..60, 90..100]);
         assert_eq!(free_at_end(&list, 100), 90..100);
         assert_eq!(free_at_end(&list, 101), 101..101);
+    }
+
+    #[test]
+    fn spans_are_not_torn() {
+        let mut list = Vec::new();
+        for blocks in [10..21, 30..33, 40..60] {
+            release(&mut list, blocks);
+        }
+        let before = list.clone();
+        assert_eq!(take_below(&mut list, 27, 57, 8, 3), None, "9 blocks and 15");
+        assert_eq!(list, before);
+        assert_eq!(take_below(&mut list, 24, 57, 8, 3), Some(vec![10..19, 40..55]));
+        assert_eq!(free_ranges(&list), [19..21, 30..33, 55..60]);
+        let last = 30..33;
+        assert_eq!(
+            take_below(&mut list, 3, 57, 8, 3).as_deref(),
+            Some(std::slice::from_ref(&last))
+        );
     }
 
     #[test]

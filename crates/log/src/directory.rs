@@ -205,7 +205,8 @@ pub fn set_next(page: &mut [u8; PAGE_BYTES], kind: PageKind, block: u32) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log_page::{MAX_STRIDE, slots};
+    use crate::log_page::slots;
+    use crate::span::MAX_STRIDE;
 
     fn segment(start: u32) -> Segment {
         Segment::new(State::Closed, start..start + 5, 32, 1)
@@ -227,7 +228,7 @@ mod tests {
         assert_eq!(meta(&page), Err(PageError::Layout), "beyond the blocks in use");
         header.used_blocks = 6;
         set_meta(&mut page, &header);
-        assert_eq!(meta(&page).unwrap().open.unwrap().last_block(), Some(5));
+        assert_eq!(meta(&page).unwrap().open.unwrap().last_page(), Some(5));
         assert!(segments(&page, PageKind::Meta).unwrap().is_empty());
     }
 
@@ -291,6 +292,11 @@ mod tests {
             },
             Segment {
                 block_count: u32::MAX,
+                ..segment(1)
+            },
+            // Three blocks each.
+            Segment {
+                stride: 20_000,
                 ..segment(1)
             },
             segment(0),

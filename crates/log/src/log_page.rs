@@ -9,6 +9,11 @@
 //! entry of the second column is 8 bytes: the heap TID as PostgreSQL stores it (6 bytes) and the
 //! code's length in bytes (0: a NULL). The number of entries follows from `pd_lower`. An entry is
 //! dead when its TID's offset number is 0; its code stays.
+//!
+//! Where the stride is more than fits, a page has one entry and the first bytes of its value, and
+//! the pages after it have the rest, see [`span`](crate::span).
+
+use std::ops::{Deref, Range};
 
 use iscc_metrics::bits::{self, Column};
 use iscc_metrics::prefetch::prefetch_at;
@@ -20,21 +25,26 @@ pub const ENTRY_BYTES: usize = bits::ENTRY_BYTES;
 /// A heap TID in PostgreSQL's on-disk form: block high, block low, offset number, in native order.
 pub type Tid = [u8; 6];
 
-/// The longest value that fits on a page.
-pub const MAX_STRIDE: usize = TAIL_OFFSET - HEADER_BYTES - ENTRY_BYTES;
+/// The longest value that fits on a page beside its entry.
+pub const MAX_CELL: usize = TAIL_OFFSET - HEADER_BYTES - ENTRY_BYTES;
+
+/// Bytes of a cell of the code column; of a value that spans pages, those on the page of its entry.
+fn cell_bytes(stride: u16) -> usize {
+    usize::from(stride).min(MAX_CELL)
+}
 
 /// How many entries fit on a page whose codes take `stride` bytes.
 pub fn slots(stride: u16) -> u16 {
-    ((TAIL_OFFSET - HEADER_BYTES) / (usize::from(stride.max(1)) + ENTRY_BYTES)) as u16
+    ((TAIL_OFFSET - HEADER_BYTES) / (cell_bytes(stride.max(1)) + ENTRY_BYTES)) as u16
 }
 
 /// The stride for values of any length, the longest so far of so many bytes: the smallest that holds it of those that split a
-/// page into a power of two of cells without a rest. At most [`MAX_STRIDE`].
+/// page into a power of two of cells without a rest. At most [`MAX_CELL`].
 pub fn part_of_page(bytes: usize) -> u16 {
     let parts = (0..=MAX_PARTS_BITS)
         .rev()
         .map(|bits| ((TAIL_OFFSET - HEADER_BYTES) >> bits) - ENTRY_BYTES);
-    parts.into_iter().find(|&part| part >= bytes).unwrap_or(MAX_STRIDE) as u16
+    parts.into_iter().find(|&part| part >= bytes).unwrap_or(MAX_CELL) as u16
 }
 
 /// The most cells that [`part_of_page`] splits a page into, as a power of two.
@@ -45,32 +55,32 @@ pub fn is_alive(tid: &Tid) -> bool {
     tid[4] != 0 || tid[5] != 0
 }
 
-/// A checked view of a log page.
+/// A checked view of the entries of a log page, without their values.
 #[derive(Clone, Copy)]
-pub struct LogPage<'a> {
+pub struct Entries<'a> {
     page: &'a [u8; PAGE_BYTES],
     tail: PageTail,
     stride: usize,
     len: usize,
 }
 
-impl<'a> LogPage<'a> {
+impl<'a> Entries<'a> {
     /// Checks a page's tail and pointers; everything read later stays inside the page.
     pub fn parse(page: &'a [u8; PAGE_BYTES]) -> Result<Self, PageError> {
         let tail = page::tail(page, PageKind::Log)?;
-        let stride = usize::from(tail.stride.get());
+        let cell = cell_bytes(tail.stride.get());
         let (lower, upper) = page::bounds(page);
-        if stride == 0 || !(lower - HEADER_BYTES).is_multiple_of(stride) {
+        if cell == 0 || !(lower - HEADER_BYTES).is_multiple_of(cell) {
             return Err(PageError::Layout);
         }
-        let len = (lower - HEADER_BYTES) / stride;
+        let len = (lower - HEADER_BYTES) / cell;
         if upper + len * ENTRY_BYTES != TAIL_OFFSET {
             return Err(PageError::Layout);
         }
-        Ok(LogPage {
+        Ok(Entries {
             page,
             tail,
-            stride,
+            stride: tail.stride.get().into(),
             len,
         })
     }
@@ -85,7 +95,7 @@ impl<'a> LogPage<'a> {
         self.len == 0
     }
 
-    /// Bytes of one cell of the code column.
+    /// Bytes of one cell of the code column, or where values span pages of a value.
     pub fn stride(&self) -> usize {
         self.stride
     }
@@ -110,21 +120,9 @@ impl<'a> LogPage<'a> {
         self.len < usize::from(slots(self.tail.stride.get()))
     }
 
-    /// Both columns.
-    pub fn column(&self) -> Column<'a> {
-        let codes = &self.page[HEADER_BYTES..HEADER_BYTES + self.len * self.stride];
-        Column::new(codes, self.stride, self.entries())
-    }
-
-    /// Both columns, with the page that is looked at next (or null): its codes are loaded ahead, and if asked for its
-    /// entries.
-    pub fn column_before(&self, next: *const [u8; PAGE_BYTES], with_entries: bool) -> Column<'a> {
-        let (column, page) = (self.column(), next.cast::<u8>());
-        if page.is_null() {
-            return column;
-        }
-        let (codes, entries) = (page.wrapping_add(HEADER_BYTES), page.wrapping_add(TAIL_OFFSET));
-        column.with_next(codes, entries, with_entries)
+    /// The cells of the code column.
+    pub(crate) fn cells(&self) -> &'a [u8] {
+        &self.page[HEADER_BYTES..][..self.len * cell_bytes(self.tail.stride.get())]
     }
 
     /// The column of entries, the last one first.
@@ -150,14 +148,6 @@ impl<'a> LogPage<'a> {
             .map_or(0, |e| usize::from(u16::from_le_bytes([e[6], e[7]])).min(self.stride))
     }
 
-    /// The code of an entry; None for a NULL and past the end.
-    pub fn code(&self, slot: usize) -> Option<&'a [u8]> {
-        match self.code_len(slot) {
-            0 => None,
-            len => Some(&self.page[HEADER_BYTES + slot * self.stride..][..len]),
-        }
-    }
-
     /// Fills `lengths` with the code lengths of all entries, in slot order.
     pub fn lengths(&self, lengths: &mut Vec<u16>) {
         let stride = self.tail.stride.get();
@@ -167,6 +157,65 @@ impl<'a> LogPage<'a> {
                 .rchunks_exact(ENTRY_BYTES)
                 .map(|e| u16::from_le_bytes([e[6], e[7]]).min(stride)),
         );
+    }
+}
+
+/// A checked view of a log page: its [`Entries`] and their values.
+#[derive(Clone, Copy)]
+pub struct LogPage<'a> {
+    entries: Entries<'a>,
+    /// One cell of a stride for each entry; nothing for a NULL whose value would span pages.
+    values: &'a [u8],
+}
+
+impl<'a> Deref for LogPage<'a> {
+    type Target = Entries<'a>;
+
+    fn deref(&self) -> &Entries<'a> {
+        &self.entries
+    }
+}
+
+impl<'a> LogPage<'a> {
+    /// Checks a page that has its values on itself.
+    pub fn parse(page: &'a [u8; PAGE_BYTES]) -> Result<Self, PageError> {
+        let entries = Entries::parse(page)?;
+        if entries.stride > MAX_CELL {
+            return Err(PageError::Parts);
+        }
+        Ok(LogPage {
+            entries,
+            values: entries.cells(),
+        })
+    }
+
+    /// The entry of a page whose value spans pages, with its value; empty for a NULL.
+    pub(crate) fn of_span(entries: Entries<'a>, values: &'a [u8]) -> Self {
+        LogPage { entries, values }
+    }
+
+    /// Both columns.
+    pub fn column(&self) -> Column<'a> {
+        Column::new(self.values, self.stride, self.entries.entries())
+    }
+
+    /// Both columns, with the page that is looked at next (or null): its codes are loaded ahead, and if asked for its
+    /// entries.
+    pub fn column_before(&self, next: *const [u8; PAGE_BYTES], with_entries: bool) -> Column<'a> {
+        let (column, page) = (self.column(), next.cast::<u8>());
+        if page.is_null() {
+            return column;
+        }
+        let (codes, entries) = (page.wrapping_add(HEADER_BYTES), page.wrapping_add(TAIL_OFFSET));
+        column.with_next(codes, entries, with_entries)
+    }
+
+    /// The code of an entry; None for a NULL and past the end.
+    pub fn code(&self, slot: usize) -> Option<&'a [u8]> {
+        match self.code_len(slot) {
+            0 => None,
+            len => self.values.get(slot * self.stride..)?.get(..len),
+        }
     }
 
     /// Problems that [`LogPage::parse`] does not look for, for the structural check.
@@ -180,8 +229,8 @@ impl<'a> LogPage<'a> {
                     self.stride
                 ));
             }
-            let cell = &self.page[HEADER_BYTES + slot * self.stride..][..self.stride];
-            if cell[self.code_len(slot)..].iter().any(|&b| b != 0) {
+            let cell = self.values.chunks_exact(self.stride).nth(slot).unwrap_or_default();
+            if cell.iter().skip(self.code_len(slot)).any(|&b| b != 0) {
                 found.push(format!("entry {slot} is not zero-padded"));
             }
         }
@@ -220,20 +269,22 @@ pub fn close(page: &mut [u8; PAGE_BYTES]) -> Result<(), PageError> {
 
 /// The byte ranges that an append changed, in page order: page bounds, code cell, entry. They are
 /// what has to go to WAL.
-pub type AppendDelta = [std::ops::Range<usize>; 3];
+pub type AppendDelta = [Range<usize>; 3];
 
 /// Appends an entry; `code` is empty for a NULL. None when it does not fit (page full or closed, or
-/// the code longer than the stride): nothing has changed then.
+/// the code longer than the stride): nothing has changed then. Of a value that spans pages, the first bytes are on this
+/// one, and the caller has written the others.
 pub fn append(page: &mut [u8; PAGE_BYTES], code: &[u8], tid: &Tid) -> Option<AppendDelta> {
-    let view = LogPage::parse(page).ok()?;
+    let view = Entries::parse(page).ok()?;
     if !view.is_open() || !view.has_room() || code.len() > view.stride {
         return None;
     }
-    let (slot, stride) = (view.len, view.stride);
-    let cell = HEADER_BYTES + slot * stride..HEADER_BYTES + (slot + 1) * stride;
+    let (slot, cell_bytes) = (view.len, cell_bytes(view.tail.stride.get()));
+    let cell = HEADER_BYTES + slot * cell_bytes..HEADER_BYTES + (slot + 1) * cell_bytes;
     let entry = entry_offset(slot)..entry_offset(slot) + ENTRY_BYTES;
+    let first = &code[..code.len().min(cell_bytes)];
     page[cell.clone()].fill(0);
-    page[cell.start..][..code.len()].copy_from_slice(code);
+    page[cell.start..][..first.len()].copy_from_slice(first);
     page[entry.start..][..6].copy_from_slice(tid);
     page[entry.start + 6..entry.end].copy_from_slice(&(code.len() as u16).to_le_bytes());
     page::set_bounds(page, cell.end, entry.start);
@@ -242,7 +293,7 @@ pub fn append(page: &mut [u8; PAGE_BYTES], code: &[u8], tid: &Tid) -> Option<App
 
 /// Marks an entry dead. False when there is no such entry.
 pub fn kill(page: &mut [u8; PAGE_BYTES], slot: usize) -> bool {
-    let len = LogPage::parse(page).map_or(0, |view| view.len);
+    let len = Entries::parse(page).map_or(0, |view| view.len);
     if slot >= len {
         return false;
     }
@@ -256,7 +307,7 @@ mod tests {
 
     #[test]
     fn parts_of_a_page_hold_values_and_leave_no_rest() {
-        for bytes in (0..=MAX_STRIDE).step_by(7).chain([MAX_STRIDE]) {
+        for bytes in (0..=MAX_CELL).step_by(7).chain([MAX_CELL]) {
             let stride = part_of_page(bytes);
             assert!(usize::from(stride) >= bytes);
             let used = usize::from(slots(stride)) * (usize::from(stride) + ENTRY_BYTES);

@@ -35,6 +35,8 @@ pub enum PageKind {
     Directory,
     /// Log entries.
     Log,
+    /// Bytes of a value that is longer than a page, after the first ones.
+    Part,
 }
 
 impl PageKind {
@@ -44,6 +46,7 @@ impl PageKind {
             PageKind::Meta => 1,
             PageKind::Directory => 2,
             PageKind::Log => 3,
+            PageKind::Part => 4,
         }
     }
 }
@@ -54,9 +57,9 @@ impl PageKind {
 pub struct PageTail {
     /// Generation of a log page's contents: changes when a block is used again for other entries.
     pub epoch: U32,
-    /// Directory pages: the next page of the chain, [`NO_BLOCK`] at its end.
+    /// Directory pages: the next page of the chain, [`NO_BLOCK`] at its end. Parts: the block of the page that has the entry.
     pub next: U32,
-    /// Log pages: bytes of one code column cell.
+    /// Log pages: bytes of one code column cell. Where values span pages, and so on parts: bytes of a value.
     pub stride: U16,
     /// Log pages: [`OPEN`] or 0.
     pub flags: u8,
@@ -88,6 +91,8 @@ pub enum PageError {
     Kind(u8),
     /// Page pointers or counts contradict each other.
     Layout,
+    /// A page whose value goes on elsewhere, where pages have their values on themselves.
+    Parts,
 }
 
 impl fmt::Display for PageError {
@@ -98,6 +103,7 @@ impl fmt::Display for PageError {
             PageError::Version(v) => write!(f, "page format {v} is not supported"),
             PageError::Kind(k) => write!(f, "page is of unexpected kind {k}"),
             PageError::Layout => write!(f, "page pointers are inconsistent"),
+            PageError::Parts => write!(f, "page has only a part of a value"),
         }
     }
 }

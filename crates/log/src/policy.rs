@@ -2,8 +2,8 @@
 //!
 //! Four rules, in this order:
 //!
-//! 1. *Seal*: the tail, which every query scans exactly, must not grow beyond [`SEAL_BLOCKS`] or so. Its segments that are
-//!    mostly dead give their blocks back first.
+//! 1. *Seal*: the tail, which every query scans exactly, must not grow beyond [`SEAL_BLOCKS`] or, for vectors,
+//!    [`vector_seal_blocks`]. Its segments that are mostly dead give their blocks back first.
 //! 2. *Rebuild*: a shard whose file cannot be used costs an exact scan of all its blocks.
 //! 3. *Reclaim*: a unit that is mostly dead gives its blocks back.
 //! 4. *Merge*: four units of one tier become one. Tiers are powers of four, so that an index has at most three units in
@@ -12,11 +12,10 @@
 use std::ops::Range;
 
 use crate::log_page::slots;
+use crate::span;
 
 /// A tail of codes is sealed when it has as many blocks. A query scans this many in about 0.15 ms.
 pub const SEAL_BLOCKS: u32 = 200;
-/// The same for dense vectors, of which a block has few. A query scans this many in about 1 ms.
-pub const VECTOR_SEAL_BLOCKS: u32 = 1000;
 /// Rows of a tail of values that a function of the user's compares: a query calls it for each.
 const OPAQUE_SEAL_ROWS: u32 = 4096;
 
@@ -34,6 +33,32 @@ pub const MOVE_SHARE: f64 = 0.2;
 
 /// A file is not made shorter by fewer blocks than this.
 pub const LEAST_CUT_BLOCKS: u32 = 128;
+
+/// What a query may spend on the tail of an index of dense vectors, in nanoseconds.
+const VECTOR_TAIL_NS: f64 = 1e6;
+
+/// A tail of dense vectors in cells of `stride` bytes is sealed when it has as many blocks. A query scans these in about
+/// 1 ms, if not less.
+pub fn vector_seal_blocks(stride: u16) -> u32 {
+    // Measured with 16 to 16,000 dimensions.
+    const BLOCK_NS: f64 = 100.0;
+    const ENTRY_NS: f64 = 20.0;
+    const BYTE_NS: f64 = 0.07;
+    /// Where a value is put together from several blocks.
+    const SPANNED_BYTE_NS: f64 = 0.1;
+    let blocks = span::blocks(stride);
+    let byte_ns = if blocks > 1 { SPANNED_BYTE_NS } else { BYTE_NS };
+    let entries = f64::from(slots(stride)) * (ENTRY_NS + f64::from(stride) * byte_ns);
+    let per_block = BLOCK_NS + entries / f64::from(blocks);
+    let affordable = (VECTOR_TAIL_NS / per_block) as u32;
+    // In the lower half of a tier, so that seals of somewhat more blocks are all in one.
+    affordable.min(4 << (2 * tier(affordable)))
+}
+
+/// The power of four of a number of blocks.
+fn tier(blocks: u32) -> u32 {
+    (blocks / 2).max(1).ilog2() / 2
+}
 
 /// What a part of the log is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,7 +93,7 @@ impl Unit {
 
     /// The power of four of its size. Seals of [`SEAL_BLOCKS`] and somewhat more are all in one tier (128 to 511).
     fn tier(&self) -> u32 {
-        (self.blocks / 2).max(1).ilog2() / 2
+        tier(self.blocks)
     }
 }
 
@@ -312,6 +337,30 @@ mod tests {
         ];
         assert_eq!(next(&units, SEAL_BLOCKS, MAX_BLOCKS), Some(Action::Move(vec![1])));
         assert_eq!(next(&units[2..], SEAL_BLOCKS, MAX_BLOCKS), Some(Action::Seal));
+    }
+
+    #[test]
+    fn a_tail_of_vectors_is_as_long_as_a_query_has_time() {
+        for (dimensions, at_least, at_most) in [
+            (2, 32, 128),
+            (16, 128, 400),
+            (64, 512, 1_000),
+            (384, 512, 1_100),
+            (1_536, 512, 1_100),
+            (3_072, 512, 1_100),
+            (16_000, 512, 1_100),
+        ] {
+            let blocks = vector_seal_blocks(4 * dimensions);
+            assert!((at_least..=at_most).contains(&blocks), "{dimensions}: {blocks} blocks");
+        }
+        for stride in 0..=u16::MAX {
+            let blocks = vector_seal_blocks(stride);
+            // Twice as much is still in the tier.
+            assert!(
+                blocks > 16 && tier(blocks) == tier(2 * blocks - 1),
+                "{stride}: {blocks}"
+            );
+        }
     }
 
     #[test]

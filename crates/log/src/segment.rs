@@ -5,8 +5,9 @@ use std::ops::Range;
 use zerocopy::little_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::log_page::{MAX_STRIDE, slots};
+use crate::log_page::slots;
 use crate::page::NO_BLOCK;
+use crate::span::{self, MAX_STRIDE};
 
 /// What a segment is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,7 +31,7 @@ pub struct Segment {
     pub start_block: u32,
     /// Number of blocks.
     pub block_count: u32,
-    /// Bytes of one cell of the code column, the same on all its pages.
+    /// Bytes of one cell of the code column, the same on all its pages. If that is more than fits, values span pages.
     pub stride: u16,
     /// What it is for.
     pub state: State,
@@ -99,9 +100,24 @@ impl Segment {
         self.state == State::Free
     }
 
-    /// Entries that fit on each of its pages.
-    pub fn slots_per_block(&self) -> u16 {
+    /// Entries that fit on each of its pages of entries.
+    pub fn slots_per_page(&self) -> u16 {
         slots(self.stride)
+    }
+
+    /// Blocks of each page of entries with the parts of its value: 1 unless values span pages.
+    pub fn span_blocks(&self) -> u32 {
+        span::blocks(self.stride)
+    }
+
+    /// Number of pages of entries.
+    pub fn page_count(&self) -> u32 {
+        self.block_count / self.span_blocks()
+    }
+
+    /// Entries that it has room for.
+    pub fn room(&self) -> u64 {
+        u64::from(self.page_count()) * u64::from(self.slots_per_page())
     }
 
     /// Its blocks, in order.
@@ -109,9 +125,20 @@ impl Segment {
         self.start_block..self.start_block + self.block_count
     }
 
-    /// The last block; None for a segment without blocks.
-    pub fn last_block(&self) -> Option<u32> {
-        self.blocks().next_back()
+    /// The blocks of its pages of entries, in order: all blocks, unless values span pages.
+    pub fn pages(&self) -> impl Iterator<Item = u32> + use<> {
+        self.blocks().step_by(self.span_blocks() as usize)
+    }
+
+    /// The last page of entries; None for a segment without blocks.
+    pub fn last_page(&self) -> Option<u32> {
+        let end = self.start_block + self.block_count;
+        (self.block_count > 0).then(|| end - self.span_blocks().min(self.block_count))
+    }
+
+    /// The page of entries that one of the segment's blocks belongs to.
+    pub fn page_of(&self, block: u32) -> u32 {
+        block - (block - self.start_block) % self.span_blocks()
     }
 
     /// Whether this is the same segment over time: its blocks and the generation of their contents. One that has become
@@ -213,9 +240,33 @@ impl SegmentRecord {
         if !has_stride || segment.start_block == 0 || end == NO_BLOCK {
             return None;
         }
+        if !segment.block_count.is_multiple_of(segment.span_blocks()) {
+            return None;
+        }
         // Builds take memory for the entries that are counted here.
-        let room = u64::from(segment.block_count) * u64::from(segment.slots_per_block());
+        let room = segment.room();
         let counts = [segment.entries, segment.dead, segment.nulls, segment.dead_nulls];
         counts.iter().all(|&count| u64::from(count) <= room).then_some(segment)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_spans() {
+        let segment = Segment::new(State::Sealed, 10..22, 20_000, 1);
+        assert_eq!((segment.span_blocks(), segment.page_count(), segment.room()), (3, 4, 4));
+        assert_eq!(segment.pages().collect::<Vec<_>>(), [10, 13, 16, 19]);
+        assert_eq!(segment.last_page(), Some(19));
+        let of_blocks: Vec<u32> = segment.blocks().map(|block| segment.page_of(block)).collect();
+        assert_eq!(of_blocks, [10, 10, 10, 13, 13, 13, 16, 16, 16, 19, 19, 19]);
+
+        let segment = Segment::new(State::Sealed, 10..13, 32, 1);
+        assert_eq!((segment.page_count(), segment.room()), (3, 3 * 203));
+        assert_eq!(segment.pages().collect::<Vec<_>>(), [10, 11, 12]);
+        assert_eq!((segment.last_page(), segment.page_of(11)), (Some(12), 11));
+        assert_eq!(Segment::new(State::Open, 10..10, 20_000, 1).last_page(), None);
     }
 }

@@ -10,13 +10,15 @@ use std::thread;
 use std::time::Instant;
 
 use cluster_tests::search::{
-    assert_complete, assert_no_orphans, assert_same_distances, assert_sound, each, index_client, nearest, seal,
-    truth_client,
+    assert_complete, assert_complete_by, assert_no_orphans, assert_same_distances, assert_sound, each, index_client,
+    nearest_by, seal, truth_client,
 };
 use cluster_tests::{Cluster, Random, Shutdown, wait_until};
 use postgres::Client;
 
-use stage::Stage::{self, Chain, Free, Grow, Insert, Leftover, Merge, Move, Seal, Shrink, Sweep, Vacuum};
+use stage::Stage::{
+    self, Chain, Free, Grow, Insert, InsertSpans, Leftover, Merge, Move, MoveSpans, Seal, Shrink, Sweep, Vacuum,
+};
 
 /// A failure point, the stages that come there, and whether the process has the metapage then, so that others wait.
 struct Point(&'static str, &'static [Stage], Metapage);
@@ -41,7 +43,7 @@ const POINTS: &[Point] = &[
     Point("shard_before_unlink", &[Merge, Move, Free], Metapage::Free),
     Point("shard_after_unlink", &[Merge, Move, Free], Metapage::Free),
     Point("move_after_pending", &[Move], Metapage::Free),
-    Point("move_between_pages", &[Move], Metapage::Free),
+    Point("move_between_pages", &[Move, MoveSpans], Metapage::Free),
     Point("move_after_copy", &[Move], Metapage::Free),
     Point("move_after_free", &[Free], Metapage::Free),
     Point("shrink_after_moves", &[Shrink], Metapage::Free),
@@ -49,7 +51,11 @@ const POINTS: &[Point] = &[
     Point("cut_after_truncate", &[Shrink], Metapage::Free),
     Point("pending_discarded", &[Leftover], Metapage::Free),
     Point("relation_grown", &[Grow], Metapage::Held),
-    Point("log_page_new", &[Insert], Metapage::Held),
+    Point("log_page_new", &[Insert, InsertSpans], Metapage::Held),
+    Point("span_part_written", &[InsertSpans], Metapage::Held),
+    Point("span_before_head", &[InsertSpans], Metapage::Held),
+    Point("span_part_written", &[MoveSpans], Metapage::Free),
+    Point("span_before_head", &[MoveSpans], Metapage::Free),
     Point("directory_before_change", CHANGES, Metapage::Held),
     Point("directory_after_change", CHANGES, Metapage::Held),
     Point("directory_new_page", &[Chain], Metapage::Held),
@@ -98,6 +104,8 @@ const SEVERAL_TIMES: &[&str] = &[
     "vacuum_between_pages",
     "log_page_new",
     "relation_grown",
+    "span_part_written",
+    "span_before_head",
 ];
 
 const FAILPOINT: &str = "iscc_usearch.failpoint";
@@ -125,9 +133,10 @@ impl Victim {
         let known = client.batch_execute(&format!("LOAD 'iscc_usearch'; SHOW {FAILPOINT}"));
         known.expect("the extension has failure points: build it with ISCC_FEATURES=failpoints");
         each(&mut client, stage::TABLES);
-        for table in ["t", "d"] {
+        for table in stage::CODE_TABLES {
             each(&mut client, &stage::insert(table, 2_000));
         }
+        each(&mut client, &stage::insert("s", 60));
         Victim {
             cluster,
             random: Random(seed),
@@ -138,7 +147,7 @@ impl Victim {
     fn cycle(&mut self, point: &Point, stage: Stage, way: Way) {
         let mut client = self.cluster.client();
         stage.prepare(&mut client, way.by_worker(), &mut self.random);
-        for table in ["t", "d"] {
+        for table in stage::ALL_TABLES {
             self.rows.insert(table, rows_of(&mut client, table));
         }
         drop(client);
@@ -234,7 +243,7 @@ impl Victim {
     /// All rows are there, answers are exact, the index is whole, and so it is after the next seal and sweep.
     fn verify(&mut self, stage: Stage) {
         let mut client = self.cluster.client();
-        for table in ["t", "d"] {
+        for table in stage::ALL_TABLES {
             let (now, before) = (rows_of(&mut client, table), self.rows[table]);
             match stage {
                 // The trigger's rows are all there, or none.
@@ -257,14 +266,13 @@ impl Victim {
     fn assert_answers(&mut self, table: &str) {
         let mut truth = truth_client(&self.cluster);
         let mode = ["auto", "graph", "exact"][self.random.below(3)];
-        let bytes = 8 * (1 + self.random.below(4));
-        let query = self.random.bytes(bytes);
-        assert_complete(&mut index_client(&self.cluster, mode), &mut truth, table, &query);
+        let distance = stage::distance(table, &mut self.random);
+        assert_complete_by(&mut index_client(&self.cluster, mode), &mut truth, table, &distance);
         let mut exact = index_client(&self.cluster, "exact");
         for _ in 0..3 {
-            let query = self.random.bytes(32);
-            let expected = nearest(&mut truth, table, &query, "LIMIT 20");
-            assert_same_distances(&nearest(&mut exact, table, &query, "LIMIT 20"), &expected);
+            let distance = stage::distance(table, &mut self.random);
+            let expected = nearest_by(&mut truth, table, &distance, "LIMIT 20");
+            assert_same_distances(&nearest_by(&mut exact, table, &distance, "LIMIT 20"), &expected);
         }
     }
 }

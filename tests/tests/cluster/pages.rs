@@ -16,6 +16,8 @@ const PAGE: usize = 8192;
 /// Where a page's tail begins, whose byte at `KIND` says what the page is.
 const TAIL: usize = PAGE - 16;
 const KIND: usize = TAIL + 11;
+/// Where the metapage says how many blocks are in use.
+const USED_BLOCKS: usize = 36;
 
 /// What a session reads of the index: each on its own may fail, but only with an error about damaged data.
 const READS: &[&str] = &[
@@ -75,7 +77,77 @@ fn create_index(client: &mut Client) {
     );
 }
 
-/// The blocks of a kind: 1 metapage, 2 directory, 3 log.
+/// An index that is damaged, and what is then done with it.
+struct Subject {
+    create: fn(&mut Client),
+    /// The kinds of pages that it has.
+    kinds: &'static [u8],
+    reads: &'static [&'static str],
+    writes: &'static [&'static str],
+    /// How often it is damaged in a run of the whole suite.
+    rounds: u64,
+}
+
+const CODES: Subject = Subject {
+    create: create_index,
+    kinds: &[1, 2, 3],
+    reads: READS,
+    writes: WRITES,
+    rounds: 40,
+};
+
+/// Vectors of 3,072 numbers take two pages each.
+const SPANS: Subject = Subject {
+    create: create_spans,
+    kinds: &[1, 3, 4],
+    reads: &[
+        "SELECT id FROM t ORDER BY code <-> (SELECT long(7)) LIMIT 10",
+        "SET iscc_usearch.search_mode = graph",
+        "SELECT id FROM t ORDER BY code <-> (SELECT long(7)) LIMIT 10",
+        "SELECT id FROM t ORDER BY code <-> (SELECT long(9)) LIMIT 30000",
+        "RESET iscc_usearch.search_mode",
+        "SELECT id FROM t ORDER BY code <-> (SELECT long(9))",
+        "SELECT * FROM usearch_check('t_code', true)",
+        "SELECT * FROM usearch_index_stats('t_code'), usearch_shards('t_code')",
+        "SELECT usearch_total_size('t_code'), usearch_prewarm('t_code')",
+        "SELECT * FROM usearch_recall('t_code', 10, 20)",
+    ],
+    writes: &[
+        "INSERT INTO t SELECT 2000000 + i, long(i) FROM generate_series(1, 50) i",
+        "INSERT INTO t VALUES (3000000, NULL)",
+        "VACUUM (INDEX_CLEANUP ON) t",
+        "SELECT usearch_seal('t_code')",
+        "DELETE FROM t WHERE id % 3 = 0",
+        "VACUUM (INDEX_CLEANUP ON) t",
+        "SELECT usearch_compact('t_code')",
+        "INSERT INTO t SELECT 4000000 + i, long(i) FROM generate_series(1, 30) i",
+        "SELECT id FROM t ORDER BY code <-> (SELECT long(7)) LIMIT 10",
+    ],
+    rounds: 20,
+};
+
+/// Some of everything but pages of the directory.
+fn create_spans(client: &mut Client) {
+    client
+        .batch_execute(
+            "CREATE FUNCTION long(seed bigint) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
+                 SELECT array_agg((hashint4extended(i, seed) % 1000)::real ORDER BY i) FROM generate_series(1, 3072) i $$;
+             CREATE TABLE t (id bigint PRIMARY KEY, code real[]);
+             INSERT INTO t SELECT i, long(i) FROM generate_series(1, 200) i;
+             CREATE INDEX t_code ON t USING usearch (code real_l2_ops) WITH (shard_size = '256kB', m = 4);
+             DELETE FROM t WHERE id <= 60",
+        )
+        .expect("an index of spans");
+    each(
+        client,
+        "VACUUM (INDEX_CLEANUP ON) t;
+         INSERT INTO t SELECT 1000000 + i, long(i) FROM generate_series(1, 40) i;
+         INSERT INTO t SELECT 1100000 + i, NULL FROM generate_series(1, 5) i;
+         DELETE FROM t WHERE id % 7 = 0",
+    );
+}
+
+/// The blocks of a kind: 1 metapage, 2 directory, 3 log, 4 parts of values.
 fn blocks_of(bytes: &[u8], kind: u8) -> Vec<usize> {
     let blocks = 0..bytes.len() / PAGE;
     blocks.filter(|block| bytes[block * PAGE + KIND] == kind).collect()
@@ -117,7 +189,10 @@ fn overwrite(page: &mut [u8], random: &mut Random) {
 fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
     let all = bytes.len() / PAGE;
     let mut pages = |kinds: &[u8], count: usize, random: &mut Random| {
-        let blocks: Vec<usize> = kinds.iter().flat_map(|&kind| blocks_of(bytes, kind)).collect();
+        let mut blocks: Vec<usize> = kinds.iter().flat_map(|&kind| blocks_of(bytes, kind)).collect();
+        if blocks.is_empty() {
+            blocks.push(0);
+        }
         for _ in 0..count {
             let block = blocks[random.below(blocks.len())];
             for _ in 0..1 + random.below(4) {
@@ -128,9 +203,9 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
     match random.below(8) {
         0 | 1 => pages(&[1], 1, random),
         2 => pages(&[2], 1, random),
-        3 => pages(&[3], 1 + random.below(3), random),
-        4 => pages(&[3], 30, random),
-        5 => pages(&[1, 2, 3], 100, random),
+        3 => pages(&[3, 4], 1 + random.below(3), random),
+        4 => pages(&[3, 4], 30, random),
+        5 => pages(&[1, 2, 3, 4], 100, random),
         // A write that went to another place, or nowhere.
         6 => {
             let (from, to) = (random.below(all) * PAGE, random.below(all) * PAGE);
@@ -187,25 +262,69 @@ fn a_page_is_locked_once() {
     }
 }
 
-/// Again and again from a whole index.
+/// A metapage that counts more blocks than the relation has: nothing makes the relation as long as that.
+#[test]
+fn blocks_that_no_file_has() {
+    let mut cluster = Cluster::with(&[("ignore_checksum_failure", "on")]);
+    let mut client = cluster.client();
+    create_index(&mut client);
+    let relation: String = value(&mut client, "SELECT pg_relation_filepath('t_code')");
+    drop(client);
+    cluster.stop(Shutdown::Fast);
+    let file = cluster.data_dir().join(relation);
+    let mut bytes = fs::read(&file).expect("read");
+    let (used, existing) = (number(&bytes, USED_BLOCKS), (bytes.len() / PAGE) as u32);
+    assert!(used <= existing && used + 100 > existing, "{used} blocks of {existing}");
+    bytes[USED_BLOCKS..][..4].copy_from_slice(&3_000_000_000u32.to_le_bytes());
+    fs::write(&file, &bytes).expect("write");
+    cluster.start_server();
+    let mut client = cluster.client();
+    each(&mut client, "SET statement_timeout = '60s'");
+    let mut errors = BTreeMap::new();
+    try_all(
+        &mut client,
+        &[
+            "DELETE FROM t WHERE id % 3 = 0",
+            "VACUUM (INDEX_CLEANUP ON) t",
+            "SELECT usearch_compact('t_code')",
+        ],
+        &mut errors,
+    );
+    let codes: Vec<&str> = errors.keys().map(String::as_str).collect();
+    assert_eq!(codes, [SqlState::INDEX_CORRUPTED.code()]);
+    let length = fs::metadata(&file).expect("the file").len();
+    assert!(length < 2 * bytes.len() as u64, "the index has grown to {length} bytes");
+    cluster.assert_no_crash();
+}
+
 #[test]
 fn damaged() {
+    damage_again_and_again(&CODES);
+}
+
+#[test]
+fn damaged_spans() {
+    damage_again_and_again(&SPANS);
+}
+
+/// Each time from a whole index.
+fn damage_again_and_again(subject: &Subject) {
     let number = |name, default| std::env::var(name).map_or(default, |value| value.parse().expect("a number"));
     let (rounds, seed, first) = (
-        number("ISCC_MUTATIONS", 40),
+        number("ISCC_MUTATIONS", subject.rounds),
         number("ISCC_SEED", 1),
         number("ISCC_FIRST", 0),
     );
     let mut cluster = Cluster::with(&[("ignore_checksum_failure", "on"), ("min_wal_size", "32MB")]);
     let mut client = cluster.client();
-    create_index(&mut client);
+    (subject.create)(&mut client);
     let relation: String = value(&mut client, "SELECT pg_relation_filepath('t_code')");
     drop(client);
     cluster.stop(Shutdown::Fast);
     cluster.save();
     let file = cluster.data_dir().join(relation);
     let whole = fs::read(&file).expect("read");
-    for kind in 1..=3 {
+    for &kind in subject.kinds {
         assert!(
             !blocks_of(&whole, kind).is_empty(),
             "the index has no page of kind {kind}"
@@ -221,7 +340,7 @@ fn damaged() {
         }
         fs::write(&file, bytes).expect("write");
         cluster.start_server();
-        let run = std::panic::AssertUnwindSafe(|| run(&cluster, &file, &mut errors));
+        let run = std::panic::AssertUnwindSafe(|| run(&cluster, subject, &file, &mut errors));
         if std::panic::catch_unwind(run).is_err() {
             println!("that was ISCC_SEED={seed} ISCC_FIRST={round}");
             failed.push(round);
@@ -237,15 +356,15 @@ fn damaged() {
 }
 
 /// Runs the statements in a new session and counts those that fail, by SQLSTATE.
-fn run(cluster: &Cluster, index: &Path, errors: &mut BTreeMap<String, u64>) {
+fn run(cluster: &Cluster, subject: &Subject, index: &Path, errors: &mut BTreeMap<String, u64>) {
     let mut client = cluster.client();
     client.batch_execute("SET statement_timeout = '60s'").expect("SET");
     use_index(&mut client, "auto");
     let size = "SELECT pg_relation_size('t')";
     let before: i64 = value(&mut client, size);
-    try_all(&mut client, READS, errors);
+    try_all(&mut client, subject.reads, errors);
     assert_eq!(value::<i64>(&mut client, size), before, "the table has grown");
-    try_all(&mut client, WRITES, errors);
+    try_all(&mut client, subject.writes, errors);
     let length = fs::metadata(index).map_or(0, |file| file.len());
     assert!(length < 32 << 20, "the index has grown to {length} bytes");
     each(&mut client, "REINDEX INDEX t_code; VACUUM t");

@@ -2,8 +2,11 @@
 //! file is left.
 //!
 //! The failure points kill one session at a named place. Here several sessions are anywhere when one of them, or the
-//! worker, or the server ends. `ISCC_KILLS=150` kills that many times; `ISCC_SEED` chooses what the sessions do. With an
-//! even seed each build of the worker counts as a long one, beside which the tail is sealed.
+//! worker, or the server ends. There is a test for each kind of values. `ISCC_KILLS=150` kills that many times in each;
+//! `ISCC_SEED` chooses what the sessions do. With an even seed each build of the worker counts as a long one, beside which
+//! the tail is sealed.
+
+mod values;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,19 +14,17 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use cluster_tests::codes::{hex, literal};
 use cluster_tests::search::{
-    Hit, assert_complete, assert_no_orphans, assert_sound, each, hits, index_client, nearest, truth_client, value,
+    Hit, assert_complete_by, assert_no_orphans, assert_sound, each, hits, index_client, nearest_by, truth_client, value,
 };
 use cluster_tests::{Cluster, Connector, Random, Shutdown, wait_until};
 use postgres::{Client, Error};
+use values::{BITS, Kind, SPANS, VECTORS, Values};
 
-/// Kills in a run of the whole suite.
-const KILLS: u64 = 12;
+/// Kills of each kind in a run of the whole suite.
+const KILLS: u64 = 4;
 /// Kills between two checks.
 const KILLS_PER_CHECK: u64 = 8;
-/// Codes of which all others are near-duplicates.
-const POOL: usize = 400;
 
 const SETTINGS: &[(&str, &str)] = &[
     ("autovacuum", "on"),
@@ -33,92 +34,57 @@ const SETTINGS: &[(&str, &str)] = &[
     ("log_min_error_statement", "panic"),
 ];
 
-/// Small shards and quick builds, so that maintenance never ends.
-const TABLE: &str = "
-    CREATE TABLE t (id bigserial PRIMARY KEY, code bitvec(256));
-    CREATE INDEX t_code ON t USING usearch (code) WITH (m = 6, ef_construction = 16, shard_size = '1MB');
-    INSERT INTO t (code) SELECT substr(sha256(g::text::bytea), 1, 8)::bitvec FROM generate_series(1, 20000) g";
-
 /// What a session does over and over; an error ends the step. Some is an answer that is wrong.
-type Step = fn(&mut Client, &Codes, &mut Random) -> Result<Option<String>, Error>;
+type Step = fn(&mut Client, &Values, &mut Random) -> Result<Option<String>, Error>;
 
-/// Where codes come from.
-struct Codes(Vec<Vec<u8>>);
-
-impl Codes {
-    fn new(random: &mut Random) -> Codes {
-        let mut code = || {
-            let bytes = 8 * (1 + random.below(4));
-            random.bytes(bytes)
-        };
-        Codes(std::iter::repeat_with(&mut code).take(POOL).collect())
-    }
-
-    /// One of the pool with up to five bits flipped.
-    fn any(&self, random: &mut Random) -> Vec<u8> {
-        let mut code = self.0[random.below(self.0.len())].clone();
-        for _ in 0..[0, 0, 1, 2, 5][random.below(5)] {
-            let bit = random.below(code.len() * 8);
-            code[bit / 8] ^= 1 << (bit % 8);
-        }
-        code
-    }
-
-    fn insert(&self, rows: usize, random: &mut Random) -> String {
-        let mut value = || match random.below(50) {
-            0 => "NULL".to_string(),
-            _ => hex(&self.any(random)),
-        };
-        let values: Vec<String> = (0..rows).map(|_| value()).collect();
-        format!(
-            "INSERT INTO t (code) SELECT x::bitvec FROM unnest('{{{}}}'::text[]) x",
-            values.join(",").replace('\\', "\\\\")
-        )
-    }
-}
-
-fn write(client: &mut Client, codes: &Codes, random: &mut Random) -> Result<Option<String>, Error> {
+fn write(client: &mut Client, values: &Values, random: &mut Random) -> Result<Option<String>, Error> {
+    let sizes = &values.kind().sizes;
     let sql = match random.below(10) {
-        0..5 => codes.insert([1, 10, 200, 2_000][random.below(4)], random),
+        0..5 => values.insert(sizes.inserts[random.below(4)], random),
         5..7 => format!(
-            "UPDATE t SET code = {} WHERE id IN (SELECT id FROM t TABLESAMPLE SYSTEM (1) LIMIT 50)",
-            literal(&codes.any(random))
+            "UPDATE t SET code = {} WHERE id IN (SELECT id FROM t TABLESAMPLE SYSTEM ({}) LIMIT {})",
+            values.any(random),
+            sizes.sample,
+            sizes.updates
         ),
-        7 => "DELETE FROM t WHERE id IN (SELECT id FROM t TABLESAMPLE SYSTEM (2) LIMIT 400)".into(),
+        7 => format!(
+            "DELETE FROM t WHERE id IN (SELECT id FROM t TABLESAMPLE SYSTEM ({}) LIMIT {})",
+            2 * sizes.sample,
+            sizes.deletes
+        ),
         8 => {
             let end = ["COMMIT", "ROLLBACK"][random.below(2)];
-            format!("BEGIN; {}; {end}", codes.insert(100, random))
+            format!("BEGIN; {}; {end}", values.insert(sizes.inserts[2] / 2, random))
         }
-        _ => format!(
-            "INSERT INTO t (code) SELECT substr(sha256((g::text || '{}')::bytea), 1, 8)::bitvec
-               FROM generate_series(1, 3000) g",
-            random.bits()
-        ),
+        _ => values.insert_others(random),
     };
     client.batch_execute(&sql)?;
     Ok(None)
 }
 
 /// Compares an answer of the index with the sequential scan's, in one snapshot.
-fn read(client: &mut Client, codes: &Codes, random: &mut Random) -> Result<Option<String>, Error> {
-    let code = literal(&codes.any(random));
+fn read(client: &mut Client, values: &Values, random: &mut Random) -> Result<Option<String>, Error> {
+    let query = values.any(random);
+    let distance = values.distance(&query);
     let kind = random.below(5);
     if kind == 4 {
         let count = [1, 50, 3_000][random.below(3)];
         client.batch_execute(&format!(
-            "SET enable_seqscan = off; BEGIN; DECLARE c CURSOR FOR SELECT id FROM t ORDER BY code <~> {code};
+            "SET enable_seqscan = off; BEGIN; DECLARE c CURSOR FOR SELECT id FROM t ORDER BY {distance};
              FETCH {count} FROM c; COMMIT; SELECT * FROM usearch_index_stats('t_code')"
         ))?;
         return Ok(None);
     }
     let sql = match kind {
-        0 => format!("SELECT id, code <~> {code} FROM t WHERE nphd_within(code, {code}, 0.15) ORDER BY id"),
-        1 => format!("SELECT 0::bigint, d FROM (SELECT code <~> {code} d FROM t ORDER BY 1 LIMIT 60) n"),
+        0 if values.kind().has_thresholds => {
+            format!("SELECT id, {distance} FROM t WHERE nphd_within(code, {query}, 0.15) ORDER BY id")
+        }
+        0 | 1 => format!("SELECT 0::bigint, d FROM (SELECT {distance} d FROM t ORDER BY 1 LIMIT 60) n"),
         2 => format!(
-            "SELECT count(*), count(DISTINCT id)::float8 FROM (SELECT id FROM t ORDER BY code <~> {code} OFFSET 0) n"
+            "SELECT count(*), count(DISTINCT id)::float8 FROM (SELECT id FROM t ORDER BY {distance} OFFSET 0) n"
         ),
         _ => format!(
-            "SELECT count(*), sum(d) FROM (SELECT round((code <~> {code})::numeric, 6)::float8 d FROM t ORDER BY code <~> {code} LIMIT 900) n"
+            "SELECT count(*), sum(d) FROM (SELECT round(({distance})::numeric, 6)::float8 d FROM t ORDER BY {distance} LIMIT 900) n"
         ),
     };
     client.batch_execute(
@@ -141,16 +107,13 @@ fn answer(client: &mut Client, sql: &str) -> Result<Vec<Hit>, Error> {
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-fn maintain(client: &mut Client, _: &Codes, random: &mut Random) -> Result<Option<String>, Error> {
+fn maintain(client: &mut Client, values: &Values, random: &mut Random) -> Result<Option<String>, Error> {
     client.batch_execute(match random.below(9) {
         0 | 1 => "VACUUM t",
         2 | 3 => "SELECT usearch_seal('t_code')",
         4 => "SELECT * FROM usearch_compact('t_code')",
         5 => "REINDEX INDEX CONCURRENTLY t_code",
-        6 => {
-            "CREATE INDEX CONCURRENTLY t_second ON t USING usearch (code)
-               WITH (m = 4, ef_construction = 8, shard_size = '512kB')"
-        }
+        6 => values.kind().second_index,
         7 => "DROP INDEX IF EXISTS t_second",
         _ => "SELECT usearch_sweep()",
     })?;
@@ -187,18 +150,18 @@ struct Sessions {
 }
 
 impl Sessions {
-    fn start(connector: &Connector, seed: u64) -> Sessions {
+    fn start(connector: &Connector, values: Values, seed: u64) -> Sessions {
         let shared = Arc::<Shared>::default();
-        let codes = Arc::new(Codes::new(&mut Random(seed)));
+        let values = Arc::new(values);
         let threads = SESSIONS.iter().enumerate().map(|(number, &(name, step))| {
-            let (shared, codes, connector) = (shared.clone(), codes.clone(), connector.clone());
+            let (shared, values, connector) = (shared.clone(), values.clone(), connector.clone());
             let mut random = Random(seed * 100 + number as u64);
             thread::spawn(move || {
                 let mut client = None;
                 while !shared.stop.load(Ordering::SeqCst) {
                     shared.busy.fetch_add(1, Ordering::SeqCst);
                     if !shared.rest.load(Ordering::SeqCst) {
-                        client = shared.step(name, client, &connector, |c| step(c, &codes, &mut random));
+                        client = shared.step(name, client, &connector, |c| step(c, &values, &mut random));
                     }
                     shared.busy.fetch_sub(1, Ordering::SeqCst);
                     if client.is_none() || shared.rest.load(Ordering::SeqCst) {
@@ -331,17 +294,17 @@ fn indexes(client: &mut Client) -> Vec<String> {
 }
 
 /// Index and table agree, and the index has every row.
-fn check(cluster: &Cluster, codes: &Codes, random: &mut Random) {
+fn check(cluster: &Cluster, values: &Values, random: &mut Random) {
     let mut client = cluster.client();
     for index in indexes(&mut client) {
         assert_sound(&mut client, &index);
     }
     let (mut index, mut truth) = (index_client(cluster, "exact"), truth_client(cluster));
-    let query = codes.any(random);
-    assert_complete(&mut index, &mut truth, "t", &query);
+    let distance = values.distance(&values.any(random));
+    assert_complete_by(&mut index, &mut truth, "t", &distance);
     let distances = |hits: Vec<Hit>| -> Vec<_> { hits.iter().map(|hit| hit.1).collect() };
-    let got = distances(nearest(&mut index, "t", &query, "LIMIT 60"));
-    assert_eq!(got, distances(nearest(&mut truth, "t", &query, "LIMIT 60")));
+    let got = distances(nearest_by(&mut index, "t", &distance, "LIMIT 60"));
+    assert_eq!(got, distances(nearest_by(&mut truth, "t", &distance, "LIMIT 60")));
 }
 
 fn number_from_environment(name: &str) -> Option<u64> {
@@ -349,7 +312,21 @@ fn number_from_environment(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn kills_amid_everything() {
+fn kills_amid_codes() {
+    kill_amid_everything(&BITS);
+}
+
+#[test]
+fn kills_amid_vectors() {
+    kill_amid_everything(&VECTORS);
+}
+
+#[test]
+fn kills_amid_spans() {
+    kill_amid_everything(&SPANS);
+}
+
+fn kill_amid_everything(kind: &'static Kind) {
     let kills = number_from_environment("ISCC_KILLS").unwrap_or(KILLS);
     let seed = number_from_environment("ISCC_SEED").unwrap_or(1);
     let mut settings = SETTINGS.to_vec();
@@ -357,11 +334,11 @@ fn kills_amid_everything() {
         settings.push(("iscc_usearch.failpoint", "build_meanwhile:on"));
     }
     let mut cluster = Cluster::with(&settings);
-    each(&mut cluster.client(), TABLE);
+    kind.create(&mut cluster.client());
     let mut random = Random(seed);
-    let codes = Codes::new(&mut Random(seed));
+    let values = Values::new(kind, &mut Random(seed));
     let started = Instant::now();
-    let sessions = Sessions::start(&cluster.connector(), seed);
+    let sessions = Sessions::start(&cluster.connector(), values.clone(), seed);
     let (mut done, mut checks) = (0, 0);
     while done < kills {
         let pause = [50, 200, 500, 1_000, 1_500][random.below(5)];
@@ -371,7 +348,7 @@ fn kills_amid_everything() {
         }
         done += 1;
         if done % KILLS_PER_CHECK == 0 || done == kills {
-            sessions.at_rest(|| check(&cluster, &codes, &mut random));
+            sessions.at_rest(|| check(&cluster, &values, &mut random));
             checks += 1;
             // Shown when the test fails.
             println!("{done} kills, {checks} checks");
@@ -385,14 +362,15 @@ fn kills_amid_everything() {
         let workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'iscc_usearch worker'";
         value::<i64>(&mut client, workers) == 0
     });
-    check(&cluster, &codes, &mut random);
+    check(&cluster, &values, &mut random);
     assert_no_orphans(&cluster, &mut client);
     let sizes = hits(
         &mut client,
         "SELECT pg_relation_size('t'), index_bytes::float8 FROM usearch_index_stats('t_code')",
     );
     eprintln!(
-        "stress: {kills} kills, {checks} checks in {:.0} s (seed {seed}), table and index {sizes:?}: {steps:?}",
+        "stress: {}, {kills} kills, {checks} checks in {:.0} s (seed {seed}), table and index {sizes:?}: {steps:?}",
+        kind.name,
         started.elapsed().as_secs_f64()
     );
 }

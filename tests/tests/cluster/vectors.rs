@@ -8,24 +8,16 @@ use cluster_tests::search::{
 use cluster_tests::{Cluster, Connector, wait_until};
 use postgres::Client;
 
-/// Bytes of hashes as vectors of 32 dimensions: a hundred centres, and what differs from them by a little.
-const FUNCTION: &str = "
+/// Bytes of hashes as vectors of 32 dimensions: a hundred centres, and what differs from them by a little. The same as
+/// vectors of 3,072, which span two pages.
+const FUNCTIONS: &str = "
     CREATE FUNCTION vec(id bigint) RETURNS real[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         SELECT array_agg(get_byte(center, i)::real - 128 + (get_byte(own, i) - 128) / 8.0 ORDER BY i)
           FROM (SELECT sha256((id % 100)::text::bytea) AS center, sha256(('x' || id)::bytea) AS own) AS s,
-               generate_series(0, 31) AS i $$";
-
-/// A column type, its operator classes by L2 and by cosine, and their operators.
-struct Kind {
-    column: &'static str,
-    cast: &'static str,
-    class: &'static str,
-    operators: [&'static str; 2],
-    rows: i64,
-}
-
-/// Functions, operators and classes of a user's.
-const OWN: &str = "
+               generate_series(0, 31) AS i $$;
+    CREATE FUNCTION long_vec(id bigint) RETURNS real[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+        SELECT array_agg(number * (1 + part / 100.0)::real ORDER BY part, at)
+          FROM unnest(vec(id)) WITH ORDINALITY AS v (number, at), generate_series(1, 96) AS part $$;
     CREATE FUNCTION own_l2(a real[], b real[]) RETURNS float8 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS
         'BEGIN RETURN public.real_l2_distance(a, b); END';
     CREATE FUNCTION own_cosine(a real[], b real[]) RETURNS float8 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS
@@ -37,74 +29,134 @@ const OWN: &str = "
     CREATE OPERATOR CLASS own_cosine_ops FOR TYPE real[] USING usearch AS
         OPERATOR 1 <@=> (real[], real[]) FOR ORDER BY float_ops, FUNCTION 1 own_cosine(real[], real[])";
 
+/// A column type, its operator classes by L2 and by cosine with their operators, and what makes its values.
+struct Kind {
+    column: &'static str,
+    cast: &'static str,
+    class: &'static str,
+    operators: [&'static str; 2],
+    function: &'static str,
+    /// Rows of the table, in units.
+    unit: i64,
+    shard_size: &'static str,
+}
+
+impl Kind {
+    /// A value, in SQL.
+    fn value(&self, id: &str) -> String {
+        format!("{}({id})::{}", self.function, self.cast)
+    }
+
+    /// Inserts `count` units of rows, from this unit on.
+    fn insert(&self, first: i64, count: i64) -> String {
+        let (first, last) = (first * self.unit + 1, (first + count) * self.unit);
+        let value = self.value("id");
+        format!("INSERT INTO t SELECT id, {value} FROM generate_series({first}, {last}) id")
+    }
+}
+
 const ARRAY: Kind = Kind {
     column: "real[]",
     cast: "real[]",
     class: "real",
     operators: ["<->", "<=>"],
-    rows: 4000,
+    function: "vec",
+    unit: 1000,
+    shard_size: "256kB",
 };
 const VECTOR: Kind = Kind {
     column: "vector(32)",
     cast: "vector",
     class: "vector",
     operators: ["<->", "<=>"],
-    rows: 4000,
+    function: "vec",
+    unit: 1000,
+    shard_size: "256kB",
 };
 const HALF_VECTOR: Kind = Kind {
     column: "halfvec(32)",
     cast: "halfvec",
     class: "halfvec",
     operators: ["<->", "<=>"],
-    rows: 4000,
+    function: "vec",
+    unit: 1000,
+    shard_size: "256kB",
 };
-
+/// Distances by a user's functions.
 const BY_FUNCTION: Kind = Kind {
     column: "real[]",
     cast: "real[]",
     class: "own",
     operators: ["<@->", "<@=>"],
-    rows: 1200,
+    function: "vec",
+    unit: 300,
+    shard_size: "256kB",
+};
+const LONG_ARRAY: Kind = Kind {
+    column: "real[]",
+    cast: "real[]",
+    class: "real",
+    operators: ["<->", "<=>"],
+    function: "long_vec",
+    unit: 100,
+    shard_size: "1MB",
+};
+const LONG_VECTOR: Kind = Kind {
+    column: "vector(3072)",
+    cast: "vector",
+    class: "vector",
+    operators: ["<->", "<=>"],
+    function: "long_vec",
+    unit: 100,
+    shard_size: "1MB",
 };
 
-/// Those that this server has, with their extensions.
-fn kinds(client: &mut Client) -> Vec<Kind> {
+/// Whether this server has pgvector; then its types can be used.
+fn has_pgvector(client: &mut Client) -> bool {
     let has_pgvector: bool = value(
         client,
         "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'vector')",
     );
-    if !has_pgvector {
-        return vec![ARRAY, BY_FUNCTION];
+    if has_pgvector {
+        each(client, "CREATE EXTENSION iscc_usearch_vector CASCADE");
     }
-    each(client, "CREATE EXTENSION iscc_usearch_vector CASCADE");
-    vec![ARRAY, VECTOR, HALF_VECTOR, BY_FUNCTION]
+    has_pgvector
+}
+
+/// A server with what makes the values, and those kinds of the first `own` and the other ones that it has.
+fn cluster_for<'a>(kinds: &'a [Kind], own: usize) -> (Cluster, &'a [Kind]) {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client.batch_execute(FUNCTIONS).expect("functions");
+    let count = if has_pgvector(&mut client) { kinds.len() } else { own };
+    (cluster, &kinds[..count])
 }
 
 /// A table of a kind with two indexes, of several shards and a tail.
 fn create(client: &mut Client, kind: &Kind) {
     let Kind {
         column,
-        cast,
         class,
-        rows,
+        shard_size,
         ..
     } = kind;
+    let (first, second) = (kind.insert(0, 4), kind.insert(4, 1));
     each(
         client,
         &format!(
             "DROP TABLE IF EXISTS t;
              CREATE TABLE t (id bigint PRIMARY KEY, v {column});
-             INSERT INTO t SELECT id, vec(id)::{cast} FROM generate_series(1, {rows}) id;
-             CREATE INDEX t_l2 ON t USING usearch (v {class}_l2_ops) WITH (shard_size = '256kB');
+             {first};
+             CREATE INDEX t_l2 ON t USING usearch (v {class}_l2_ops) WITH (shard_size = '{shard_size}');
              CREATE INDEX t_cosine ON t USING usearch (v {class}_cosine_ops);
-             INSERT INTO t SELECT id, vec(id)::{cast} FROM generate_series({rows} + 1, {rows} * 5 / 4) id;
+             {second};
              INSERT INTO t VALUES (0, NULL)"
         ),
     );
 }
 
 fn nearest(client: &mut Client, kind: &Kind, operator: &str, id: i64, limit: &str) -> Vec<Hit> {
-    let query = format!("(SELECT vec({id})::{})", kind.cast);
+    let query = format!("(SELECT {})", kind.value(&id.to_string()));
     hits(
         client,
         &format!("SELECT id, v {operator} {query} FROM t ORDER BY v {operator} {query} LIMIT {limit}"),
@@ -139,34 +191,46 @@ fn assert_good(cluster: &Cluster, kind: &Kind) {
 
 #[test]
 fn maintenance_and_crashes() {
-    let mut cluster = Cluster::start();
-    let mut client = cluster.client();
-    each(&mut client, FUNCTION);
-    each(&mut client, OWN);
-    for kind in kinds(&mut client) {
+    maintain_and_crash(&[ARRAY, VECTOR, HALF_VECTOR]);
+}
+
+#[test]
+fn maintenance_and_crashes_by_function() {
+    maintain_and_crash(&[BY_FUNCTION]);
+}
+
+#[test]
+fn maintenance_and_crashes_of_spans() {
+    maintain_and_crash(&[LONG_ARRAY, LONG_VECTOR]);
+}
+
+fn maintain_and_crash(kinds: &[Kind]) {
+    let (mut cluster, kinds) = cluster_for(kinds, 1);
+    for kind in kinds {
         let mut client = cluster.client();
-        create(&mut client, &kind);
+        create(&mut client, kind);
         let plan = cluster_tests::search::explain(
             &mut index_client(&cluster, "auto"),
             &format!(
-                "SELECT id FROM t ORDER BY v {} vec(1)::{} LIMIT 1",
-                kind.operators[0], kind.cast
+                "SELECT id FROM t ORDER BY v {} {} LIMIT 1",
+                kind.operators[0],
+                kind.value("1")
             ),
         );
         assert!(plan.contains("t_l2"), "{plan}");
-        assert_good(&cluster, &kind);
+        assert_good(&cluster, kind);
         assert!(value::<i64>(&mut client, "SELECT count(*) FROM usearch_shards('t_l2')") > 1);
-        let cast = kind.cast;
+        let other = kind.value("id + 100000");
         each(
             &mut client,
             &format!(
                 "DELETE FROM t WHERE id % 3 = 0 AND id > 0; VACUUM t;
-                 UPDATE t SET v = vec(id + 100000)::{cast} WHERE id % 50 = 1"
+                 UPDATE t SET v = {other} WHERE id % 50 = 1"
             ),
         );
         cluster.kill9_postmaster();
         cluster.start_server();
-        assert_good(&cluster, &kind);
+        assert_good(&cluster, kind);
 
         let mut client = cluster.client();
         seal(&mut client, "t_l2");
@@ -174,49 +238,70 @@ fn maintenance_and_crashes() {
             &mut client,
             "SELECT * FROM usearch_compact('t_cosine'); REINDEX INDEX CONCURRENTLY t_l2; VACUUM t",
         );
-        assert_good(&cluster, &kind);
+        assert_good(&cluster, kind);
         // A lost shard costs speed only, and is built again.
         let lost = cluster.shard_files();
         lost.iter().for_each(|file| std::fs::remove_file(file).expect("remove"));
-        assert_answers(&cluster.connector(), &kind);
+        assert_answers(&cluster.connector(), kind);
         seal(&mut cluster.client(), "t_l2");
         seal(&mut cluster.client(), "t_cosine");
-        assert_good(&cluster, &kind);
+        assert_good(&cluster, kind);
+        give_space_back(&mut cluster.client());
+        assert_good(&cluster, kind);
     }
     cluster.assert_no_crash();
 }
 
+/// Deletes most rows, so that the others move to the front of the file, and the file is cut.
+fn give_space_back(client: &mut Client) {
+    let pages = "SELECT pg_relation_size('t_l2') / 8192";
+    let before: i64 = value(client, pages);
+    each(
+        client,
+        "DELETE FROM t WHERE id % 20 > 1; VACUUM t; SELECT usearch_compact('t_l2'); VACUUM (PARALLEL 0) t; VACUUM (PARALLEL 0) t",
+    );
+    let after: i64 = value(client, pages);
+    // Fewer than 128 free blocks are not worth a cut.
+    assert!(after < before / 2 || before < 300, "{before} blocks, then {after}");
+}
+
 #[test]
 fn standby() {
-    standby_of(&ARRAY);
+    replicate(&ARRAY);
 }
 
 #[test]
 fn standby_by_function() {
-    standby_of(&BY_FUNCTION);
+    replicate(&BY_FUNCTION);
 }
 
-fn standby_of(kind: &Kind) {
+#[test]
+fn standby_of_spans() {
+    replicate(&LONG_ARRAY);
+}
+
+fn replicate(kind: &Kind) {
     let primary = Cluster::start();
     let mut client = primary.client();
-    each(&mut client, FUNCTION);
-    each(&mut client, OWN);
+    client.batch_execute(FUNCTIONS).expect("functions");
     create(&mut client, kind);
     let standby = primary.standby(&[("wal_consistency_checking", "generic")]);
     each(
         &mut client,
-        "INSERT INTO t SELECT id, vec(id) FROM generate_series(6000, 8000) id;
-         DELETE FROM t WHERE id % 7 = 1; VACUUM t",
+        &format!("{}; DELETE FROM t WHERE id % 7 = 1; VACUUM t", kind.insert(6, 2)),
     );
     seal(&mut client, "t_l2");
+    // Moves what is alive to other blocks, and uses the old ones again.
+    each(
+        &mut client,
+        "DELETE FROM t WHERE id % 7 > 3; VACUUM t; SELECT usearch_compact('t_l2')",
+    );
+    each(&mut client, &kind.insert(8, 1));
     primary.replayed_by(&standby);
     assert_answers(&standby.connector(), kind);
     standby.promote();
     let mut client = standby.client();
-    each(
-        &mut client,
-        "INSERT INTO t SELECT id, vec(id) FROM generate_series(8001, 8100) id",
-    );
+    each(&mut client, &kind.insert(9, 1));
     seal(&mut client, "t_l2");
     assert_answers(&standby.connector(), kind);
     assert_sound(&mut client, "t_l2");
@@ -229,8 +314,7 @@ fn standby_of(kind: &Kind) {
 fn dump_and_restore() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
-    each(&mut client, FUNCTION);
-    each(&mut client, OWN);
+    client.batch_execute(FUNCTIONS).expect("functions");
     create(&mut client, &BY_FUNCTION);
     let dump = cluster.beside("own.sql");
     let file = dump.to_str().expect("UTF-8");
@@ -255,27 +339,33 @@ fn dump_and_restore() {
 /// The worker seals a tail of vectors, and sessions that insert at the same time lose nothing.
 #[test]
 fn worker_seals() {
+    seal_by_worker(&ARRAY, "128kB");
+}
+
+#[test]
+fn worker_seals_spans() {
+    seal_by_worker(&LONG_ARRAY, "512kB");
+}
+
+fn seal_by_worker(kind: &Kind, shard_size: &str) {
     let cluster = Cluster::with(&[("iscc_usearch.background_worker", "on")]);
     let mut client = cluster.client();
-    each(&mut client, FUNCTION);
+    client.batch_execute(FUNCTIONS).expect("functions");
     each(
         &mut client,
-        "CREATE TABLE t (id bigint PRIMARY KEY, v real[]); CREATE INDEX t_l2 ON t USING usearch (v real_l2_ops);
-         CREATE INDEX t_cosine ON t USING usearch (v real_cosine_ops) WITH (shard_size = '128kB')",
+        &format!(
+            "CREATE TABLE t (id bigint PRIMARY KEY, v real[]); CREATE INDEX t_l2 ON t USING usearch (v real_l2_ops);
+             CREATE INDEX t_cosine ON t USING usearch (v real_cosine_ops) WITH (shard_size = '{shard_size}')"
+        ),
     );
     let connector = cluster.connector();
     let writers: Vec<_> = (0..3i64)
         .map(|writer| {
             let connector = connector.clone();
+            let inserts: Vec<_> = (0..10).map(|batch| kind.insert(writer * 20 + batch * 2, 2)).collect();
             std::thread::spawn(move || {
                 let mut client = connector.client();
-                for batch in 0..10 {
-                    let first = writer * 20_000 + batch * 2_000;
-                    each(
-                        &mut client,
-                        &format!("INSERT INTO t SELECT id, vec(id) FROM generate_series({first}, {first} + 1999) id"),
-                    );
-                }
+                inserts.iter().for_each(|insert| each(&mut client, insert));
             })
         })
         .collect();
@@ -286,9 +376,51 @@ fn worker_seals() {
             "SELECT count(*) FROM usearch_shards('t_cosine') WHERE state = 'ok'",
         ) > 2
     });
-    assert_answers(&connector, &ARRAY);
+    assert_answers(&connector, kind);
     let mut truth = truth_client(&cluster);
     assert_sound(&mut truth, "t_l2");
     assert_sound(&mut truth, "t_cosine");
+    cluster.assert_no_crash();
+}
+
+/// A scan has read the page of the last entry of a segment, but not yet the rest of its value. Until it does, the entry
+/// moves, and its blocks are used again. (Of any other entry, the next page would tell.)
+#[test]
+fn blocks_of_a_span_are_used_again_while_it_is_read() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client.batch_execute(FUNCTIONS).expect("functions");
+    // Row 36 is nearest to row 40, nearer than a third of another vector would let it be.
+    let rows = "SELECT id, long_vec(CASE id WHEN 36 THEN 440 ELSE id END) FROM generate_series";
+    each(
+        &mut client,
+        &format!(
+            "CREATE TABLE t (id bigint PRIMARY KEY, v real[]);
+             CREATE INDEX t_l2 ON t USING usearch (v real_l2_ops);
+             INSERT INTO t {rows}(1, 40) id; SELECT usearch_seal('t_l2');
+             DELETE FROM t WHERE id % 4 > 0"
+        ),
+    );
+    let sql = "SELECT id, v <-> (SELECT long_vec(40)) FROM t ORDER BY v <-> (SELECT long_vec(40))";
+    let truth = hits(&mut truth_client(&cluster), sql);
+    assert_eq!((truth.len(), truth[0]), (10, (40, Some(0.0))));
+
+    each(&mut client, "SELECT pg_advisory_lock(42)");
+    let mut reader = index_client(&cluster, "exact");
+    each(&mut reader, "SET iscc_usearch.failpoint = 'span_before_parts:lock:40'");
+    let reader = std::thread::spawn(move || hits(&mut reader, sql));
+    wait_until("the scan has read a head", || {
+        cluster.log().contains("reached failpoint span_before_parts")
+    });
+    // Rows that the scan does not see, and unlike those that were there.
+    each(
+        &mut client,
+        &format!("VACUUM t; SELECT usearch_compact('t_l2'); INSERT INTO t {rows}(1007, 1066) id"),
+    );
+    let reused = "SELECT entries = 70 AND free_bytes = 0 FROM usearch_index_stats('t_l2')";
+    assert!(value::<bool>(&mut client, reused), "blocks are free");
+    each(&mut client, "SELECT pg_advisory_unlock(42)");
+    assert_same_distances(&reader.join().expect("the scan"), &truth);
+    assert_sound(&mut client, "t_l2");
     cluster.assert_no_crash();
 }

@@ -182,8 +182,8 @@ fn write_ranges(out: &mut SectionWriter<'_, impl Write>, ranges: &[EntryRange]) 
         let record = RangeRecord {
             start_block: range.start_block.into(),
             block_count: range.block_count.into(),
-            slots_per_block: range.slots_per_block.into(),
-            reserved: 0.into(),
+            slots_per_page: range.slots_per_page.into(),
+            part_blocks: range.part_blocks.into(),
         };
         out.put(record.as_bytes())?;
     }

@@ -147,10 +147,10 @@ pub struct RangeRecord {
     pub start_block: U32,
     /// Number of blocks.
     pub block_count: U32,
-    /// Entries that each block has room for.
-    pub slots_per_block: U16,
-    /// Zero.
-    pub reserved: U16,
+    /// Entries that each page of entries has room for.
+    pub slots_per_page: U16,
+    /// Blocks after each of these pages that have no entries; zero unless values span pages.
+    pub part_blocks: U16,
 }
 
 /// Where a section is, and its checksum.

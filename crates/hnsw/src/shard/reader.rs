@@ -203,7 +203,8 @@ impl<B: AsRef<[u8]>> Shard<B> {
         let range = |record: &RangeRecord| EntryRange {
             start_block: record.start_block.get(),
             block_count: record.block_count.get(),
-            slots_per_block: record.slots_per_block.get(),
+            slots_per_page: record.slots_per_page.get(),
+            part_blocks: record.part_blocks.get(),
         };
         records.iter().map(range).collect()
     }

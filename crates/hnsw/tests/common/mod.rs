@@ -96,12 +96,14 @@ pub fn identity() -> ShardIdentity {
         EntryRange {
             start_block: 1,
             block_count: 3,
-            slots_per_block: 100,
+            slots_per_page: 100,
+            part_blocks: 0,
         },
         EntryRange {
             start_block: 9,
             block_count: 100,
-            slots_per_block: 100,
+            slots_per_page: 100,
+            part_blocks: 0,
         },
     ];
     ShardIdentity {

@@ -1,6 +1,7 @@
 //! What an index is doing when a process ends: how to bring an index there, and the statement that does it.
 
 use cluster_tests::Random;
+use cluster_tests::codes::literal;
 use cluster_tests::search::{each, value};
 use postgres::Client;
 
@@ -25,19 +26,43 @@ pub enum Stage {
     Chain,
     /// What stands at the end of a file that is mostly free moves down, and the file is cut.
     Shrink,
+    /// Vectors come that span pages.
+    InsertSpans,
+    /// The entries alive of a mostly dead shard of such vectors move to other blocks.
+    MoveSpans,
     /// VACUUM marks entries.
     Vacuum,
     /// A file is removed that a seal has written and, when an error ended it, not listed.
     Sweep,
 }
 
-/// Tables of the cluster. All stages work on `t`, but for those that need a fresh index, which is `d`'s.
+/// Tables of the cluster. All stages work on `t`, but for those that need a fresh index, which is `d`'s, and those about
+/// vectors of 3,072 numbers, which take two pages each.
 pub const TABLES: &str = "
     CREATE TABLE t (id bigint PRIMARY KEY, code bitvec(256));
     CREATE INDEX t_code ON t USING usearch (code) WITH (shard_size = '256kB');
     CREATE TABLE d (id bigint PRIMARY KEY, code bitvec(256));
     CREATE INDEX d_code ON d USING usearch (code) WITH (shard_size = '64MB');
+    CREATE TABLE s (id bigint PRIMARY KEY, code real[]);
+    CREATE INDEX s_code ON s USING usearch (code real_l2_ops) WITH (shard_size = '512kB');
+    CREATE FUNCTION long(seed bigint) RETURNS real[] LANGUAGE sql IMMUTABLE AS
+        'SELECT array_agg((hashint4extended(i, seed) % 1000)::real ORDER BY i) FROM generate_series(1, 3072) i';
     CREATE SEQUENCE ids";
+
+/// Tables that have codes, and all tables.
+pub const CODE_TABLES: [&str; 2] = ["t", "d"];
+pub const ALL_TABLES: [&str; 3] = ["t", "d", "s"];
+
+/// The distance of a table's rows to something.
+pub fn distance(table: &str, random: &mut Random) -> String {
+    match table {
+        "s" => format!("code <-> (SELECT long({}))", random.below(500)),
+        _ => {
+            let bytes = 8 * (1 + random.below(4));
+            format!("code <~> {}", literal(&random.bytes(bytes)))
+        }
+    }
+}
 
 /// Rows that make a worker start.
 pub const TRIGGER_ROWS: i64 = 1_700;
@@ -45,8 +70,14 @@ pub const TRIGGER_ROWS: i64 = 1_700;
 /// More than two pages of the directory have room for.
 const MANY_SEGMENTS: usize = 420;
 
-/// Inserts codes of all lengths, with a NULL now and then.
+/// Inserts codes of all lengths, or vectors, with a NULL now and then.
 pub fn insert(table: &str, rows: i64) -> String {
+    if table == "s" {
+        return format!(
+            "INSERT INTO s SELECT id, CASE WHEN id % 20 > 0 THEN long(id) END
+               FROM (SELECT nextval('ids') id FROM generate_series(1, {rows})) n"
+        );
+    }
     format!(
         "INSERT INTO {table}
          SELECT id, CASE WHEN id % 50 > 0 THEN substr(sha256(id::text::bytea), 1, (8 * (1 + id % 4))::int)::bitvec END
@@ -65,6 +96,7 @@ impl Stage {
     pub fn table(self) -> &'static str {
         match self {
             Stage::Grow | Stage::Chain | Stage::Shrink => "d",
+            Stage::InsertSpans | Stage::MoveSpans => "s",
             _ => "t",
         }
     }
@@ -79,6 +111,11 @@ impl Stage {
         }
         match self {
             Stage::Insert => {}
+            Stage::InsertSpans => each(client, &delete("s", 30, random)),
+            Stage::MoveSpans => {
+                each(client, &format!("{}; SELECT usearch_seal('s_code')", insert("s", 60)));
+                each(client, &delete("s", 65, random));
+            }
             Stage::Grow => {
                 each(
                     client,
@@ -150,6 +187,8 @@ impl Stage {
     pub fn statements(self) -> String {
         match self {
             Stage::Insert => insert("t", 700),
+            Stage::InsertSpans => insert("s", 30),
+            Stage::MoveSpans => "VACUUM s; SELECT usearch_compact('s_code')".into(),
             Stage::Grow => insert("d", 3_000),
             Stage::Seal => "SELECT usearch_seal('t_code')".into(),
             Stage::Merge => "SELECT usearch_compact('t_code')".into(),
@@ -165,11 +204,12 @@ impl Stage {
     /// What makes the background worker do the step, in a session that may start it; None when it never does.
     pub fn trigger(self) -> Option<String> {
         match self {
-            Stage::Insert | Stage::Vacuum | Stage::Free => None,
+            Stage::Insert | Stage::Vacuum | Stage::Free | Stage::InsertSpans => None,
             // A VACUUM would sweep itself.
             Stage::Seal | Stage::Sweep => Some(insert("t", TRIGGER_ROWS)),
             Stage::Grow | Stage::Chain | Stage::Shrink => Some("VACUUM d".into()),
             Stage::Merge | Stage::Move | Stage::Leftover => Some("VACUUM t".into()),
+            Stage::MoveSpans => Some("VACUUM s".into()),
         }
     }
 }
