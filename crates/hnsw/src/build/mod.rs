@@ -12,4 +12,4 @@ mod trial_queries;
 mod writer;
 
 pub use builder::{BuiltShard, CollectedShard, NextStep, ShardBuilder};
-pub use size::estimated_file_bytes;
+pub use size::{estimated_file_bytes, largest_file_bytes};
