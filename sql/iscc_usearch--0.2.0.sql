@@ -609,23 +609,25 @@ CREATE FUNCTION usearch_index_stats(
     OUT index_bytes bigint, OUT shard_bytes bigint,
     OUT metric text, OUT m integer, OUT ef_construction integer, OUT shard_size bigint,
     OUT max_bits integer, OUT format_version integer,
-    OUT dead_share double precision, OUT code_bits jsonb, OUT total_bytes bigint, OUT free_bytes bigint
+    OUT dead_share double precision, OUT code_bits jsonb, OUT total_bytes bigint, OUT free_bytes bigint,
+    OUT dimensions integer, OUT rows text
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'usearch_index_stats_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     ROWS 1;
 COMMENT ON FUNCTION usearch_index_stats(regclass) IS
-    'one row about a usearch index, whose log it reads; dead entries are those that VACUUM has marked, dead_share is their fraction of the entries with a code, code_bits the number of live entries by length in bits, free_bytes the space that the log will reuse; distinct codes are as of when shards were built; for the owner, members of pg_read_all_stats, and whoever may SELECT from the table and is not subject to row-level security';
+    'one row about a usearch index, whose log it reads; dead entries are those that VACUUM has marked, dead_share is their fraction of the entries with a code, code_bits the number of live entries by length in bits, free_bytes the space that the log will reuse; distinct codes are as of when shards were built; dimensions are those of the vectors, or the bits that the type of a code allows; rows is the storage parameter, or bits for codes; for the owner, members of pg_read_all_stats, and whoever may SELECT from the table and is not subject to row-level security';
 
 CREATE FUNCTION usearch_shards(
     index regclass,
     OUT shard_id uuid, OUT file text, OUT state text, OUT bytes bigint, OUT nodes bigint,
     OUT entries bigint, OUT dead bigint, OUT blocks bigint, OUT built_at timestamptz,
-    OUT level smallint, OUT dead_share double precision, OUT calibration jsonb
+    OUT level smallint, OUT dead_share double precision, OUT calibration jsonb,
+    OUT metric text, OUT dimensions integer, OUT rows text
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'usearch_shards_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
     ROWS 10;
 COMMENT ON FUNCTION usearch_shards(regclass) IS
-    'one row per shard of a usearch index; state is ok, missing, damaged or refused (a distance function has failed); entries are those with a code; dead and dead_share are as of the last VACUUM; level is the maximum number of times that its entries were built into a shard before; calibration is the recall of the ten nearest by effort, measured when the shard was built, by length of the query and distance of the tenth code; for the owner, members of pg_read_all_stats, and whoever may SELECT from the table and is not subject to row-level security';
+    'one row per shard of a usearch index; state is ok, missing, damaged or refused (a distance function has failed); entries are those with a code; dead and dead_share are as of the last VACUUM; level is the maximum number of times that its entries were built into a shard before; calibration is the recall of the ten nearest by effort, measured when the shard was built, by length of the query and distance of the tenth code; rows is what the shard keeps of each value: i8, f16 or f32 numbers of a vector, or the bits of a code; dimensions is how many, at most; for the owner, members of pg_read_all_stats, and whoever may SELECT from the table and is not subject to row-level security';
 
 CREATE FUNCTION usearch_total_size(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'usearch_total_size_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
@@ -637,16 +639,17 @@ CREATE FUNCTION usearch_prewarm(index regclass) RETURNS bigint
 COMMENT ON FUNCTION usearch_prewarm(regclass) IS
     'loads the log of a usearch index into shared buffers and its shard files into the operating system''s cache; on a standby, builds missing shards first; returns the bytes read; for the owner and whoever may SELECT from the table';
 
--- No row if the index, k or sample is NULL; not STRICT, because queries may be NULL.
+-- No row if the index, k or sample is NULL; not STRICT, because queries and vectors may be NULL.
 CREATE FUNCTION usearch_recall(
     index regclass, k integer DEFAULT 10, sample integer DEFAULT 100, queries bitvec[] DEFAULT NULL,
+    vectors anyarray DEFAULT NULL::real[],
     OUT queries_run integer, OUT recall double precision, OUT min_recall double precision,
     OUT median_ms double precision, OUT p95_ms double precision, OUT exact_median_ms double precision
 ) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'usearch_recall_wrapper' LANGUAGE C VOLATILE PARALLEL UNSAFE
     ROWS 1;
-COMMENT ON FUNCTION usearch_recall(regclass, integer, integer, bitvec[]) IS
-    'fraction of the exact k nearest that a usearch index finds at the current settings, and milliseconds per query, for these queries or for a sample of the codes in the index; for the owner and whoever may SELECT from the table and is not subject to row-level security';
+COMMENT ON FUNCTION usearch_recall(regclass, integer, integer, bitvec[], anyarray) IS
+    'fraction of the exact k nearest that a usearch index finds at the current settings, and milliseconds per query, for these queries (of an index of dense vectors: these vectors, an array of their type, or for real[] an array whose rows they are) or for a sample of the values in the index; for the owner and whoever may SELECT from the table and is not subject to row-level security';
 
 CREATE FUNCTION usearch_check(
     index regclass, heap boolean DEFAULT false, OUT part text, OUT problem text

@@ -3,10 +3,12 @@
 //! Both ways see the entries of the index, rows that VACUUM has not removed yet included: so the answers are comparable
 //! without a look at the table.
 
+use std::ffi::CStr;
 use std::time::Instant;
 
 use iscc_log::log_page::{LogPage, is_alive};
-use pgrx::pg_sys;
+use iscc_metrics::dense::Scalar;
+use pgrx::pg_sys::{self, Datum};
 use pgrx::prelude::*;
 
 use super::census::Census;
@@ -19,7 +21,9 @@ use crate::owner::{SearchPath, as_owner};
 use crate::relation::Index;
 use crate::search::query::{Query, SharedFunction};
 use crate::search::scan::Search;
-use crate::storage::log;
+use crate::storage::open_segment::length_of_vectors;
+use crate::storage::{directory, log};
+use crate::types::vector::array_rows;
 
 const MAX_K: i32 = 10_000;
 const MAX_SAMPLE: i32 = 100_000;
@@ -28,8 +32,11 @@ const MAX_SAMPLE: i32 = 100_000;
 /// between; but not each by itself, as an exact search leaves a cold processor cache to the one after it.
 const GROUP: usize = 64;
 
-/// Compares searches at the session's settings with exact ones. No row when an argument but `queries` is NULL, as from a
-/// STRICT function.
+/// Number of the argument `vectors`, which this function did not have in version 0.1.0.
+const VECTORS: i16 = 4;
+
+/// Compares searches at the session's settings with exact ones. No row when an argument but `queries` and `vectors` is
+/// NULL, as from a STRICT function.
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn usearch_recall(
@@ -37,6 +44,7 @@ fn usearch_recall(
     k: Option<i32>,
     sample: Option<i32>,
     queries: Option<Array<'_, &[u8]>>,
+    fcinfo: pg_sys::FunctionCallInfo,
 ) -> TableIterator<
     'static,
     (
@@ -56,19 +64,24 @@ fn usearch_recall(
     let opened = super::open(index, pg_sys::AccessShareLock);
     let index = opened.handle();
     require_all_rows(index, "Measuring the recall of an index");
+    let value = comparison_of(index).value;
+    let (is_codes, is_vectors) = (value == Value::Code, value.scalar().is_some());
     let measure = |queries: Vec<Query>| (queries.len(), Measured::of(index, k as usize, &queries));
-    let (count, mut measured) = match queries {
-        Some(codes) => measure(queries_of(index, &codes)),
+    let (count, mut measured) = match (queries, vectors_of(fcinfo)) {
+        (Some(_), Some(_)) => refuse_argument(index, "queries and vectors exclude each other"),
+        (Some(_), None) if !is_codes => refuse_argument(index, "queries are codes"),
+        (None, Some(_)) if !is_vectors => refuse_argument(index, "vectors are not values of this index"),
+        (Some(codes), None) => {
+            let query = |code: Option<&[u8]>| Some(query_of(index, &mut None, code?));
+            measure(required(codes.iter().map(query).collect(), "queries"))
+        }
+        (None, Some(vectors)) => measure(required(vector_queries(index, vectors), "vectors")),
         // Whoever measures need not trust the function that computes distances.
-        None => as_owner(index, SearchPath::Safe, || {
-            let values = sample_values(index, i64::from(sample));
+        (None, None) => as_owner(index, SearchPath::Safe, || {
             let mut function = None;
-            measure(
-                values
-                    .iter()
-                    .map(|value| query_of(index, &mut function, value))
-                    .collect(),
-            )
+            let values = sample_values(index, i64::from(sample));
+            let query = |value: &Vec<u8>| query_of(index, &mut function, value);
+            measure(values.iter().map(query).collect())
         }),
     };
     TableIterator::once((
@@ -79,6 +92,16 @@ fn usearch_recall(
         percentile(&mut measured.times, 95),
         percentile(&mut measured.exact_times, 50),
     ))
+}
+
+/// The argument `vectors`, if there is one.
+fn vectors_of(call: pg_sys::FunctionCallInfo) -> Option<Datum> {
+    // SAFETY: the information about the running call, which has as many arguments as it says.
+    unsafe {
+        let has_vectors = (*call).nargs > VECTORS;
+        let argument = has_vectors.then(|| (*call).args.as_slice((*call).nargs as usize)[VECTORS as usize])?;
+        (!argument.isnull).then_some(argument.value)
+    }
 }
 
 fn require_range(name: &str, value: i32, max: i32) {
@@ -92,33 +115,125 @@ fn require_range(name: &str, value: i32, max: i32) {
     }
 }
 
-fn queries_of(index: Index<'_>, codes: &Array<'_, &[u8]>) -> Vec<Query> {
-    if comparison_of(index).value != Value::Code {
-        report(
-            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            format!("index \"{}\" is not one of codes", index.name()),
-        )
-        .hint("Omit queries to search for vectors of the index.")
-        .raise();
-    }
-    if codes.is_empty() {
-        report(
-            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            "queries cannot be empty",
-        )
-        .hint("Omit queries to search for codes of the index.")
-        .raise();
-    }
-    let query = |code: Option<&[u8]>| Some(query_of(index, &mut None, code?));
-    let queries: Option<Vec<Query>> = codes.iter().map(query).collect();
-    queries.unwrap_or_else(|| {
-        report(
-            PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
-            "queries cannot contain NULL",
-        )
-        .hint("Remove NULLs with array_remove(queries, NULL).")
+fn refuse_argument(index: Index<'_>, why: &str) -> ! {
+    report(PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH, why)
+        .detail(match comparison_of(index).value {
+            Value::Code => format!("Index \"{}\" is one of codes.", index.name()),
+            Value::Opaque(_) => format!("Index \"{}\" is one of distances by a function.", index.name()),
+            _ => format!("Index \"{}\" is one of vectors.", index.name()),
+        })
+        .hint("Pass codes as queries and vectors as vectors, or neither, to search for values of the index.")
         .raise()
-    })
+}
+
+/// The queries of an argument, of which none may be missing.
+fn required(queries: Option<Vec<Query>>, argument: &str) -> Vec<Query> {
+    match queries {
+        Some(queries) if !queries.is_empty() => queries,
+        Some(_) => report(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("{argument} cannot be empty"),
+        )
+        .hint(format!("Omit {argument} to search for values of the index."))
+        .raise(),
+        None => report(
+            PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+            format!("{argument} cannot contain NULL"),
+        )
+        .hint(format!("Remove NULLs with array_remove({argument}, NULL)."))
+        .raise(),
+    }
+}
+
+/// Queries for an index of vectors, from an array of its type; of real[], whose arrays are of real[], too, the rows. None
+/// if one is NULL.
+fn vector_queries(index: Index<'_>, vectors: Datum) -> Option<Vec<Query>> {
+    let value = comparison_of(index).value;
+    // SAFETY: SQL declares the argument as an array.
+    let array = unsafe { pg_sys::pg_detoast_datum(vectors.cast_mut_ptr()) }.cast::<pg_sys::ArrayType>();
+    // SAFETY: the index is open and has one column; the array is one.
+    let (input, element) = unsafe { (*index.data().rd_opcintype, (*array).elemtype) };
+    let is_same = match value {
+        Value::Array => element == pg_sys::FLOAT4OID,
+        _ => element == input,
+    };
+    if !is_same {
+        // SAFETY: types of the catalog.
+        let name = |oid| unsafe { CStr::from_ptr(pg_sys::format_type_be(oid)) }.to_string_lossy();
+        report(
+            PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
+            format!("vectors have type {}, not {}", name(element), name(input)),
+        )
+        .detail(format!(
+            "Index \"{}\" has values of type {}.",
+            index.name(),
+            name(input)
+        ))
+        .hint("Cast vectors to an array of that type; for real[], to an array whose rows are the queries.")
+        .raise();
+    }
+    let values: Vec<&[u8]> = if value == Value::Array {
+        // SAFETY: an array of type real[], which lives as long as the call.
+        unsafe { array_rows(Datum::from(array)) }
+    } else {
+        // SAFETY: as above, of the index's type.
+        let datums = unsafe { elements(array, element) };
+        // SAFETY: values of the index's type, which live as long as the call.
+        datums
+            .into_iter()
+            .map(|datum| Some(unsafe { value.bytes(datum?) }))
+            .collect::<Option<_>>()?
+    };
+    values.iter().for_each(|vector| require_dimensions(index, vector.len()));
+    let mut function = None;
+    let query = |vector| query_of(index, &mut function, vector);
+    Some(values.into_iter().map(query).collect())
+}
+
+/// The elements of an array, None for NULL.
+///
+/// # Safety
+/// The array is a valid one with elements of this type.
+unsafe fn elements(array: *mut pg_sys::ArrayType, element: pg_sys::Oid) -> Vec<Option<Datum>> {
+    let (mut length, mut by_value, mut align) = (0, false, 0);
+    let (mut datums, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
+    // SAFETY: out parameters; the results are arrays of as many elements in memory of their own.
+    unsafe {
+        pg_sys::get_typlenbyvalalign(element, &mut length, &mut by_value, &mut align);
+        let kind = (i32::from(length), by_value, align);
+        pg_sys::deconstruct_array(
+            array,
+            element,
+            kind.0,
+            kind.1,
+            kind.2,
+            &mut datums,
+            &mut nulls,
+            &mut count,
+        );
+        (0..count as usize)
+            .map(|at| (!*nulls.add(at)).then(|| *datums.add(at)))
+            .collect()
+    }
+}
+
+/// Raises an error unless the vectors of the index have this many bytes.
+fn require_dimensions(index: Index<'_>, bytes: usize) {
+    let Some(others) = length_of_vectors(&directory::read(index)).filter(|&others| others != bytes) else {
+        return;
+    };
+    let number = comparison_of(index).value.scalar().map_or(1, Scalar::bytes);
+    report(
+        PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+        format!("query has {} dimensions, not {}", bytes / number, others / number),
+    )
+    .detail(format!(
+        "The vectors of index \"{}\" have {} dimensions.",
+        index.name(),
+        others / number
+    ))
+    .hint("Pass vectors with as many dimensions.")
+    .raise();
 }
 
 /// A query that lives as long as the function runs.

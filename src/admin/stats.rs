@@ -2,6 +2,7 @@
 
 use iscc_hnsw::shard::{CLASSES, Calibration, EFFORTS, LengthCurves};
 use iscc_log::directory::{LOG_VERSION, Segment};
+use iscc_metrics::dense::rows::RowKind;
 use iscc_metrics::{Metric, Values};
 use pgrx::prelude::*;
 use pgrx::{JsonB, pg_sys};
@@ -9,9 +10,11 @@ use pgrx::{JsonB, pg_sys};
 use super::census::{Census, share};
 use super::privileges::require_statistics;
 use super::size;
+use crate::relation::Index;
 use crate::storage::definition::IndexOptions;
 use crate::storage::directory::{self, NO_SHARD};
-use crate::storage::shard_cache::{self, Unusable};
+use crate::storage::open_segment::length_of_vectors;
+use crate::storage::shard_cache::{self, MappedShard, Unusable};
 use crate::storage::shard_file;
 
 /// One row about an index.
@@ -41,6 +44,8 @@ fn usearch_index_stats(
         name!(code_bits, JsonB),
         name!(total_bytes, i64),
         name!(free_bytes, i64),
+        name!(dimensions, Option<i32>),
+        name!(rows, String),
     ),
 > {
     let opened = super::open(index, pg_sys::AccessShareLock);
@@ -66,13 +71,52 @@ fn usearch_index_stats(
         i32::from(options.m),
         i32::from(options.ef_construction),
         options.shard_bytes as i64,
-        options.declared_bytes.map(|bytes| i32::from(bytes) * 8),
+        max_bits(&options),
         i32::from(LOG_VERSION),
         census.dead_share(),
         census.code_bits(),
         index_bytes + shard_bytes,
         free * i64::from(pg_sys::BLCKSZ),
+        dimensions(index, &options),
+        row_setting(&options).to_string(),
     ))
+}
+
+/// The longest code that the column's type allows; None if it does not say, and for vectors.
+fn max_bits(options: &IndexOptions) -> Option<i32> {
+    let bytes = options
+        .declared_bytes
+        .filter(|_| options.comparison.value.scalar().is_none());
+    bytes.map(|bytes| i32::from(bytes) * 8)
+}
+
+/// Dimensions of an index's vectors; None before the first one, if the type does not say. A code has its bits instead.
+fn dimensions(index: Index<'_>, options: &IndexOptions) -> Option<i32> {
+    let Some(scalar) = options.comparison.value.scalar() else {
+        return max_bits(options);
+    };
+    let stored = || length_of_vectors(&directory::read(index));
+    let bytes = options.declared_bytes.map(usize::from).or_else(stored)?;
+    Some((bytes / scalar.bytes()) as i32)
+}
+
+/// What shards are to keep of the values: storage parameter `rows`, or the codes themselves.
+fn row_setting(options: &IndexOptions) -> &'static str {
+    match options.comparison.value.scalar() {
+        None => BITS,
+        Some(_) => options.rows.map_or("auto", RowKind::name),
+    }
+}
+
+/// The rows of codes.
+const BITS: &str = "bits";
+
+/// Dimensions and kind of a shard's rows.
+fn rows_of(shard: &MappedShard) -> (i32, &'static str) {
+    match shard.encoding() {
+        None => (8 * i32::from(shard.max_code_bytes()), BITS),
+        Some(encoding) => (encoding.dimensions() as i32, encoding.kind().name()),
+    }
 }
 
 /// One row for each shard.
@@ -95,11 +139,15 @@ fn usearch_shards(
         name!(level, i16),
         name!(dead_share, Option<f64>),
         name!(calibration, Option<JsonB>),
+        name!(metric, String),
+        name!(dimensions, Option<i32>),
+        name!(rows, Option<String>),
     ),
 > {
     let opened = super::open(index, pg_sys::AccessShareLock);
     let index = opened.handle();
     require_statistics(index);
+    let metric = IndexOptions::of(index).comparison.metric;
     let mut rows = Vec::new();
     for (id, segments) in directory::read(index).shards() {
         if id == NO_SHARD || !segments.iter().all(Segment::is_sealed) {
@@ -129,7 +177,10 @@ fn usearch_shards(
                 .map(|shard| pgrx::datum::to_timestamp(shard.built_at() as f64)),
             segments.iter().map(|s| i16::from(s.level)).max().unwrap_or(0),
             share(dead, entries),
-            shard.map(|shard| curves(shard.metric(), &shard.calibration())),
+            shard.as_ref().map(|shard| curves(shard.metric(), &shard.calibration())),
+            metric.name().to_string(),
+            shard.as_ref().map(|shard| rows_of(shard).0),
+            shard.as_ref().map(|shard| rows_of(shard).1.to_string()),
         ));
     }
     TableIterator::new(rows)

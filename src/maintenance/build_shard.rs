@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::time::Instant;
 
-use iscc_hnsw::build::{BuiltShard, CollectedShard, CollectedValues, NextStep, ShardBuilder, estimated_file_bytes};
+use iscc_hnsw::build::{BuiltShard, CollectedShard, CollectedValues, NextStep, ShardBuilder, largest_file_bytes};
 use iscc_hnsw::shard::ShardIdentity;
 use iscc_log::directory::{Segment, State};
 use iscc_log::log_page::is_alive;
@@ -306,7 +306,7 @@ impl<W: Write, F: FnMut() -> bool> Write for StoppableWriter<W, F> {
 fn check_memory(options: &IndexOptions, segments: &[Segment]) -> io::Result<()> {
     let entries: u64 = segments.iter().map(|s| u64::from(s.entries)).sum();
     let stride = segments.iter().map(|s| s.stride).max().unwrap_or(1);
-    let bytes = 2 * estimated_file_bytes(entries, &options.build_params(stride, 1));
+    let bytes = 2 * largest_file_bytes(entries, &options.build_params(stride, 1));
     let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
     // It is not touched, so it costs no memory, and is given back at once.
     let mut probe = Vec::<u8>::new();

@@ -2,6 +2,7 @@
 
 use iscc_hnsw::params::ShardValues;
 use iscc_metrics::Metric;
+use iscc_metrics::dense::rows::RowKind;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
@@ -96,8 +97,8 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// What a shard of values is built of that lie in cells of `stride` bytes.
-    pub fn shard_values(&self, stride: u16) -> ShardValues {
+    /// What a shard is built of whose values lie in cells of `stride` bytes; for vectors, which rows it is to have.
+    pub fn shard_values(&self, stride: u16, rows: Option<RowKind>) -> ShardValues {
         if let Value::Opaque(layout) = self.value {
             return ShardValues::Opaque {
                 layout,
@@ -113,7 +114,7 @@ impl Comparison {
                 metric,
                 scalar,
                 dimensions: stride / scalar.bytes() as u16,
-                rows: None,
+                rows,
             },
         }
     }

@@ -11,6 +11,7 @@ use iscc_log::policy::{SEAL_BLOCKS, opaque_seal_blocks, vector_seal_blocks};
 use iscc_log::span::{self, MAX_STRIDE};
 use iscc_metrics::MAX_CODE_BYTES;
 use iscc_metrics::dense::Scalar;
+use iscc_metrics::dense::rows::RowKind;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
@@ -37,6 +38,7 @@ struct RelOptions {
     m: i32,
     ef_construction: i32,
     shard_size_offset: i32,
+    rows: i32,
 }
 
 impl RelOptions {
@@ -49,6 +51,29 @@ impl RelOptions {
         // SAFETY: PostgreSQL has put a C string there, into the same allocation.
         Some(unsafe { CStr::from_ptr(text) })
     }
+}
+
+/// The number of the value `auto` of `rows`; the kinds of rows follow in their own order.
+const AUTO: i32 = 0;
+
+/// The values of `rows`, as PostgreSQL wants them: the last one has no name.
+fn row_values() -> *mut pg_sys::relopt_enum_elt_def {
+    let names = [c"auto", c"i8", c"f16", c"f32"];
+    const { assert!(RowKind::COUNT == 3 && AUTO == 0) };
+    let value = |(number, name): (i32, &'static CStr)| pg_sys::relopt_enum_elt_def {
+        string_val: name.as_ptr(),
+        symbol_val: number,
+    };
+    let values = (0..).zip(names).map(value);
+    let values: Vec<_> = values.chain([pg_sys::relopt_enum_elt_def::default()]).collect();
+    // PostgreSQL keeps the pointer for as long as the process lives.
+    values.leak().as_mut_ptr()
+}
+
+/// The kind of rows that a value of `rows` stands for; None for `auto`.
+fn row_kind(value: i32) -> Option<RowKind> {
+    let number = usize::try_from(value - AUTO - 1).ok()?;
+    RowKind::ALL.get(number).copied()
 }
 
 /// The reloption kind, allocated once in each backend.
@@ -83,6 +108,15 @@ fn kind() -> pg_sys::relopt_kind::Type {
                 c"Maximum size of one shard file, in kB or with a unit".as_ptr(),
                 std::ptr::null(),
                 Some(validate_shard_size),
+                lock,
+            );
+            pg_sys::add_enum_reloption(
+                kind,
+                c"rows".as_ptr(),
+                c"What shards keep of each dense vector".as_ptr(),
+                row_values(),
+                AUTO,
+                c"Valid values are \"auto\", \"i8\", \"f16\" and \"f32\".".as_ptr(),
                 lock,
             );
             kind
@@ -132,7 +166,7 @@ pub unsafe extern "C-unwind" fn amoptions(reloptions: Datum, validate: bool) -> 
         offset: offset as i32,
         ..Default::default()
     };
-    use pg_sys::relopt_type::{RELOPT_TYPE_INT, RELOPT_TYPE_STRING};
+    use pg_sys::relopt_type::{RELOPT_TYPE_ENUM, RELOPT_TYPE_INT, RELOPT_TYPE_STRING};
     let table = [
         element(c"m", RELOPT_TYPE_INT, offset_of!(RelOptions, m)),
         element(
@@ -145,6 +179,7 @@ pub unsafe extern "C-unwind" fn amoptions(reloptions: Datum, validate: bool) -> 
             RELOPT_TYPE_STRING,
             offset_of!(RelOptions, shard_size_offset),
         ),
+        element(c"rows", RELOPT_TYPE_ENUM, offset_of!(RelOptions, rows)),
     ];
     // SAFETY: the table describes RelOptions.
     unsafe {
@@ -171,6 +206,8 @@ pub struct IndexOptions {
     pub ef_construction: u16,
     /// Storage parameter `shard_size`, in bytes.
     pub shard_bytes: u64,
+    /// Storage parameter `rows`: what shards keep of dense vectors. None: whatever turns out to be good enough.
+    pub rows: Option<RowKind>,
     /// Bytes of a value that the column's type declares, at most for codes; None where it declares nothing.
     pub declared_bytes: Option<u16>,
 }
@@ -180,14 +217,15 @@ impl IndexOptions {
     pub fn of(index: Index<'_>) -> Self {
         // SAFETY: amoptions made what is there.
         let options = unsafe { index.data().rd_options.cast::<RelOptions>().as_ref() };
-        let (m, ef_construction, kilobytes) = match options {
-            None => (UNSET, UNSET, DEFAULT_SHARD_KB),
+        let (m, ef_construction, kilobytes, rows) = match options {
+            None => (UNSET, UNSET, DEFAULT_SHARD_KB, None),
             Some(options) => {
                 let kilobytes = options.shard_size().and_then(parse_kilobytes);
                 (
                     options.m,
                     options.ef_construction,
                     kilobytes.unwrap_or(DEFAULT_SHARD_KB),
+                    row_kind(options.rows),
                 )
             }
         };
@@ -201,8 +239,29 @@ impl IndexOptions {
             m: u16::try_from(m).unwrap_or(defaults.0),
             ef_construction: u16::try_from(ef_construction).unwrap_or(defaults.1),
             shard_bytes: kilobytes as u64 * 1024,
+            rows,
             declared_bytes: declared_bytes(index, comparison),
         }
+    }
+
+    /// Raises an error if `rows` is set for an index of codes, whose shards keep the codes themselves.
+    pub fn require_sound_parameters(&self, index: Index<'_>) {
+        let (Some(rows), None) = (self.rows, self.comparison.value.scalar()) else {
+            return;
+        };
+        report(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!(
+                "storage parameter rows cannot be \"{}\" for an index of codes",
+                rows.name()
+            ),
+        )
+        .detail(format!(
+            "The shards of index \"{}\" keep the codes themselves.",
+            index.name()
+        ))
+        .hint("Leave rows out, or RESET it. It is for indexes of dense vectors.")
+        .raise();
     }
 
     /// How many blocks of codes of `stride` bytes make a shard of `shard_size` at most.
@@ -222,7 +281,7 @@ impl IndexOptions {
     /// Parameters for building a shard of values in cells of `stride` bytes.
     pub fn build_params(&self, stride: u16, threads: usize) -> BuildParams {
         BuildParams {
-            values: self.comparison.shard_values(stride),
+            values: self.comparison.shard_values(stride, self.rows),
             m: self.m,
             ef_construction: self.ef_construction,
             threads,

@@ -241,10 +241,15 @@ impl Lengths {
     }
 }
 
+/// The bytes of each vector of the index; None while it has none.
+pub fn length_of_vectors(directory: &Directory) -> Option<usize> {
+    let mut strides = directory.segments().map(|segment| segment.stride);
+    strides.find(|&stride| stride != NO_VALUES).map(usize::from)
+}
+
 /// Raises an error for a vector of `bytes` bytes unless all vectors of the index have as many.
 pub fn require_length(index: Index<'_>, directory: &Directory, bytes: usize) {
-    let mut strides = directory.segments().map(|segment| segment.stride);
-    let Some(others) = strides.find(|&stride| stride != NO_VALUES).map(usize::from) else {
+    let Some(others) = length_of_vectors(directory) else {
         return;
     };
     if bytes != others {

@@ -11,14 +11,6 @@ use super::bitvec::{Args, float8, varlena_bytes};
 use super::sql_function;
 use crate::error::{Report, report};
 
-/// What a value of type real[] consists of before its numbers, if it has one dimension and no NULL.
-#[repr(C)]
-struct ArrayHeader {
-    array: pg_sys::ArrayType,
-    length: i32,
-    lower_bound: i32,
-}
-
 fn refuse(message: impl Into<String>) -> Report {
     report(PgSqlErrorCode::ERRCODE_DATA_EXCEPTION, message)
 }
@@ -29,6 +21,45 @@ fn refuse(message: impl Into<String>) -> Report {
 /// # Safety
 /// `datum` points to a real[] that lives, as the current memory context does (where a copy may have to be made), for `'a`.
 pub unsafe fn array_numbers<'a>(datum: Datum) -> &'a [u8] {
+    // SAFETY: as the caller says.
+    let array = unsafe { detoasted(datum) };
+    if array.ndim != 1 {
+        let dimensions = format!("The array has {} dimensions.", array.ndim);
+        let hint = "A vector is an array of type real[] with one dimension and at least one element.";
+        refuse("array is no vector").detail(dimensions).hint(hint).raise();
+    }
+    let numbers = elements(array);
+    require_numbers(Scalar::F32, numbers);
+    numbers
+}
+
+/// The vectors that are the rows of a value of type real[]; the value itself, if that is one vector.
+///
+/// # Safety
+/// As for [`array_numbers`].
+pub unsafe fn array_rows<'a>(datum: Datum) -> Vec<&'a [u8]> {
+    // SAFETY: as the caller says.
+    let array = unsafe { detoasted(datum) };
+    match array.ndim {
+        0 => Vec::new(),
+        2 => {
+            let numbers = elements(array);
+            let rows: Vec<&[u8]> = numbers
+                .chunks_exact(numbers.len() / lengths(array)[0] as usize)
+                .collect();
+            rows.iter().for_each(|row| require_numbers(Scalar::F32, row));
+            rows
+        }
+        // SAFETY: as the caller says.
+        _ => vec![unsafe { array_numbers(datum) }],
+    }
+}
+
+/// A value of type real[], whole.
+///
+/// # Safety
+/// As for [`array_numbers`].
+unsafe fn detoasted<'a>(datum: Datum) -> &'a pg_sys::ArrayType {
     // SAFETY: the caller vouches for the pointer; detoasting gives an aligned array with a long header.
     let array = unsafe { &*pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>() };
     if array.elemtype != pg_sys::FLOAT4OID {
@@ -36,11 +67,17 @@ pub unsafe fn array_numbers<'a>(datum: Datum) -> &'a [u8] {
             .detail("Its elements are not of type real.")
             .raise();
     }
-    if array.ndim != 1 {
-        let dimensions = format!("The array has {} dimensions.", array.ndim);
-        let hint = "A vector is an array of type real[] with one dimension and at least one element.";
-        refuse("array is no vector").detail(dimensions).hint(hint).raise();
-    }
+    array
+}
+
+/// How many elements an array has along each dimension.
+fn lengths(array: &pg_sys::ArrayType) -> &[i32] {
+    // SAFETY: the lengths of the dimensions follow the fields of a valid array.
+    unsafe { std::slice::from_raw_parts(std::ptr::from_ref(array).add(1).cast(), array.ndim.max(0) as usize) }
+}
+
+/// The elements of a value of type real[] with at least one dimension. Raises an error if there are NULLs among them.
+fn elements(array: &pg_sys::ArrayType) -> &[u8] {
     // SAFETY: a valid array.
     if unsafe { pg_sys::array_contains_nulls(std::ptr::from_ref(array).cast_mut()) } {
         report(
@@ -49,18 +86,18 @@ pub unsafe fn array_numbers<'a>(datum: Datum) -> &'a [u8] {
         )
         .raise();
     }
-    // SAFETY: an array of one dimension has these fields, then, without NULLs or behind their bitmap, its numbers.
-    let numbers = unsafe {
-        let header = &*std::ptr::from_ref(array).cast::<ArrayHeader>();
-        let offset = match array.dataoffset {
-            0 => size_of::<ArrayHeader>(),
-            offset => offset as usize,
-        };
-        let start = std::ptr::from_ref(array).cast::<u8>().add(offset);
-        std::slice::from_raw_parts(start, header.length as usize * size_of::<f32>())
+    let lengths = lengths(array);
+    let count: usize = lengths.iter().map(|&length| length as usize).product();
+    // Behind the fields and, for each dimension, its length and lower bound; or behind the bitmap of NULLs.
+    let offset = match array.dataoffset {
+        0 => (size_of::<pg_sys::ArrayType>() + 2 * size_of_val(lengths)).next_multiple_of(align_of::<u64>()),
+        offset => offset as usize,
     };
-    require_numbers(Scalar::F32, numbers);
-    numbers
+    // SAFETY: a valid array without NULLs has that many elements of 4 bytes there.
+    unsafe {
+        let start = std::ptr::from_ref(array).cast::<u8>().add(offset);
+        std::slice::from_raw_parts(start, count * size_of::<f32>())
+    }
 }
 
 /// The numbers of a value of pgvector's types `vector` (32 bits each) and `halfvec` (16 bits each).

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use common::{Random, build, collect, dense_params, open, to_bytes, value, values, vectors};
-use iscc_hnsw::build::estimated_file_bytes;
+use iscc_hnsw::build::{estimated_file_bytes, largest_file_bytes};
 use iscc_hnsw::control::{BuildControl, Cancelled};
 use iscc_hnsw::params::{BuildParams, ShardValues};
 use iscc_hnsw::search::{Candidate, FlatSearch, GraphSearch, looked_up};
@@ -369,4 +369,29 @@ fn cancelled_soon() {
         result
     });
     assert_eq!(result, Err(Cancelled));
+}
+
+#[test]
+fn the_largest_estimate_holds_for_the_widest_rows() {
+    for metric in DenseMetric::all() {
+        let estimate = |rows| estimated_file_bytes(10_000, &dense_params(metric, 100, rows, 1));
+        let widest = largest_file_bytes(10_000, &dense_params(metric, 100, None, 1));
+        let expected = if metric == DenseMetric::Cosine {
+            RowKind::F16
+        } else {
+            RowKind::F32
+        };
+        assert_eq!(widest, estimate(Some(expected)), "{metric:?}");
+        for kind in RowKind::ALL {
+            let largest = largest_file_bytes(10_000, &dense_params(metric, 100, Some(kind), 1));
+            assert_eq!(largest, estimate(Some(kind)), "{metric:?} {kind:?}");
+        }
+    }
+    // 32 bits are what numbers are given that 16 cannot hold.
+    let tiny: Vec<Vec<u8>> = (0..300)
+        .map(|at| value(&[1e-6 * at as f32, 1e-6 * (at * at) as f32]))
+        .collect();
+    let params = dense_params(DenseMetric::L2, 2, None, 1);
+    assert_eq!(open(&tiny, params.clone()).encoding().unwrap().kind(), RowKind::F32);
+    assert!(open(&tiny, params.clone()).file_bytes() <= largest_file_bytes(300, &params) * 11 / 10);
 }

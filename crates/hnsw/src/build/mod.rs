@@ -14,4 +14,4 @@ mod writer;
 
 pub use builder::{BuiltShard, CollectedShard, NextStep, ShardBuilder};
 pub use collect_values::CollectedValues;
-pub use size::estimated_file_bytes;
+pub use size::{estimated_file_bytes, largest_file_bytes};

@@ -1,5 +1,6 @@
 //! How large the file of a shard will be.
 
+use iscc_metrics::DenseMetric;
 use iscc_metrics::bits::length_bytes;
 use iscc_metrics::dense::rows::{Encoding, RowKind};
 
@@ -13,6 +14,23 @@ use crate::space::LOCATOR_BYTES;
 /// another, that of the usual kind.
 pub fn estimated_file_bytes(entries: u64, params: &BuildParams) -> u64 {
     file_bytes(entries, entries, &params.clone().clamped())
+}
+
+/// The same if the rows of vectors turn out to be the widest kind that [`ShardBuilder`](super::ShardBuilder) may choose.
+pub fn largest_file_bytes(entries: u64, params: &BuildParams) -> u64 {
+    let mut params = params.clone().clamped();
+    if let ShardValues::Dense { metric, rows, .. } = &mut params.values {
+        rows.get_or_insert(widest_rows(*metric));
+    }
+    file_bytes(entries, entries, &params)
+}
+
+/// The widest rows that are chosen for vectors: 16 bits hold the numbers of each vector of length 1.
+fn widest_rows(metric: DenseMetric) -> RowKind {
+    match metric {
+        DenseMetric::Cosine => RowKind::F16,
+        DenseMetric::InnerProduct | DenseMetric::L2 | DenseMetric::L1 => RowKind::F32,
+    }
 }
 
 /// Expected file size for distinct rows (`nodes`) with `entries` ordinals.
