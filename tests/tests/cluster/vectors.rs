@@ -142,7 +142,7 @@ fn maintenance_and_crashes() {
     let mut cluster = Cluster::start();
     let mut client = cluster.client();
     each(&mut client, FUNCTION);
-    each(&mut client, OWN);
+    client.batch_execute(OWN).expect("functions of a user's");
     for kind in kinds(&mut client) {
         let mut client = cluster.client();
         create(&mut client, &kind);
@@ -200,7 +200,7 @@ fn standby_of(kind: &Kind) {
     let primary = Cluster::start();
     let mut client = primary.client();
     each(&mut client, FUNCTION);
-    each(&mut client, OWN);
+    client.batch_execute(OWN).expect("functions of a user's");
     create(&mut client, kind);
     let standby = primary.standby(&[("wal_consistency_checking", "generic")]);
     each(
@@ -230,7 +230,7 @@ fn dump_and_restore() {
     let cluster = Cluster::start();
     let mut client = cluster.client();
     each(&mut client, FUNCTION);
-    each(&mut client, OWN);
+    client.batch_execute(OWN).expect("functions of a user's");
     create(&mut client, &BY_FUNCTION);
     let dump = cluster.beside("own.sql");
     let file = dump.to_str().expect("UTF-8");
