@@ -189,10 +189,19 @@ SELECT indexed = sorted AS same, cardinality(indexed) FROM orders(16000, 8);
 SELECT * FROM usearch_check('long_v', true);
 SELECT id FROM long ORDER BY v <#> vec(105, 16000) LIMIT 1;
 SELECT min_recall FROM usearch_recall('long_v', 5, 10);
+-- the first value comes when there were only NULLs, whose segments are small, and blocks of these are free
+CREATE TABLE nulls (v real[]);
+CREATE INDEX nulls_v ON nulls USING usearch (v real_l2_ops) WITH (shard_size = '64kB');
+INSERT INTO nulls SELECT NULL FROM generate_series(1, 20000);
+DELETE FROM nulls;
+VACUUM nulls;
+INSERT INTO nulls SELECT vec(i, 16000) FROM generate_series(1, 5) i;
+SELECT count(*) FROM (SELECT v FROM nulls ORDER BY v <-> vec(1, 16000)) s;
+SELECT * FROM usearch_check('nulls_v', true);
 -- other dimensions, and too many
 INSERT INTO long SELECT 0, vec(1, 3072);
 INSERT INTO long SELECT 0, vec(1, 16001);
 
-DROP TABLE t, q, p, long;
+DROP TABLE t, q, p, long, nulls;
 DROP FUNCTION vec, near, answer, orders;
 DROP PROCEDURE compare, try_dimensions;

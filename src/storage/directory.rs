@@ -116,7 +116,8 @@ impl Directory {
         epoch
     }
 
-    /// Adds a pending segment of so many blocks, a multiple of those that a value of the stride spans. None when there would have to be more blocks than the relation has.
+    /// Adds a pending segment of so many blocks, a multiple of those that a value of the stride spans. None when there would
+    /// have to be more blocks than the relation has.
     pub fn add_pending(&mut self, count: u32, stride: u16, existing: u32) -> Option<Vec<Segment>> {
         let before = self.clone();
         let blocks = self.allocate(count);

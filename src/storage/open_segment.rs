@@ -136,12 +136,9 @@ fn open_segment(index: Index<'_>, meta: &mut Locked<Exclusive>, room: &Room<'_>,
     let before = read_to_change(index, meta);
     let mut after = before.clone();
     let stride = stride_for(&after.header, room);
-    let reused = allocation::take_room(
-        &mut after.listed,
-        LEAST_REUSED_BLOCKS,
-        ENOUGH_REUSED_BLOCKS,
-        room.limits.max_blocks,
-    );
+    // The limit may come from a time when there were no values.
+    let at_most = room.limits.max_blocks.max(span::blocks(stride));
+    let reused = allocation::take_room(&mut after.listed, LEAST_REUSED_BLOCKS, ENOUGH_REUSED_BLOCKS, at_most);
     let start = reused.as_ref().map_or(after.header.used_blocks, |free| free.start);
     after.header.open_limit = reused.map_or(0, |free| free.end);
     let empty = Segment::new(State::Open, start..start, stride, after.new_epoch());

@@ -9,9 +9,9 @@
 //! ```
 //!
 //! The head is a log page with one entry. Parts are written before it, so an entry always has its parts; parts without a
-//! head are nobody's. A part has the epoch of its head and the head's block, and is written once per epoch. So a reader who
-//! has seen the head may read the parts later, without the head's lock: either they are those of the entry, or the part
-//! says that its block has been used again.
+//! head are nobody's. A part has the epoch of its head and the head's block, and within that epoch it is not written again
+//! once the head is there. So a reader who has seen the head may read the parts later, without the head's lock: each is
+//! the entry's, or says that its block has been used again.
 
 use std::ops::Range;
 
