@@ -8,6 +8,7 @@ mod nodes;
 mod sample;
 mod selectivity;
 mod support;
+mod vectors;
 mod visibility;
 
 /// True for an index of this access method, among those that the planner knows.
