@@ -4,3 +4,4 @@ pub mod function;
 pub mod opclass;
 mod type_info;
 pub mod value;
+pub mod vector_query;

@@ -8,6 +8,7 @@ mod nodes;
 mod sample;
 mod selectivity;
 mod support;
+mod vector_support;
 mod vectors;
 mod visibility;
 
