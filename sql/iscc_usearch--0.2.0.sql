@@ -513,6 +513,10 @@ COMMENT ON OPERATOR CLASS bitvec_hamming_ops USING usearch IS 'order by <#~>, th
 
 -- Dense vectors: arrays of type real[] with one dimension, without NULLs, NaN or infinities
 
+CREATE FUNCTION dense_within_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION dense_within_support(internal) IS 'planner support for l2_within and the like';
+
 CREATE FUNCTION real_l2_distance(real[], real[]) RETURNS double precision
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION real_l2_distance(real[], real[]) IS
@@ -524,11 +528,47 @@ COMMENT ON OPERATOR <-> (real[], real[]) IS 'Euclidean distance';
 CREATE FUNCTION real_l2_info(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION real_l2_info(internal) IS 'support function of usearch: real[], by the Euclidean distance';
+CREATE TYPE real_l2_ball AS (center real[], radius double precision);
+COMMENT ON TYPE real_l2_ball IS 'a vector and a radius, by the Euclidean distance';
+CREATE FUNCTION l2_ball(center real[], radius double precision) RETURNS real_l2_ball
+    AS 'MODULE_PATHNAME', 'dense_l2_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION l2_ball(real[], double precision) IS
+    'the vectors within a radius of one, by the Euclidean distance: 0 or greater; error 22023 for other radii';
+CREATE FUNCTION l2_ball_unchecked(center real[], radius double precision) RETURNS real_l2_ball
+    AS 'MODULE_PATHNAME', 'dense_l2_ball_unchecked' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION l2_ball_unchecked(real[], double precision) IS
+    'internal: like l2_ball, for any radius';
+CREATE FUNCTION l2_within(vector real[], query real[], radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_l2_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    SUPPORT dense_within_support;
+COMMENT ON FUNCTION l2_within(real[], real[], double precision) IS
+    'is vector <-> query, the Euclidean distance, at most radius (0 or greater)? Served completely by usearch indexes; error 22023 for other radii, 22000 for other dimensions';
+CREATE FUNCTION l2_near(vector real[], query real[], radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_l2_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    SUPPORT dense_within_support;
+COMMENT ON FUNCTION l2_near(real[], real[], double precision) IS
+    'internal: follows from vector <-> query <= radius, so that an index serves that';
+CREATE FUNCTION real_in_l2_ball(real[], real_l2_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_in_l2_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION real_in_l2_ball(real[], real_l2_ball) IS 'implementation of <@ operator';
+CREATE OPERATOR <@ (
+    LEFTARG = real[], RIGHTARG = real_l2_ball, FUNCTION = real_in_l2_ball,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <@ (real[], real_l2_ball) IS 'is within the ball';
+CREATE OPERATOR <@~ (
+    LEFTARG = real[], RIGHTARG = real_l2_ball, FUNCTION = real_in_l2_ball,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <@~ (real[], real_l2_ball) IS
+    'like <@, but where a LIMIT bounds an ordered index search, that search may be approximate';
 CREATE OPERATOR CLASS real_l2_ops FOR TYPE real[] USING usearch AS
     OPERATOR 1 <-> (real[], real[]) FOR ORDER BY float_ops,
+    OPERATOR 2 <@ (real[], real_l2_ball) FOR SEARCH,
+    OPERATOR 3 <@~ (real[], real_l2_ball) FOR SEARCH,
     FUNCTION 1 real_l2_distance(real[], real[]),
     FUNCTION 2 real_l2_info(internal);
-COMMENT ON OPERATOR CLASS real_l2_ops USING usearch IS 'order by <->, the Euclidean distance';
+COMMENT ON OPERATOR CLASS real_l2_ops USING usearch IS 'order by <->, the Euclidean distance; search by <@';
 
 CREATE FUNCTION real_negative_inner_product(real[], real[]) RETURNS double precision
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -541,11 +581,47 @@ COMMENT ON OPERATOR <#> (real[], real[]) IS 'inner product, negated, so that the
 CREATE FUNCTION real_ip_info(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION real_ip_info(internal) IS 'support function of usearch: real[], by the negative inner product';
+CREATE TYPE real_ip_ball AS (center real[], radius double precision);
+COMMENT ON TYPE real_ip_ball IS 'a vector and a radius, by the negative inner product';
+CREATE FUNCTION ip_ball(center real[], radius double precision) RETURNS real_ip_ball
+    AS 'MODULE_PATHNAME', 'dense_ip_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ip_ball(real[], double precision) IS
+    'the vectors within a radius of one, by the negative inner product: any number but NaN; for inner products of at least 0.8, -0.8; error 22023 for other radii';
+CREATE FUNCTION ip_ball_unchecked(center real[], radius double precision) RETURNS real_ip_ball
+    AS 'MODULE_PATHNAME', 'dense_ip_ball_unchecked' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION ip_ball_unchecked(real[], double precision) IS
+    'internal: like ip_ball, for any radius';
+CREATE FUNCTION ip_within(vector real[], query real[], radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_ip_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    SUPPORT dense_within_support;
+COMMENT ON FUNCTION ip_within(real[], real[], double precision) IS
+    'is vector <#> query, the negative inner product, at most radius (any number but NaN; for inner products of at least 0.8, -0.8)? Served completely by usearch indexes; error 22023 for other radii, 22000 for other dimensions';
+CREATE FUNCTION ip_near(vector real[], query real[], radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_ip_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    SUPPORT dense_within_support;
+COMMENT ON FUNCTION ip_near(real[], real[], double precision) IS
+    'internal: follows from vector <#> query <= radius, so that an index serves that';
+CREATE FUNCTION real_in_ip_ball(real[], real_ip_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_in_ip_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION real_in_ip_ball(real[], real_ip_ball) IS 'implementation of <@ operator';
+CREATE OPERATOR <@ (
+    LEFTARG = real[], RIGHTARG = real_ip_ball, FUNCTION = real_in_ip_ball,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <@ (real[], real_ip_ball) IS 'is within the ball';
+CREATE OPERATOR <@~ (
+    LEFTARG = real[], RIGHTARG = real_ip_ball, FUNCTION = real_in_ip_ball,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <@~ (real[], real_ip_ball) IS
+    'like <@, but where a LIMIT bounds an ordered index search, that search may be approximate';
 CREATE OPERATOR CLASS real_ip_ops FOR TYPE real[] USING usearch AS
     OPERATOR 1 <#> (real[], real[]) FOR ORDER BY float_ops,
+    OPERATOR 2 <@ (real[], real_ip_ball) FOR SEARCH,
+    OPERATOR 3 <@~ (real[], real_ip_ball) FOR SEARCH,
     FUNCTION 1 real_negative_inner_product(real[], real[]),
     FUNCTION 2 real_ip_info(internal);
-COMMENT ON OPERATOR CLASS real_ip_ops USING usearch IS 'order by <#>, the negative inner product';
+COMMENT ON OPERATOR CLASS real_ip_ops USING usearch IS 'order by <#>, the negative inner product; search by <@';
 
 CREATE FUNCTION real_cosine_distance(real[], real[]) RETURNS double precision
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -558,11 +634,47 @@ COMMENT ON OPERATOR <=> (real[], real[]) IS 'cosine distance: 1 minus the cosine
 CREATE FUNCTION real_cosine_info(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION real_cosine_info(internal) IS 'support function of usearch: real[], by the cosine distance';
+CREATE TYPE real_cosine_ball AS (center real[], radius double precision);
+COMMENT ON TYPE real_cosine_ball IS 'a vector and a radius, by the cosine distance';
+CREATE FUNCTION cosine_ball(center real[], radius double precision) RETURNS real_cosine_ball
+    AS 'MODULE_PATHNAME', 'dense_cosine_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cosine_ball(real[], double precision) IS
+    'the vectors within a radius of one, by the cosine distance: from 0 to 2, greater ones contain the same as 2; error 22023 for other radii';
+CREATE FUNCTION cosine_ball_unchecked(center real[], radius double precision) RETURNS real_cosine_ball
+    AS 'MODULE_PATHNAME', 'dense_cosine_ball_unchecked' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION cosine_ball_unchecked(real[], double precision) IS
+    'internal: like cosine_ball, for any radius';
+CREATE FUNCTION cosine_within(vector real[], query real[], radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_cosine_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    SUPPORT dense_within_support;
+COMMENT ON FUNCTION cosine_within(real[], real[], double precision) IS
+    'is vector <=> query, the cosine distance, at most radius (from 0 to 2, greater ones contain the same as 2)? Served completely by usearch indexes; error 22023 for other radii, 22000 for other dimensions';
+CREATE FUNCTION cosine_near(vector real[], query real[], radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_cosine_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    SUPPORT dense_within_support;
+COMMENT ON FUNCTION cosine_near(real[], real[], double precision) IS
+    'internal: follows from vector <=> query <= radius, so that an index serves that';
+CREATE FUNCTION real_in_cosine_ball(real[], real_cosine_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_in_cosine_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION real_in_cosine_ball(real[], real_cosine_ball) IS 'implementation of <@ operator';
+CREATE OPERATOR <@ (
+    LEFTARG = real[], RIGHTARG = real_cosine_ball, FUNCTION = real_in_cosine_ball,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <@ (real[], real_cosine_ball) IS 'is within the ball';
+CREATE OPERATOR <@~ (
+    LEFTARG = real[], RIGHTARG = real_cosine_ball, FUNCTION = real_in_cosine_ball,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <@~ (real[], real_cosine_ball) IS
+    'like <@, but where a LIMIT bounds an ordered index search, that search may be approximate';
 CREATE OPERATOR CLASS real_cosine_ops FOR TYPE real[] USING usearch AS
     OPERATOR 1 <=> (real[], real[]) FOR ORDER BY float_ops,
+    OPERATOR 2 <@ (real[], real_cosine_ball) FOR SEARCH,
+    OPERATOR 3 <@~ (real[], real_cosine_ball) FOR SEARCH,
     FUNCTION 1 real_cosine_distance(real[], real[]),
     FUNCTION 2 real_cosine_info(internal);
-COMMENT ON OPERATOR CLASS real_cosine_ops USING usearch IS 'order by <=>, the cosine distance';
+COMMENT ON OPERATOR CLASS real_cosine_ops USING usearch IS 'order by <=>, the cosine distance; search by <@';
 
 CREATE FUNCTION real_l1_distance(real[], real[]) RETURNS double precision
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -575,11 +687,47 @@ COMMENT ON OPERATOR <+> (real[], real[]) IS 'sum of the absolute differences';
 CREATE FUNCTION real_l1_info(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION real_l1_info(internal) IS 'support function of usearch: real[], by the sum of absolute differences';
+CREATE TYPE real_l1_ball AS (center real[], radius double precision);
+COMMENT ON TYPE real_l1_ball IS 'a vector and a radius, by the sum of absolute differences';
+CREATE FUNCTION l1_ball(center real[], radius double precision) RETURNS real_l1_ball
+    AS 'MODULE_PATHNAME', 'dense_l1_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION l1_ball(real[], double precision) IS
+    'the vectors within a radius of one, by the sum of absolute differences: 0 or greater; error 22023 for other radii';
+CREATE FUNCTION l1_ball_unchecked(center real[], radius double precision) RETURNS real_l1_ball
+    AS 'MODULE_PATHNAME', 'dense_l1_ball_unchecked' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION l1_ball_unchecked(real[], double precision) IS
+    'internal: like l1_ball, for any radius';
+CREATE FUNCTION l1_within(vector real[], query real[], radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_l1_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    SUPPORT dense_within_support;
+COMMENT ON FUNCTION l1_within(real[], real[], double precision) IS
+    'is vector <+> query, the sum of absolute differences, at most radius (0 or greater)? Served completely by usearch indexes; error 22023 for other radii, 22000 for other dimensions';
+CREATE FUNCTION l1_near(vector real[], query real[], radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_l1_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    SUPPORT dense_within_support;
+COMMENT ON FUNCTION l1_near(real[], real[], double precision) IS
+    'internal: follows from vector <+> query <= radius, so that an index serves that';
+CREATE FUNCTION real_in_l1_ball(real[], real_l1_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_in_l1_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION real_in_l1_ball(real[], real_l1_ball) IS 'implementation of <@ operator';
+CREATE OPERATOR <@ (
+    LEFTARG = real[], RIGHTARG = real_l1_ball, FUNCTION = real_in_l1_ball,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <@ (real[], real_l1_ball) IS 'is within the ball';
+CREATE OPERATOR <@~ (
+    LEFTARG = real[], RIGHTARG = real_l1_ball, FUNCTION = real_in_l1_ball,
+    RESTRICT = contsel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <@~ (real[], real_l1_ball) IS
+    'like <@, but where a LIMIT bounds an ordered index search, that search may be approximate';
 CREATE OPERATOR CLASS real_l1_ops FOR TYPE real[] USING usearch AS
     OPERATOR 1 <+> (real[], real[]) FOR ORDER BY float_ops,
+    OPERATOR 2 <@ (real[], real_l1_ball) FOR SEARCH,
+    OPERATOR 3 <@~ (real[], real_l1_ball) FOR SEARCH,
     FUNCTION 1 real_l1_distance(real[], real[]),
     FUNCTION 2 real_l1_info(internal);
-COMMENT ON OPERATOR CLASS real_l1_ops USING usearch IS 'order by <+>, the sum of absolute differences';
+COMMENT ON OPERATOR CLASS real_l1_ops USING usearch IS 'order by <+>, the sum of absolute differences; search by <@';
 
 -- Functions for operators
 

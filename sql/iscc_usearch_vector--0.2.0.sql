@@ -1,9 +1,13 @@
 -- Operator classes of the access method usearch for the types of pgvector, with the names that pgvector's own have.
 \echo Use "CREATE EXTENSION iscc_usearch_vector" to load this file. \quit
 
--- For each class the function that says what its values are and how they are compared, and the class itself. pgvector's
--- objects are named with its schema, wherever that is: nothing of the same name in another schema is taken for one of
--- them.
+CREATE FUNCTION usearch_vector_within_support(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', 'dense_within_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION usearch_vector_within_support(internal) IS 'planner support for l2_within and the like';
+
+-- For each class the function that says what its values are and how they are compared, thresholds, and the class
+-- itself. pgvector's objects are named with its schema, wherever that is: nothing of the same name in another schema is
+-- taken for one of them.
 
 DO $$
 DECLARE
@@ -13,31 +17,77 @@ DECLARE
           JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace
          WHERE e.extname OPERATOR(pg_catalog.=) 'vector'::pg_catalog.name);
     class pg_catalog.record;
+    statement pg_catalog.text;
 BEGIN
     FOR class IN
         SELECT * FROM (VALUES
-            ('vector', 'l2', '<->', 'l2_distance', 'the Euclidean distance'),
-            ('vector', 'ip', '<#>', 'vector_negative_inner_product', 'the negative inner product'),
-            ('vector', 'cosine', '<=>', 'cosine_distance', 'the cosine distance'),
-            ('vector', 'l1', '<+>', 'l1_distance', 'the sum of absolute differences'),
-            ('halfvec', 'l2', '<->', 'l2_distance', 'the Euclidean distance'),
-            ('halfvec', 'ip', '<#>', 'halfvec_negative_inner_product', 'the negative inner product'),
-            ('halfvec', 'cosine', '<=>', 'cosine_distance', 'the cosine distance'),
-            ('halfvec', 'l1', '<+>', 'l1_distance', 'the sum of absolute differences')
-        ) AS classes (type, metric, operator, distance, what)
+            ('vector', 'l2', '<->', 'l2_distance', 'the Euclidean distance',
+                '0 or greater'),
+            ('vector', 'ip', '<#>', 'vector_negative_inner_product', 'the negative inner product',
+                'any number but NaN; for inner products of at least 0.8, -0.8'),
+            ('vector', 'cosine', '<=>', 'cosine_distance', 'the cosine distance',
+                'from 0 to 2, greater ones contain the same as 2'),
+            ('vector', 'l1', '<+>', 'l1_distance', 'the sum of absolute differences',
+                '0 or greater'),
+            ('halfvec', 'l2', '<->', 'l2_distance', 'the Euclidean distance',
+                '0 or greater'),
+            ('halfvec', 'ip', '<#>', 'halfvec_negative_inner_product', 'the negative inner product',
+                'any number but NaN; for inner products of at least 0.8, -0.8'),
+            ('halfvec', 'cosine', '<=>', 'cosine_distance', 'the cosine distance',
+                'from 0 to 2, greater ones contain the same as 2'),
+            ('halfvec', 'l1', '<+>', 'l1_distance', 'the sum of absolute differences',
+                '0 or greater')
+        ) AS classes (type, metric, operator, distance, what, radii)
     LOOP
         EXECUTE pg_catalog.format(
             'CREATE FUNCTION usearch_%1$s_%2$s_info(internal) RETURNS internal
                 AS ''MODULE_PATHNAME'', ''pgvector_%1$s_%2$s_info'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE',
             class.type, class.metric);
+        FOREACH statement IN ARRAY ARRAY[
+            'CREATE TYPE %1$s_%2$s_ball AS (center %6$s.%1$s, radius pg_catalog.float8)',
+            'COMMENT ON TYPE %1$s_%2$s_ball IS ''a %1$s and a radius, by %5$s''',
+            'CREATE FUNCTION %2$s_ball(center %6$s.%1$s, radius pg_catalog.float8) RETURNS %1$s_%2$s_ball
+                AS ''MODULE_PATHNAME'', ''dense_%2$s_ball'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE',
+            'COMMENT ON FUNCTION %2$s_ball(%6$s.%1$s, pg_catalog.float8) IS
+                ''the values within a radius of one, by %5$s: %7$s; error 22023 for other radii''',
+            'CREATE FUNCTION %2$s_ball_unchecked(center %6$s.%1$s, radius pg_catalog.float8) RETURNS %1$s_%2$s_ball
+                AS ''MODULE_PATHNAME'', ''dense_%2$s_ball_unchecked'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE',
+            'COMMENT ON FUNCTION %2$s_ball_unchecked(%6$s.%1$s, pg_catalog.float8) IS
+                ''internal: like %2$s_ball, for any radius''',
+            'CREATE FUNCTION %2$s_within(vector %6$s.%1$s, query %6$s.%1$s, radius pg_catalog.float8) RETURNS pg_catalog.bool
+                AS ''MODULE_PATHNAME'', ''dense_%2$s_within'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+                SUPPORT usearch_vector_within_support',
+            'COMMENT ON FUNCTION %2$s_within(%6$s.%1$s, %6$s.%1$s, pg_catalog.float8) IS
+                ''is vector %3$s query, %5$s, at most radius (%7$s)? Served completely by usearch indexes; error 22023 for other radii''',
+            'CREATE FUNCTION %2$s_near(vector %6$s.%1$s, query %6$s.%1$s, radius pg_catalog.float8) RETURNS pg_catalog.bool
+                AS ''MODULE_PATHNAME'', ''dense_%2$s_near'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+                SUPPORT usearch_vector_within_support',
+            'COMMENT ON FUNCTION %2$s_near(%6$s.%1$s, %6$s.%1$s, pg_catalog.float8) IS
+                ''internal: follows from vector %3$s query <= radius, so that an index serves that''',
+            'CREATE FUNCTION %1$s_in_%2$s_ball(%6$s.%1$s, %1$s_%2$s_ball) RETURNS pg_catalog.bool
+                AS ''MODULE_PATHNAME'', ''dense_in_%2$s_ball'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE',
+            'COMMENT ON FUNCTION %1$s_in_%2$s_ball(%6$s.%1$s, %1$s_%2$s_ball) IS ''implementation of <@ operator''',
+            'CREATE OPERATOR <@ (LEFTARG = %6$s.%1$s, RIGHTARG = %1$s_%2$s_ball, FUNCTION = %1$s_in_%2$s_ball,
+                RESTRICT = pg_catalog.contsel, JOIN = pg_catalog.contjoinsel)',
+            'COMMENT ON OPERATOR <@ (%6$s.%1$s, %1$s_%2$s_ball) IS ''is within the ball''',
+            'CREATE OPERATOR <@~ (LEFTARG = %6$s.%1$s, RIGHTARG = %1$s_%2$s_ball, FUNCTION = %1$s_in_%2$s_ball,
+                RESTRICT = pg_catalog.contsel, JOIN = pg_catalog.contjoinsel)',
+            'COMMENT ON OPERATOR <@~ (%6$s.%1$s, %1$s_%2$s_ball) IS
+                ''like <@, but where a LIMIT bounds an ordered index search, that search may be approximate''']
+        LOOP
+            EXECUTE pg_catalog.format(statement, class.type, class.metric, class.operator, class.distance, class.what,
+                                      pgvector, class.radii);
+        END LOOP;
         EXECUTE pg_catalog.format(
             'CREATE OPERATOR CLASS %1$s_%2$s_ops FOR TYPE %6$s.%1$s USING usearch AS
                 OPERATOR 1 %6$s.%3$s (%6$s.%1$s, %6$s.%1$s) FOR ORDER BY pg_catalog.float_ops,
+                OPERATOR 2 <@ (%6$s.%1$s, %1$s_%2$s_ball) FOR SEARCH,
+                OPERATOR 3 <@~ (%6$s.%1$s, %1$s_%2$s_ball) FOR SEARCH,
                 FUNCTION 1 %6$s.%4$s(%6$s.%1$s, %6$s.%1$s),
                 FUNCTION 2 usearch_%1$s_%2$s_info(internal)',
             class.type, class.metric, class.operator, class.distance, class.what, pgvector);
         EXECUTE pg_catalog.format(
-            'COMMENT ON OPERATOR CLASS %1$s_%2$s_ops USING usearch IS ''order by %3$s, %5$s''',
+            'COMMENT ON OPERATOR CLASS %1$s_%2$s_ops USING usearch IS ''order by %3$s, %5$s; search by <@''',
             class.type, class.metric, class.operator, class.distance, class.what);
         EXECUTE pg_catalog.format(
             'COMMENT ON FUNCTION usearch_%1$s_%2$s_info(internal) IS ''support function of usearch: %1$s, by %3$s''',

@@ -50,13 +50,13 @@ pub unsafe extern "C-unwind" fn amrescan(
         let state = &mut *(*scan).opaque.cast::<Scan>();
         let index = index_of(scan);
         let value = comparison_of(index).value;
+        let context = pg_sys::GetMemoryChunkContext(scan.cast());
         let mut demand = Demand::Exact;
         let query = if norderbys > 0 && !orderbys.is_null() {
             let order = &*orderbys;
             (*(*scan).orderByData) = *order;
             let is_null = order.sk_flags & pg_sys::SK_ISNULL as i32 != 0;
             demand = Demand::of_flags(order.sk_flags);
-            let context = pg_sys::GetMemoryChunkContext(scan.cast());
             (!is_null).then(|| {
                 let bytes = value.bytes(order.sk_argument);
                 let query = Query::new(index, context, &mut state.function, bytes);
@@ -71,7 +71,8 @@ pub unsafe extern "C-unwind" fn amrescan(
         };
         let conditions = if nkeys > 0 && !keys.is_null() {
             (*scan).keyData.copy_from(keys, nkeys as usize);
-            Some(Conditions::of(value, std::slice::from_raw_parts(keys, nkeys as usize)))
+            let keys = std::slice::from_raw_parts(keys, nkeys as usize);
+            Some(Conditions::of(index, context, &mut state.function, keys))
         } else {
             None
         };

@@ -10,6 +10,7 @@ use crate::error::report;
 use crate::metrics::opclass::{BALL_STRATEGY, DISTANCE_PROC, NEAR_STRATEGY, ORDER_STRATEGY, TYPE_INFO_PROC};
 use crate::metrics::opclass::{Support, address_of};
 use crate::types::ball;
+use crate::types::dense_ball::{self, Role};
 
 /// An operator class, as the catalogs have it.
 struct Opclass {
@@ -23,7 +24,7 @@ struct Opclass {
 }
 
 /// Checks an operator class: a distance function of its type, described by the type info, one of ours, or any that
-/// is IMMUTABLE; an ordering operator that calls it; and no other operators than `<@` and `<@~`, for NPHD.
+/// is IMMUTABLE; an ordering operator that calls it; and no other operators than `<@` and `<@~`, with balls of this distance.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
     let Ok(Some(opclass)) = look_up(opclass) else {
@@ -31,7 +32,9 @@ pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
     };
     let metric = opclass.support.comparison().map(|comparison| comparison.metric);
     let is_constant = || metric != Some(Metric::User) || opclass.support.is_immutable();
-    let is_ball = |&operator: &pg_sys::Oid| operator != pg_sys::InvalidOid && ball::is_in_ball(address_of(operator));
+    let is_ball = |&operator: &pg_sys::Oid| {
+        operator != pg_sys::InvalidOid && metric_of_ball(address_of(operator)).is_some_and(|of| metric == Some(of))
+    };
     let searches = &opclass.searches;
     let mut valid = true;
     for (holds, problem) in [
@@ -45,8 +48,8 @@ pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
             "lacks an ordering operator that is this function as strategy 1",
         ),
         (
-            searches.is_empty() || metric == Some(Metric::Nphd) && searches.iter().all(is_ball),
-            "has an unsupported operator: besides strategy 1, only <@ (2) and <@~ (3) of bitvec are allowed, with nphd_distance",
+            searches.iter().all(is_ball),
+            "has an unsupported operator: besides strategy 1, only <@ (2) and <@~ (3) with balls of its distance are allowed",
         ),
     ] {
         if !holds {
@@ -59,6 +62,15 @@ pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
         }
     }
     valid
+}
+
+/// The metric of the balls that an operator with this function is for.
+fn metric_of_ball(function: pg_sys::PGFunction) -> Option<Metric> {
+    match dense_ball::role_of(function) {
+        Some((metric, Role::InBall)) => Some(metric.metric()),
+        Some(_) => None,
+        None => ball::is_in_ball(function).then_some(Metric::Nphd),
+    }
 }
 
 fn look_up(opclass: pg_sys::Oid) -> Result<Option<Opclass>, pgrx::spi::Error> {

@@ -5,3 +5,4 @@ pub mod opaque;
 pub mod opclass;
 mod type_info;
 pub mod value;
+pub mod vector_query;

@@ -227,6 +227,12 @@ pub fn metric_of_address(address: pgrx::pg_sys::PGFunction) -> Option<Metric> {
     }
 }
 
+/// What a type info function states for values of a type; None for any other function.
+pub fn described_by(function: pg_sys::Oid, input: pg_sys::Oid) -> Option<Comparison> {
+    let (value, metric) = type_info::described_by(function, input)?;
+    Some(Comparison { value, metric })
+}
+
 /// Where a function's code is. Raises an error when there is no such function.
 pub fn address_of(function: pg_sys::Oid) -> pg_sys::PGFunction {
     let mut info = pg_sys::FmgrInfo::default();

@@ -95,7 +95,7 @@ impl<'a> BallExpr<'a> {
 }
 
 /// The value of an expression, as far as it can be known while planning.
-fn value_of<'a>(planner: Planner<'a>, node: Node<'a>) -> Value<Datum> {
+pub fn value_of<'a>(planner: Planner<'a>, node: Node<'a>) -> Value<Datum> {
     match estimated(planner, node).cast::<pg_sys::Const>() {
         Some(constant) => constant.value(),
         None => Value::Unknown,

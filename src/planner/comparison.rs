@@ -1,18 +1,21 @@
 //! Comparisons of a distance, such as `code <~> query < 0.1` or `1 - (code <~> query) > 0.9`, as conditions of an index.
 //!
 //! PostgreSQL has no way to ask an access method about an operator of `float8`. So before the planner distributes the
-//! conditions of a statement, `nphd_near(code, query, radius)` is added beside each such comparison. It follows from the
+//! conditions of a statement, `nphd_near(code, query, radius)` is added beside each such comparison, or `l2_near` and the like
+//! for vectors. It follows from the
 //! comparison, so no answer changes; the comparison stays and decides about each row. The planner support function makes
 //! it a condition of the index.
 
-use pgrx::pg_sys;
+use iscc_metrics::Metric;
+use pgrx::pg_sys::{self, Oid};
 
 use super::functions::{
-    are_equal, as_float8, both, call_of_two, function_beside, function_call, has_subqueries, is_distance,
-    is_index_column, is_volatile, overlap, relations_in, subtracted_from, type_of,
+    are_equal, as_float8, both, call_of_two, function_beside, function_call, has_subqueries, is_index_column,
+    is_volatile, metric_of_distance, overlap, relations_in, subtracted_from, type_of,
 };
 use super::is_usearch_info;
 use super::nodes::{Planner, Relation};
+use super::vector_support::{near_function, near_function_of_arrays};
 use crate::compat;
 use crate::nodes::{List, Node, Value};
 use crate::types::ball;
@@ -104,21 +107,57 @@ impl<'a> Table<'a> {
 
     /// The condition that follows from a comparison of a distance; None if the clause is none, or no index serves it.
     fn condition(&self, clause: Node<'a>) -> Option<Node<'a>> {
-        let (distance, radius) = upper_bound(clause)?;
-        let (function, [first, second]) = call_of_two(distance)?;
-        if !self.is_column(first) && !self.is_column(second) {
-            return None;
-        }
+        let (near, [first, second], radius) = self.upper_bound(clause)?;
         let depends_on_row = overlap(relations_in(self.planner, radius), self.relation.numbers());
         if depends_on_row || is_volatile(clause) || has_subqueries(clause) {
             return None;
         }
-        let code_type = type_of(first);
-        let types = [code_type, code_type, pg_sys::FLOAT8OID];
-        // Its code is the same as that of `nphd_within_unchecked`.
-        let near = function_beside(function, c"nphd_near", &types, ball::is_within_unchecked)?;
         let arguments = List::of(&[first, second, radius]).copied();
         Some(function_call(near, pg_sys::BOOLOID, arguments))
+    }
+
+    /// For a comparison that a distance does not exceed a number where it holds: the function that says so, the distance's
+    /// arguments, and the number, an expression of type float8.
+    fn upper_bound(&self, clause: Node<'a>) -> Option<(Oid, [Node<'a>; 2], Node<'a>)> {
+        let (less, greater) = comparison(clause)?;
+        // distance < radius
+        if let Some((near, _, arguments)) = self.near_of(less) {
+            return Some((near, arguments, as_float8(greater)));
+        }
+        // similarity < 1 - distance
+        let (minus, [one, distance]) = call_of_two(greater)?;
+        if minus.to_u32() != pg_sys::F_FLOAT8MI || !is_one(one) {
+            return None;
+        }
+        let (near, metric, arguments) = self.near_of(distance)?;
+        // Of greater distances than these the subtraction may lose more than is added to one.
+        let is_small = matches!(metric, Metric::Nphd | Metric::Cosine);
+        is_small.then(|| (near, arguments, subtracted_from(BIT_MORE_THAN_ONE, as_float8(less))))
+    }
+
+    /// For a distance from a column of this relation that an index serves: the function that says whether it is at most a
+    /// radius, the metric, and the distance's arguments.
+    fn near_of(&self, distance: Node<'a>) -> Option<(Oid, Metric, [Node<'a>; 2])> {
+        let (function, arguments) = call_of_two(distance)?;
+        let [first, second] = arguments;
+        if !self.is_column(first) && !self.is_column(second) {
+            return None;
+        }
+        let metric = metric_of_distance(function);
+        let (near, metric) = match metric {
+            Some(Metric::Nphd) => {
+                let code = type_of(first);
+                let types = [code, code, pg_sys::FLOAT8OID];
+                // Its code is the same as that of `nphd_within_unchecked`.
+                let near = function_beside(function, c"nphd_near", &types, ball::is_within_unchecked)?;
+                (near, Metric::Nphd)
+            }
+            _ => match metric.and_then(Metric::dense).filter(|_| self.is_parent) {
+                Some(of_arrays) => (near_function_of_arrays(function, of_arrays)?, of_arrays.metric()),
+                None => near_function(function, arguments, self.relation.indexes().iter())?,
+            },
+        };
+        Some((near, metric, arguments))
     }
 
     /// Whether an expression is a column of this relation that an index may have.
@@ -129,21 +168,6 @@ impl<'a> Table<'a> {
         let mut indexes = self.relation.indexes().iter();
         indexes.any(|index| is_usearch_info(index) && is_index_column(node, 0, index))
     }
-}
-
-/// A distance, and an expression of type float8 that it does not exceed where the comparison holds.
-fn upper_bound(clause: Node<'_>) -> Option<(Node<'_>, Node<'_>)> {
-    let (less, greater) = comparison(clause)?;
-    // distance < radius
-    if call_of_two(less).is_some_and(|(function, _)| is_distance(function)) {
-        return Some((less, as_float8(greater)));
-    }
-    // similarity < 1 - distance
-    let (minus, [one, distance]) = call_of_two(greater)?;
-    if minus.to_u32() != pg_sys::F_FLOAT8MI || !is_one(one) || !is_distance(call_of_two(distance)?.0) {
-        return None;
-    }
-    Some((distance, subtracted_from(BIT_MORE_THAN_ONE, as_float8(less))))
 }
 
 /// The operands of a comparison of two numbers, the one that is less, or equal, first.

@@ -1,10 +1,13 @@
 //! Cost estimates.
 
-use iscc_hnsw::cost::{FIRST_ROWS, START_NS, Width, first_rows_ns, flat_ns, graph_calls, more_rows_ns};
+use iscc_hnsw::cost::{FIRST_ROWS, MOST_ROWS, START_NS, Vectors, Width};
+use iscc_hnsw::cost::{first_rows_ns, flat_ns, graph_calls, more_rows_ns};
+use iscc_hnsw::search::looked_up;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::nodes::{IndexInfo, Planner};
+use super::vectors::vectors_of;
 use crate::compat;
 use crate::guc;
 use crate::metrics::opclass::{NEAR_STRATEGY, function_of};
@@ -90,6 +93,15 @@ impl Cost {
         let conditions = conditions_of(path.conditions());
         let entries = index.entries();
         let share = || share_of_table(planner, index, conditions);
+        let is_offered = !path.order().is_empty() || !conditions.is_empty();
+        if let Some(vectors) = is_offered.then(|| vectors_of(index)).flatten() {
+            return match (path.order().is_empty(), conditions.is_empty()) {
+                (_, true) => Cost::ordered_vectors(vectors, share_wanted(planner, path)),
+                (true, false) => Cost::range_of_vectors(vectors, share()),
+                (false, false) if all_are_near(index, conditions) => Cost::ordered_near_vectors(vectors, share()),
+                (false, false) => Cost::ordered_range_of_vectors(vectors, share()),
+            };
+        }
         match (path.order().is_empty(), conditions.is_empty()) {
             (true, true) => {
                 compat::disable_path(path);
@@ -108,8 +120,7 @@ impl Cost {
     /// All rows in order of distance, of which this share is wanted.
     fn ordered(entries: f64, wanted: f64) -> Cost {
         let entries = entries.max(1.0);
-        let effort = guc::ef_search().unwrap_or(USUAL_EFFORT);
-        let startup = first_rows_ns(entries, USUAL_QUERY, effort as f64) / NS_PER_COST_UNIT;
+        let startup = first_rows_ns(entries, USUAL_QUERY, usual_effort()) / NS_PER_COST_UNIT;
         // The first rows cost more than the last ones, but the planner assumes that a share of the rows costs that share
         // of the total. So the total is set to make the share that is wanted cost what it does.
         let rows = (wanted * entries).clamp(1.0, entries);
@@ -148,8 +159,7 @@ impl Cost {
     /// The nearest of this share of the rows, or all of them when few are in it.
     fn ordered_near(entries: f64, share: f64) -> Cost {
         let range = Cost::ordered_range(entries, share);
-        let effort = guc::ef_search().unwrap_or(USUAL_EFFORT);
-        let first_rows = first_rows_ns(entries.max(1.0), USUAL_QUERY, effort as f64) / NS_PER_COST_UNIT;
+        let first_rows = first_rows_ns(entries.max(1.0), USUAL_QUERY, usual_effort()) / NS_PER_COST_UNIT;
         Cost {
             startup: first_rows.min(range.startup),
             ..range
@@ -175,6 +185,66 @@ fn call_cost(planner: Planner<'_>, index: IndexInfo<'_>) -> f64 {
     // SAFETY: a function of the catalog; it adds to a cost of ours.
     unsafe { pg_sys::add_function_cost(planner.raw(), function, std::ptr::null_mut(), &mut cost) };
     cost.per_tuple
+}
+
+/// The same for dense vectors, which take long to compare: a scan that may be approximate reads few of them, and one that
+/// may not reads them all, again for each eightfold number of rows.
+impl Cost {
+    /// All rows in order of distance, of which this share is wanted.
+    fn ordered_vectors(vectors: Vectors, wanted: f64) -> Cost {
+        let entries = (vectors.sealed + vectors.tail).max(1.0);
+        let rows = (wanted * entries).clamp(1.0, entries);
+        let (first, more) = if rows <= f64::from(MOST_ROWS) {
+            (search_of_vectors(vectors, rows), 0.0)
+        } else {
+            (vectors.exact_ns(), vectors.more_exact_rows_ns(rows))
+        };
+        let startup = (START_NS + first) / NS_PER_COST_UNIT;
+        let total = startup + more / NS_PER_COST_UNIT * entries / rows;
+        Cost {
+            startup,
+            total,
+            share: 1.0,
+        }
+    }
+
+    /// This share of the rows, in no order.
+    fn range_of_vectors(vectors: Vectors, share: f64) -> Cost {
+        let rows = (vectors.sealed + vectors.tail) * share;
+        let startup = START_NS / NS_PER_COST_UNIT;
+        let total = startup + vectors.exact_ns() / NS_PER_COST_UNIT + returning(rows);
+        Cost { startup, total, share }
+    }
+
+    /// The nearest of this share of the rows, or all of them when few are in it.
+    fn ordered_near_vectors(vectors: Vectors, share: f64) -> Cost {
+        let range = Cost::ordered_range_of_vectors(vectors, share);
+        let first_rows = (START_NS + search_of_vectors(vectors, 1.0)) / NS_PER_COST_UNIT;
+        Cost {
+            startup: first_rows.min(range.startup),
+            ..range
+        }
+    }
+
+    /// This share of the rows, in order of distance.
+    fn ordered_range_of_vectors(vectors: Vectors, share: f64) -> Cost {
+        let rows = ((vectors.sealed + vectors.tail) * share).max(1.0);
+        let startup = (START_NS + vectors.exact_ns()) / NS_PER_COST_UNIT;
+        let total = startup + vectors.more_exact_rows_ns(rows) / NS_PER_COST_UNIT + returning(rows);
+        Cost { startup, total, share }
+    }
+}
+
+/// Nanoseconds of an approximate search for this many vectors.
+fn search_of_vectors(vectors: Vectors, rows: f64) -> f64 {
+    let effort = usual_effort().max(2.0 * rows);
+    let looked_up = (looked_up(effort as usize) as f64).max(1.5 * rows);
+    vectors.search_ns(effort, looked_up)
+}
+
+/// The effort of a search for few rows.
+fn usual_effort() -> f64 {
+    guc::ef_search().unwrap_or(USUAL_EFFORT) as f64
 }
 
 /// Whether a search by these conditions may be approximate where its order may.

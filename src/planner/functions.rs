@@ -2,12 +2,13 @@
 
 use std::ffi::CStr;
 
-use iscc_metrics::Metric;
+use iscc_metrics::{DenseMetric, Metric};
 use pgrx::pg_sys::{self, Datum, Oid};
 
 use super::nodes::{IndexInfo, Planner};
 use crate::metrics::opclass::{address_of, metric_of_address};
 use crate::nodes::{List, Node, Set, functions};
+use crate::types::vector::metric_of_array_distance;
 
 functions! {
     /// The type of an expression.
@@ -46,6 +47,8 @@ functions! {
     pub fn is_leakproof(function: Oid) -> bool = get_func_leakproof;
     /// The operator of a family for these types and this strategy; 0 without one.
     pub fn operator_of_family(family: Oid, left: Oid, right: Oid, strategy: i16) -> Oid = get_opfamily_member;
+    /// The support function of a family for these types; 0 without one.
+    pub fn support_function(family: Oid, left: Oid, right: Oid, number: i16) -> Oid = get_opfamily_proc;
     fn namespace_of(function: Oid) -> Oid = get_func_namespace;
 
     fn new_call<'a>(
@@ -126,12 +129,14 @@ pub fn call_of_two<'a>(node: Node<'a>) -> Option<(Oid, [Node<'a>; 2])> {
     }
 }
 
-/// Whether a function is the distance that balls are defined by. Its declaration is checked first, so that no library is
-/// loaded for others.
-pub fn is_distance(function: Oid) -> bool {
-    result_type(function) == pg_sys::FLOAT8OID
-        && function.to_u32() >= pg_sys::FirstNormalObjectId
-        && metric_of_address(address_of(function)) == Some(Metric::Nphd)
+/// The metric of a function that is a distance of ours. Its declaration is checked first, so that no library is loaded for
+/// others.
+pub fn metric_of_distance(function: Oid) -> Option<Metric> {
+    if result_type(function) != pg_sys::FLOAT8OID || function.to_u32() < pg_sys::FirstNormalObjectId {
+        return None;
+    }
+    let address = address_of(function);
+    metric_of_address(address).or_else(|| metric_of_array_distance(address).map(DenseMetric::metric))
 }
 
 /// The function of this extension with this name and these types, in the schema of another one of its functions. Somebody

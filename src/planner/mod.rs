@@ -8,6 +8,8 @@ mod nodes;
 mod sample;
 mod selectivity;
 mod support;
+mod vector_support;
+mod vectors;
 mod visibility;
 
 /// True for an index of this access method, among those that the planner knows.

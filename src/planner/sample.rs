@@ -1,19 +1,38 @@
-//! A sample of an index's codes, for the planner: it needs no statistics, and sees what was inserted just now.
+//! A sample of an index's values, for the planner: it needs no statistics, and sees what was inserted just now.
 
 use iscc_log::directory::Segment;
 use iscc_log::log_page::{LogPage, is_alive};
 use iscc_metrics::ball::Ball;
 
+use crate::metrics::vector_query::VectorBall;
 use crate::relation::Index;
 use crate::storage::buffer::{Locked, Page, Shared};
 use crate::storage::{directory, log};
 
-/// Pages that are read: with 256-bit codes some 3,200 entries.
-const PAGES: u64 = 16;
-/// Codes of the sample that stand in for a query that is not known yet.
+/// Values of the sample that stand in for a query that is not known yet.
 const QUERIES: usize = 8;
 /// The most rows that are assumed to be in a ball where the sample has none.
 const MOST_UNSEEN: f64 = 10.0;
+
+/// What values are within a radius of one.
+pub trait Region {
+    /// The number of live entries of a page within.
+    fn count_on(&self, page: &LogPage<'_>) -> u64;
+}
+
+impl Region for Ball {
+    fn count_on(&self, page: &LogPage<'_>) -> u64 {
+        let mut near = Vec::new();
+        self.near(page.column(), &mut near);
+        near.iter().filter(|&&slot| is_alive_at(page, slot as usize)).count() as u64
+    }
+}
+
+impl Region for VectorBall {
+    fn count_on(&self, page: &LogPage<'_>) -> u64 {
+        VectorBall::count_on(self, page)
+    }
+}
 
 /// Copies of some pages of the log, evenly spread.
 pub struct Sample {
@@ -25,8 +44,8 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Reads a sample. Pages that are damaged, or have been reused meanwhile, are left out; None if no live entry remains.
-    pub fn take(index: Index<'_>) -> Option<Self> {
+    /// Reads a sample of this many pages. Pages that are damaged, or have been reused meanwhile, are left out; None if no live entry remains.
+    pub fn take(index: Index<'_>, pages: u64) -> Option<Self> {
         let directory = directory::try_read(index)?;
         let segments: Vec<&Segment> = directory.segments().collect();
         let blocks = segments.iter().map(|s| u64::from(s.block_count)).sum();
@@ -36,7 +55,7 @@ impl Sample {
             rows: 0,
         };
         let existing = index.block_count();
-        let count = PAGES.min(blocks);
+        let count = pages.min(blocks);
         for part in 0..count {
             let (segment, block) = block_at(&segments, (2 * part + 1) * blocks / (2 * count))?;
             if block >= existing {
@@ -52,7 +71,7 @@ impl Sample {
     }
 
     /// The share of rows within a ball, in an index of `rows` rows.
-    pub fn share_within(&self, ball: &Ball, rows: f64) -> f64 {
+    pub fn share_within(&self, ball: &impl Region, rows: f64) -> f64 {
         let hits: u64 = self.pages.iter().map(|page| hits(page, ball)).sum();
         match hits {
             0 => self.unseen_share(1, rows),
@@ -60,16 +79,16 @@ impl Sample {
         }
     }
 
-    /// The share of rows within a ball of this radius around a code of the index, the code itself excluded.
+    /// The share of rows within a ball around a value of the index, the value itself excluded.
     ///
-    /// Similar codes are often on the same page, so a code's own page says nothing about the others.
-    pub fn share_of_neighbours(&self, radius: f64, rows: f64) -> f64 {
+    /// Similar values are often on the same page, so a value's own page says nothing about the others.
+    pub fn share_of_neighbours<R: Region>(&self, ball: impl Fn(&[u8]) -> Option<R>, rows: f64) -> f64 {
         let others = self.pages.len().saturating_sub(1);
         let weight = self.blocks.saturating_sub(1) as f64 / others.max(1) as f64;
         let (mut queries, mut found) = (0, 0.0);
         for query in 0..QUERIES {
             let own = query * self.pages.len() / QUERIES;
-            let Some(ball) = self.pages.get(own).and_then(|page| ball_on(page, query, radius)) else {
+            let Some(ball) = self.pages.get(own).and_then(|page| ball_on(page, query, &ball)) else {
                 continue;
             };
             queries += 1;
@@ -113,18 +132,15 @@ fn is_alive_at(page: &LogPage<'_>, slot: usize) -> bool {
 }
 
 /// The number of live entries of a page within a ball.
-fn hits(page: &Page, ball: &Ball) -> u64 {
-    let Ok(page) = LogPage::parse(page) else { return 0 };
-    let mut near = Vec::new();
-    ball.near(page.column(), &mut near);
-    near.iter().filter(|&&slot| is_alive_at(&page, slot as usize)).count() as u64
+fn hits(page: &Page, ball: &impl Region) -> u64 {
+    LogPage::parse(page).map_or(0, |page| ball.count_on(&page))
 }
 
-/// A ball around one of the live codes on a page, a different one for each `number`.
-fn ball_on(page: &Page, number: usize, radius: f64) -> Option<Ball> {
+/// A ball around one of the live values on a page, a different one for each `number`.
+fn ball_on<R>(page: &Page, number: usize, ball: impl Fn(&[u8]) -> Option<R>) -> Option<R> {
     let page = LogPage::parse(page).ok()?;
     let slots = (0..page.len()).filter(|&slot| is_alive_at(&page, slot) && page.code(slot).is_some());
     let slots: Vec<usize> = slots.collect();
     let slot = *slots.get((2 * number + 1) * slots.len() / (2 * QUERIES))?;
-    page.code(slot).map(|code| Ball::new(code, radius))
+    page.code(slot).and_then(ball)
 }

@@ -14,11 +14,14 @@ use super::nodes::{IndexInfo, Planner};
 use super::sample::Sample;
 use super::visibility::sees_all;
 use crate::nodes::Node;
-use crate::relation::OpenRelation;
+use crate::relation::{Index, OpenRelation};
 use crate::storage::definition::is_usearch_index;
 
 /// The share of rows where nothing is known.
-const DEFAULT: f64 = 0.001;
+pub const DEFAULT: f64 = 0.001;
+
+/// Pages of the log that a sample of codes has: with 256 bits some 3,200 entries.
+const SAMPLE_PAGES: u64 = 16;
 
 /// Where an estimate is asked for.
 #[derive(Clone, Copy)]
@@ -57,7 +60,28 @@ impl<'a> Question<'a> {
     /// The share of rows of an index on `column` near `query`; None when there is no such index, nothing in it, or nothing
     /// that the user may know.
     fn share_in_index(self, column: Node<'a>, query: &Code<'_>, radius: f64) -> Option<f64> {
-        let info = self.index_on(column)?;
+        self.in_index(
+            column,
+            |_| true,
+            SAMPLE_PAGES,
+            |info, _, sample, sees_all| match query {
+                Code::Known(code) if sees_all => sample.share_within(&Ball::new(code, radius), info.entries()),
+                _ => sample.share_of_neighbours(|code| Some(Ball::new(code, radius)), info.entries()),
+            },
+        )
+    }
+
+    /// What a sample of an index on `column` says, one that is accepted: it is given the index, the sample of this many pages,
+    /// and whether the user may know all values. None when there is no such index, nothing in it, or nothing that the user may
+    /// know.
+    pub fn in_index<T>(
+        self,
+        column: Node<'a>,
+        accepts: impl Fn(&IndexInfo<'a>) -> bool,
+        pages: u64,
+        ask: impl FnOnce(IndexInfo<'a>, Index<'_>, &Sample, bool) -> T,
+    ) -> Option<T> {
+        let info = self.index_on(column, accepts)?;
         let sees_all = sees_all(self.planner, info.relation().number(), column);
         if !sees_all && !is_leakproof(self.function) {
             return None;
@@ -68,18 +92,15 @@ impl<'a> Question<'a> {
         if !is_usearch_index(index) || !index.is_readable() {
             return None;
         }
-        let sample = Sample::take(index)?;
-        Some(match query {
-            Code::Known(code) if sees_all => sample.share_within(&Ball::new(code, radius), info.entries()),
-            _ => sample.share_of_neighbours(radius, info.entries()),
-        })
+        let sample = Sample::take(index, pages)?;
+        Some(ask(info, index, &sample, sees_all))
     }
 
-    /// An index on this column (or expression).
-    fn index_on(self, column: Node<'a>) -> Option<IndexInfo<'a>> {
+    /// An index on this column (or expression) that is accepted.
+    fn index_on(self, column: Node<'a>, accepts: impl Fn(&IndexInfo<'a>) -> bool) -> Option<IndexInfo<'a>> {
         let relations = self.planner.relations();
         let serves = |&index: &IndexInfo<'a>| {
-            is_usearch_info(index) && !index.is_hypothetical() && is_index_column(column, 0, index)
+            is_usearch_info(index) && !index.is_hypothetical() && is_index_column(column, 0, index) && accepts(&index)
         };
         relations_in(self.planner, column)
             .iter()

@@ -21,8 +21,9 @@ const ROWS_MASK: u32 = 0x1fff;
 /// A condition throws rows away.
 const FILTERED: u32 = 1 << 29;
 
-/// More rows than this are not looked for in a graph: comparing all codes is cheaper.
-pub const MOST_ROWS: u16 = 4_000;
+/// More rows than this are not looked for in a graph.
+pub const MOST_ROWS: u16 = iscc_hnsw::cost::MOST_ROWS;
+
 impl Demand {
     /// Reads the flags of an ordering key.
     pub fn of_flags(flags: i32) -> Self {

@@ -74,7 +74,7 @@ impl Keyed for Found {
 }
 
 /// Rows of the first pass.
-const FIRST_BATCH: usize = 128;
+const FIRST_BATCH: usize = iscc_hnsw::cost::LOG_FIRST_ROWS;
 /// Each pass finds so many times more rows than the one before.
 const GROWTH: usize = iscc_hnsw::cost::PASS_GROWTH;
 /// Entries of a page that tell whether it has short codes: those in the page's last cache line.
@@ -217,8 +217,13 @@ impl Pass<'_> {
     fn page_of_vectors(&mut self, query: &VectorQuery, block: u32, page: &LogPage<'_>) {
         for slot in 0..page.len() {
             let tid = page.tid(slot).filter(is_alive);
-            if let Some((tid, value)) = tid.zip(page.code(slot)) {
-                self.offer(query.key(value), position(block, slot), Some(tid));
+            let Some((tid, value)) = tid.zip(page.code(slot)) else {
+                continue;
+            };
+            let key = query.key(value);
+            // The other conditions are looked at only for what is near enough.
+            if key < self.nearest.below() && self.restriction.admits(key, value) {
+                self.offer(key, position(block, slot), Some(tid));
             }
         }
     }

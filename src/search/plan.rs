@@ -55,8 +55,7 @@ impl Plan {
                 None => Plan::Unordered,
             };
         };
-        let smallest = conditions.smallest().filter(|_| !conditions.is_impossible());
-        let Some(center) = smallest.map(|ball| Query::Code(ball.query().clone().into())) else {
+        let Some(center) = conditions.center().filter(|_| !conditions.is_impossible()) else {
             return Plan::Nothing;
         };
         let (query, restriction) = match query {

@@ -174,7 +174,8 @@ impl Streams {
             }
             Query::Vector(query) => {
                 let rows = rows.unwrap_or_default();
-                let stream = VectorStream::new(query, shard, segments, buffers, rows, settings);
+                let restriction = plan.restriction.clone();
+                let stream = VectorStream::new(query, shard, segments, buffers, rows, restriction, settings);
                 Stream::Vectors(Box::new(stream))
             }
         }

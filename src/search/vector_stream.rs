@@ -8,6 +8,7 @@ use iscc_hnsw::shard::ranges::{EntryRange, locate};
 use iscc_log::directory::Segment;
 use iscc_log::log_page::{LogPage, is_alive};
 
+use super::conditions::Restriction;
 use super::counters::Counters;
 use super::log_stream::{Found, position};
 use super::query::VectorQuery;
@@ -31,6 +32,8 @@ pub struct VectorStream {
     buffers: Buffers,
     /// Rows that are probably wanted.
     wanted: usize,
+    /// What they have to meet.
+    restriction: Option<Restriction>,
     settings: SearchSettings,
     has_begun: bool,
     is_damaged: bool,
@@ -47,6 +50,7 @@ impl VectorStream {
         segments: Vec<Segment>,
         buffers: Buffers,
         wanted: usize,
+        restriction: Option<Restriction>,
         settings: SearchSettings,
     ) -> Self {
         VectorStream {
@@ -56,6 +60,7 @@ impl VectorStream {
             segments,
             buffers,
             wanted,
+            restriction,
             settings,
             has_begun: false,
             is_damaged: false,
@@ -180,9 +185,17 @@ impl VectorStream {
         for slot in slots {
             let Some(value) = page.code(slot) else { return false };
             self.looked_up += 1;
-            if let Some(tid) = page.tid(slot).filter(is_alive) {
+            let Some(tid) = page.tid(slot).filter(is_alive) else {
+                continue;
+            };
+            let key = self.query.key(value);
+            if self
+                .restriction
+                .as_ref()
+                .is_none_or(|restriction| restriction.admits(key, value))
+            {
                 self.found.push(Found {
-                    key: self.query.key(value),
+                    key,
                     position: position(block, slot),
                     tid,
                 });

@@ -6,6 +6,7 @@ mod bits;
 pub mod bitvec;
 mod cast;
 pub mod compare;
+pub mod dense_ball;
 pub mod distance;
 pub mod io;
 mod majority;

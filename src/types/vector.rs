@@ -163,12 +163,36 @@ pub fn require_same_dimensions(a: usize, b: usize) {
     }
 }
 
+/// The distance of two values of type real[].
+///
+/// # Safety
+/// As for [`array_numbers`], for both.
+pub unsafe fn array_distance(metric: DenseMetric, a: Datum, b: Datum) -> f64 {
+    // SAFETY: as the caller says.
+    let (a, b) = unsafe { (array_numbers(a), array_numbers(b)) };
+    require_same_dimensions(a.len() / size_of::<f32>(), b.len() / size_of::<f32>());
+    distance(metric, Scalar::F32, a, b)
+}
+
 /// The distance of two arguments of type real[].
 fn distance_of(metric: DenseMetric, args: Args<'_>) -> Datum {
     // SAFETY: SQL declares the arguments as real[]. Copies of them are in the call's memory context.
-    let (a, b) = unsafe { (array_numbers(args.datum(0)), array_numbers(args.datum(1))) };
-    require_same_dimensions(a.len() / size_of::<f32>(), b.len() / size_of::<f32>());
-    float8(distance(metric, Scalar::F32, a, b))
+    float8(unsafe { array_distance(metric, args.datum(0), args.datum(1)) })
+}
+
+/// The metric of a distance function of arrays, recognised by its code; None for any other.
+pub fn metric_of_array_distance(address: pg_sys::PGFunction) -> Option<DenseMetric> {
+    let address = address? as *const ();
+    let functions = [
+        (real_l2_distance as *const (), DenseMetric::L2),
+        (real_negative_inner_product as *const (), DenseMetric::InnerProduct),
+        (real_cosine_distance as *const (), DenseMetric::Cosine),
+        (real_l1_distance as *const (), DenseMetric::L1),
+    ];
+    let found = functions
+        .into_iter()
+        .find(|(function, _)| std::ptr::eq(address, *function));
+    found.map(|(_, metric)| metric)
 }
 
 sql_function!(

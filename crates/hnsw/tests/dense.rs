@@ -389,7 +389,7 @@ fn the_largest_estimate_holds_for_the_widest_rows() {
     }
     // 32 bits are what numbers are given that 16 cannot hold.
     let tiny: Vec<Vec<u8>> = (0..300)
-        .map(|at| value(&[1e-6 * at as f32, 1e-6 * (at * at) as f32]))
+        .map(|at| value(&[1e-9 * at as f32, 1e-9 * (at * at) as f32]))
         .collect();
     let params = dense_params(DenseMetric::L2, 2, None, 1);
     assert_eq!(open(&tiny, params.clone()).encoding().unwrap().kind(), RowKind::F32);

@@ -163,6 +163,47 @@ fn nearest(client: &mut Client, kind: &Kind, operator: &str, id: i64, limit: &st
     )
 }
 
+/// Rows within a radius, each with its distance, by a threshold function or a comparison with this text, in no order.
+fn within(client: &mut Client, kind: &Kind, operator: &str, id: i64, condition: &str) -> Vec<Hit> {
+    let query = kind.value(&id.to_string());
+    let condition = condition.replace("QUERY", &query);
+    hits(
+        client,
+        &format!("SELECT id, v {operator} {query} AS d FROM t WHERE {condition} ORDER BY d, id"),
+    )
+}
+
+/// Panics unless thresholds at, below and above the distance of a row let the same rows through as without an index.
+fn assert_thresholds(connector: &Connector, kind: &Kind) {
+    let (mut index, mut truth) = cluster_tests::search::clients_of(connector, "postgres");
+    use_index(&mut index, "auto");
+    for (operator, metric) in [("<->", "l2"), ("<=>", "cosine")] {
+        for id in [7, 999_999] {
+            let sorted = nearest(&mut truth, kind, operator, id, "300");
+            for rank in [0, 9, 299] {
+                let radius = sorted[rank].1.expect("a distance");
+                for radius in [radius.next_down().max(0.0), radius, radius.next_up()] {
+                    for condition in [
+                        format!("{metric}_within(v, QUERY, '{radius:e}')"),
+                        format!("{metric}_within(QUERY, v, '{radius:e}') AND {metric}_within(v, QUERY, 1000)"),
+                        format!("v {operator} QUERY <= '{radius:e}'"),
+                    ] {
+                        let found = within(&mut index, kind, operator, id, &condition);
+                        let expected = within(&mut truth, kind, operator, id, &condition);
+                        assert_eq!(found, expected, "{condition}");
+                        assert!(
+                            expected
+                                .iter()
+                                .all(|hit| hit.1.is_some_and(|distance| distance <= radius)),
+                            "{condition}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Panics unless all rows come in the order of a sort, and the nearest ten are found.
 fn assert_answers(connector: &Connector, kind: &Kind) {
     let (mut index, mut truth) = cluster_tests::search::clients_of(connector, "postgres");
@@ -183,6 +224,9 @@ fn assert_answers(connector: &Connector, kind: &Kind) {
 
 fn assert_good(cluster: &Cluster, kind: &Kind) {
     assert_answers(&cluster.connector(), kind);
+    if kind.operators[0] == "<->" {
+        assert_thresholds(&cluster.connector(), kind);
+    }
     let mut client = cluster.client();
     assert_sound(&mut client, "t_l2");
     assert_sound(&mut client, "t_cosine");
@@ -218,6 +262,9 @@ fn maintain_and_crash(kinds: &[Kind]) {
             ),
         );
         assert!(plan.contains("t_l2"), "{plan}");
+        if kind.operators[0] == "<->" {
+            assert_thresholds_are_planned(&cluster, kind);
+        }
         assert_good(&cluster, kind);
         assert!(value::<i64>(&mut client, "SELECT count(*) FROM usearch_shards('t_l2')") > 1);
         let other = kind.value("id + 100000");
@@ -250,6 +297,21 @@ fn maintain_and_crash(kinds: &[Kind]) {
         assert_good(&cluster, kind);
     }
     cluster.assert_no_crash();
+}
+
+/// Panics unless conditions on distances are served by the index.
+fn assert_thresholds_are_planned(cluster: &Cluster, kind: &Kind) {
+    let query = kind.value("1");
+    for (condition, index) in [
+        (format!("l2_within(v, {query}, 3)"), "t_l2"),
+        (format!("cosine_within(v, {query}, 0.1)"), "t_cosine"),
+        (format!("v <-> {query} < 3"), "t_l2"),
+        (format!("1 - (v <=> {query}) > 0.9"), "t_cosine"),
+    ] {
+        let sql = format!("SELECT id FROM t WHERE {condition}");
+        let plan = cluster_tests::search::explain(&mut index_client(cluster, "auto"), &sql);
+        assert!(plan.contains(index) && plan.contains("_ball"), "{condition}: {plan}");
+    }
 }
 
 /// Deletes most rows, so that the others move to the front of the file, and the file is cut.
