@@ -177,7 +177,7 @@ fn has_no_other_rights() {
     }
     // Settings that it changes are set back.
     let before: String = value(&mut client, "SELECT current_setting('work_mem')");
-    each(
+    whole(
         &mut client,
         "INSERT INTO alice.orders VALUES ('SET work_mem = ''77MB''; SET search_path = alice');
          INSERT INTO alice.t SELECT generate_series(1, 50); SELECT usearch_seal('alice.t_id')",
