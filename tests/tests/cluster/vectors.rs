@@ -124,7 +124,7 @@ fn has_pgvector(client: &mut Client) -> bool {
 }
 
 /// A server with what makes the values, and those kinds of the first `own` and the other ones that it has.
-fn cluster_for<'a>(kinds: &'a [Kind], own: usize) -> (Cluster, &'a [Kind]) {
+fn cluster_for(kinds: &[Kind], own: usize) -> (Cluster, &[Kind]) {
     let cluster = Cluster::start();
     let mut client = cluster.client();
     client.batch_execute(FUNCTIONS).expect("functions");
