@@ -806,6 +806,18 @@ CREATE FUNCTION iscc_gen_mixed(codes text[], bits integer DEFAULT 64) RETURNS te
 COMMENT ON FUNCTION iscc_gen_mixed(text[], integer) IS
     'the Mixed-Code of two or more Content-Codes, 32 to 256 bits in steps of 32';
 
+-- Files of iscc-usearch
+
+CREATE FUNCTION usearch_import(path text, OUT key numeric, OUT uuid uuid, OUT code bitvec) RETURNS SETOF record
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+    COST 10000 ROWS 1000000;
+COMMENT ON FUNCTION usearch_import(text) IS
+    'the entries of an index of iscc-usearch, which is a file or a directory of the server, an absolute path; 64-bit keys are in key, 128-bit keys in uuid; a code without bits is NULL; error XX001 for damaged files; for members of pg_read_server_files';
+CREATE FUNCTION usearch_export(index regclass, key_column name, path text) RETURNS bigint
+    AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION usearch_export(regclass, name, text) IS
+    'writes the rows of a usearch index that the current user can see as an index of iscc-usearch, to a new directory of the server, an absolute path; keys are bigint from 0, uuid or iscc_id, unique, and not all ones; returns the number of entries; for members of pg_write_server_files';
+
 -- Comments, reworded
 
 COMMENT ON TYPE bitvec IS 'binary code of 8 to 32768 bits in whole bytes; bitvec(n) allows at most n bits';

@@ -10,6 +10,7 @@ mod am;
 mod compat;
 mod error;
 mod failpoint;
+mod files;
 mod guc;
 mod hooks;
 mod iscc;

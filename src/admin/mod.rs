@@ -16,14 +16,14 @@ use crate::error::report;
 use crate::maintenance::lock::{self, AdvisoryLock, Wait};
 use crate::maintenance::{self, Foreground, Inspect, Job, Stopped, WorkDone};
 use crate::relation::{Index, OpenRelation, in_recovery};
-use crate::storage::definition::is_usearch_index;
+use crate::storage::definition::open_index;
 use crate::storage::sweep;
 use crate::storage::update::Logging;
 
 /// Opens an index by OID to read its pages; raises an error for any other kind of relation, and where there are no
 /// pages.
 fn open(oid: pg_sys::Oid, lock: u32) -> OpenRelation {
-    let index = open_definition(oid, lock);
+    let index = open_index(oid, lock);
     if index.handle().is_definition_only() {
         report(
             PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
@@ -33,26 +33,6 @@ fn open(oid: pg_sys::Oid, lock: u32) -> OpenRelation {
             ),
         )
         .detail("A standby has the definition of an unlogged index, not its contents.")
-        .raise();
-    }
-    index
-}
-
-/// Opens an index by OID that may have no pages; raises an error for any other kind of relation.
-fn open_definition(oid: pg_sys::Oid, lock: u32) -> OpenRelation {
-    let index = OpenRelation::open(oid, lock).unwrap_or_else(|| {
-        report(
-            PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
-            format!("index with OID {} does not exist", oid.to_u32()),
-        )
-        .raise()
-    });
-    if !is_usearch_index(index.handle()) {
-        report(
-            PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
-            format!("\"{}\" is not a usearch index", index.handle().name()),
-        )
-        .hint("Name an index created with USING usearch. For a partitioned index, name the index of one partition.")
         .raise();
     }
     index

@@ -11,7 +11,7 @@ use crate::storage::shard_file::{self, ShardId};
 /// Bytes of the index: all forks of the relation, as `pg_total_relation_size` counts them, and its shard files.
 #[pg_extern(sql = false)]
 fn usearch_total_size(index: pg_sys::Oid) -> i64 {
-    let opened = super::open_definition(index, pg_sys::AccessShareLock);
+    let opened = super::open_index(index, pg_sys::AccessShareLock);
     let open = opened.handle();
     require_size(open);
     // SAFETY: a function of SQL with its one argument; the relation stays open.

@@ -5,7 +5,7 @@ mod generate;
 mod id;
 mod scores;
 mod sequence;
-mod values;
+pub mod values;
 
 use iscc_codes::{Error, Kind, Result};
 use pgrx::prelude::*;

@@ -149,8 +149,17 @@ impl Rows {
     }
 
     /// Adds a row of as many columns as SQL declares.
-    pub fn push<const N: usize>(&mut self, mut values: [Datum; N]) {
-        let mut nulls = [false; N];
+    pub fn push<const N: usize>(&mut self, values: [Datum; N]) {
+        self.put(values, [false; N]);
+    }
+
+    /// The same where values may be NULL.
+    pub fn push_some<const N: usize>(&mut self, values: [Option<Datum>; N]) {
+        let nulls = values.map(|value| value.is_none());
+        self.put(values.map(|value| value.unwrap_or(Datum::from(0))), nulls);
+    }
+
+    fn put<const N: usize>(&mut self, mut values: [Datum; N], mut nulls: [bool; N]) {
         // SAFETY: `begin` has made both; the store copies the row.
         unsafe {
             let (store, columns) = ((*self.info).setResult, (*self.info).setDesc);

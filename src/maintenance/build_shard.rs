@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::time::Instant;
 
-use iscc_hnsw::build::{BuiltShard, CollectedShard, CollectedValues, NextStep, ShardBuilder, largest_file_bytes};
+use iscc_hnsw::build::{BuiltShard, CollectedShard, CollectedValues, NextStep, ShardBuilder};
 use iscc_hnsw::shard::ShardIdentity;
 use iscc_log::directory::{Segment, State};
 use iscc_log::log_page::is_alive;
@@ -13,11 +13,10 @@ use pgrx::pg_sys;
 use super::context::{Job, Stopped, WorkDone, milliseconds};
 use super::plan::ShardPlan;
 use super::signals;
-use super::threads::GraphBuild;
+use super::threads::{self, GraphBuild};
 use crate::error;
 use crate::failpoint::failpoint;
 use crate::relation::{flush_wal, in_recovery};
-use crate::storage::definition::IndexOptions;
 use crate::storage::directory::NO_SHARD;
 use crate::storage::log::{self, Mismatch};
 use crate::storage::shard_cache::entry_range;
@@ -106,7 +105,9 @@ impl Job<'_> {
         let title = format!("{} index \"{}\"", plan.purpose.present_participle(), self.index.name());
         self.watcher.begin(&title);
         let segments = plan.joined_sources();
-        check_memory(&self.options, &segments)?;
+        let expected = segments.iter().map(|s| u64::from(s.entries)).sum();
+        let stride = segments.iter().map(|s| s.stride).max().unwrap_or(1);
+        threads::check_memory(expected, &self.options.build_params(stride, 1))?;
         let (collected, log) = self.collect(segments)?;
         let entries = collected.len() as i64;
         if entries == 0 {
@@ -299,21 +300,6 @@ impl<W: Write, F: FnMut() -> bool> Write for StoppableWriter<W, F> {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
-}
-
-/// Fails unless the system would give the memory that a build takes, about twice the size of its file. An allocation
-/// that fails later, inside the build, would end the process, and with it the server's other sessions.
-fn check_memory(options: &IndexOptions, segments: &[Segment]) -> io::Result<()> {
-    let entries: u64 = segments.iter().map(|s| u64::from(s.entries)).sum();
-    let stride = segments.iter().map(|s| s.stride).max().unwrap_or(1);
-    let bytes = 2 * largest_file_bytes(entries, &options.build_params(stride, 1));
-    let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    // It is not touched, so it costs no memory, and is given back at once.
-    let mut probe = Vec::<u8>::new();
-    let reserved = probe.try_reserve_exact(bytes);
-    // Without this the compiler may leave out an allocation that nobody uses.
-    std::hint::black_box(&mut probe);
-    reserved.map_err(|_| io::ErrorKind::OutOfMemory.into())
 }
 
 fn unix_time() -> i64 {

@@ -128,11 +128,8 @@ impl<'a> Job<'a> {
     /// Maintenance in the session's own time, with as many threads as PostgreSQL would use for building an index in
     /// parallel. It does what it is asked for and nothing beside.
     pub fn foreground(index: Index<'a>, logging: Logging, watcher: &'a mut dyn Watcher) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-        // SAFETY: reads the value of a setting.
-        let workers = unsafe { pg_sys::max_parallel_maintenance_workers }.max(0) as usize;
         let threads = Threads {
-            count: cores.min(workers + 1),
+            count: foreground_threads(),
             are_nice: false,
         };
         Job {
@@ -175,6 +172,14 @@ impl<'a> Job<'a> {
             next_look_beside: Some(Instant::now() + BESIDE_INTERVAL),
         }
     }
+}
+
+/// How many threads build in the session's own time: as many as PostgreSQL would use processes for building an index.
+pub fn foreground_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    // SAFETY: reads the value of a setting.
+    let workers = unsafe { pg_sys::max_parallel_maintenance_workers }.max(0) as usize;
+    cores.min(workers + 1)
 }
 
 /// Time since then in milliseconds.

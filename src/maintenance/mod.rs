@@ -45,8 +45,9 @@ pub mod worker;
 
 use iscc_log::policy;
 
-pub use context::{Foreground, Inspect, Job, RebuiltShards, Stopped, Watcher, WorkDone};
+pub use context::{Foreground, Inspect, Job, RebuiltShards, Stopped, Watcher, WorkDone, foreground_threads};
 pub use report::{raise, warn};
+pub use threads::{GraphBuild, check_memory};
 
 use crate::guc;
 use crate::relation::Index;

@@ -3,15 +3,21 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use iscc_hnsw::build::{BuiltShard, CollectedShard};
+use iscc_hnsw::build::{BuiltShard, CollectedShard, largest_file_bytes};
 use iscc_hnsw::control::{BuildControl, Cancelled};
+use iscc_hnsw::params::BuildParams;
 use pgrx::prelude::*;
 
+use super::signals;
 use crate::error::report;
 
 /// The `nice` value of the threads of background builds.
 const BACKGROUND_NICE: i32 = 10;
+
+/// How often [`GraphBuild::wait`] looks whether the build has ended.
+const INTERVAL: Duration = Duration::from_millis(5);
 
 /// A graph that is being built. Whoever drops it before it is finished cancels it and waits until its threads have ended,
 /// which takes some 10 ms: also when an error of PostgreSQL's unwinds.
@@ -50,6 +56,21 @@ impl GraphBuild {
         (self.control.done(), self.control.total())
     }
 
+    /// Waits for the end of the build as long as nobody cancels the statement.
+    pub fn wait(self) -> BuiltShard {
+        while !self.is_finished() {
+            signals::wait(INTERVAL);
+            if signals::wants_to_stop() {
+                // First the threads: the process may end at the next look for interrupts, without coming back here.
+                drop(self);
+                pgrx::check_for_interrupts!();
+                raise_cancelled();
+            }
+            pgrx::check_for_interrupts!();
+        }
+        self.finish()
+    }
+
     /// Waits for the end of the build. Raises an error if there is no result.
     pub fn finish(mut self) -> BuiltShard {
         match self.thread.take().map(JoinHandle::join) {
@@ -72,6 +93,19 @@ impl Drop for GraphBuild {
             let _ = thread.join();
         }
     }
+}
+
+/// Fails unless the system would give the memory that a build of so many entries takes, about twice the size of its file.
+/// An allocation that fails later, inside the build, would end the process, and with it the server's other sessions.
+pub fn check_memory(entries: u64, params: &BuildParams) -> io::Result<()> {
+    let bytes = 2 * largest_file_bytes(entries, params);
+    let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    // It is not touched, so it costs no memory, and is given back at once.
+    let mut probe = Vec::<u8>::new();
+    let reserved = probe.try_reserve_exact(bytes);
+    // Without this the compiler may leave out an allocation that nobody uses.
+    std::hint::black_box(&mut probe);
+    reserved.map_err(|_| io::ErrorKind::OutOfMemory.into())
 }
 
 /// Raises the error for a build that has been cancelled.

@@ -21,7 +21,7 @@ use super::open_segment::{Lengths, Limits};
 use crate::error::report;
 use crate::metrics::opclass::{Comparison, comparison_of};
 use crate::metrics::value::Value;
-use crate::relation::Index;
+use crate::relation::{Index, OpenRelation};
 
 /// Defaults of `m` and `ef_construction`; those of opaque values, where each distance is the call of a function.
 const DEFAULTS: (u16, u16) = (16, 128);
@@ -344,4 +344,24 @@ pub fn is_usearch_index(relation: Index<'_>) -> bool {
     let options = routine.and_then(|routine| routine.amoptions);
     relation.class().relkind as u8 == pg_sys::RELKIND_INDEX
         && options.is_some_and(|f| std::ptr::fn_addr_eq(f, amoptions as unsafe extern "C-unwind" fn(_, _) -> _))
+}
+
+/// Opens an index by OID that may have no pages; raises an error for any other kind of relation.
+pub fn open_index(oid: pg_sys::Oid, lock: u32) -> OpenRelation {
+    let index = OpenRelation::open(oid, lock).unwrap_or_else(|| {
+        report(
+            PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,
+            format!("index with OID {} does not exist", oid.to_u32()),
+        )
+        .raise()
+    });
+    if !is_usearch_index(index.handle()) {
+        report(
+            PgSqlErrorCode::ERRCODE_WRONG_OBJECT_TYPE,
+            format!("\"{}\" is not a usearch index", index.handle().name()),
+        )
+        .hint("Name an index created with USING usearch. For a partitioned index, name the index of one partition.")
+        .raise();
+    }
+    index
 }

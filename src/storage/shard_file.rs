@@ -171,7 +171,8 @@ fn create_directory() -> io::Result<()> {
     sync_directory(Path::new("."))
 }
 
-fn sync_directory(directory: &Path) -> io::Result<()> {
+/// Makes the names in a directory durable, unless the server's `fsync` setting is off.
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
     if fsync_enabled() {
         File::open(directory)?.sync_all()
     } else {
@@ -179,7 +180,8 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
     }
 }
 
-fn fsync_enabled() -> bool {
+/// The server's `fsync` setting.
+pub fn fsync_enabled() -> bool {
     // SAFETY: the value of the server's `fsync` setting.
     unsafe { pg_sys::enableFsync }
 }

@@ -1,12 +1,12 @@
-//! What is done with bytes that may be anything: shard files, pages, and the input of the type `bitvec` and of what
-//! reads ISCCs. None of it may
-//! panic, read out of bounds or go on for ever.
+//! What is done with bytes that may be anything: shard files, files of iscc-usearch, pages, and the input of the type
+//! `bitvec` and of what reads ISCCs. None of it may panic, read out of bounds or go on for ever.
 //!
 //! `fuzz/` has a fuzzer for each target. The tests of this crate run them over the corpora that the fuzzers have found, and
 //! over changes of these.
 
 #![deny(unsafe_code)]
 
+mod files;
 mod iscc;
 mod pages;
 mod shard;
@@ -16,8 +16,9 @@ mod text;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     ("shard_file", shard::shard_file),
+    ("usearch_file", files::usearch_file),
     ("log_page", pages::log_page),
     ("directory", pages::directory),
     ("bitvec", text::bitvec),

@@ -10,6 +10,7 @@ fn changes(target: &str) -> usize {
     match target {
         _ if cfg!(miri) => 1,
         "shard_file" => 300,
+        "usearch_file" => 12_000,
         _ => 4_000,
     }
 }

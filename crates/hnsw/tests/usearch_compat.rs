@@ -4,6 +4,7 @@
 mod common;
 
 use common::{clusters, codes_of, dense_params, open, params, search, to_bytes, value, values, vectors};
+use iscc_hnsw::build::Keys;
 use iscc_hnsw::shard::Shard;
 use iscc_metrics::dense::rows::RowKind;
 use iscc_metrics::{DenseMetric, Metric, Query, dense};
@@ -150,4 +151,97 @@ fn usearch_searches_our_vectors() {
             assert!(agreed >= 490, "{metric:?} {kind:?}: {agreed} of 500");
         }
     }
+}
+
+/// A plain file has an entry per key, also of codes that many share. USearch finds them, and goes on from there.
+#[test]
+fn usearch_loads_and_changes_a_plain_file() {
+    let mut codes = clusters(2_000, 7);
+    for n in 0..600 {
+        // One code 301 times, some twice, some three times.
+        let copied = if n < 300 { 40 } else { 50 + n % 200 };
+        codes.push(codes[copied].clone());
+    }
+    let keys: Vec<u64> = (0..codes.len() as u64).map(|n| n * 7 + 5).collect();
+    let mut file = Vec::new();
+    let built = common::build(&codes, params(2));
+    built.write_usearch(&mut file, Keys::Numbers(&keys)).unwrap();
+    let mut index = new_index();
+    index.load_from_buffer(&file).unwrap();
+    assert_eq!(index.size(), codes.len());
+    index.change_metric::<b1x8>(Box::new(row_distance));
+    index.change_expansion_search(64);
+    for (code, key) in codes.iter().zip(&keys) {
+        let mut row = [0u8; ROW * 8];
+        assert_eq!(index.get(*key, b1x8::from_mut_u8s(&mut row)).unwrap(), 1);
+        assert_eq!(row[..ROW].to_vec(), row_of(code));
+    }
+    let code_of = |key: u64| &codes[(key as usize - 5) / 7];
+    let recall = |index: &Index, is_live: &dyn Fn(u64) -> bool| {
+        let (mut found, mut wanted) = (0, 0);
+        for code in codes.iter().step_by(13) {
+            let query = Query::new(Metric::Nphd, code);
+            let live = keys.iter().filter(|key| is_live(**key));
+            let mut exact: Vec<f32> = live.map(|key| query.distance(code_of(*key)) as f32).collect();
+            exact.sort_by(f32::total_cmp);
+            let answer = index.search(b1x8::from_u8s(&row_of(code)), 10).unwrap();
+            assert!(answer.keys.iter().all(|key| is_live(*key)));
+            found += answer
+                .distances
+                .iter()
+                .filter(|distance| **distance <= exact[9])
+                .count();
+            wanted += 10;
+        }
+        f64::from(found as u32) / f64::from(wanted)
+    };
+    assert!(recall(&index, &|_| true) > 0.97, "{}", recall(&index, &|_| true));
+    // All of the many equal codes are there for a search that wants them.
+    index.change_expansion_search(400);
+    let answer = index.search(b1x8::from_u8s(&row_of(&codes[40])), 301).unwrap();
+    let nearest = answer.distances.iter().filter(|distance| **distance == 0.0).count();
+    assert_eq!(nearest, 301);
+    index.change_expansion_search(64);
+    // Removed, and their places given to others: the code's first node too.
+    let removed: Vec<u64> = keys.iter().copied().filter(|key| key % 3 == 0).collect();
+    for key in &removed {
+        assert_eq!(index.remove(*key).unwrap(), 1);
+    }
+    assert!(recall(&index, &|key| key % 3 != 0) > 0.95);
+    index.reserve(codes.len()).unwrap();
+    for key in &removed {
+        index.add(*key, b1x8::from_u8s(&row_of(code_of(*key)))).unwrap();
+    }
+    assert!(recall(&index, &|_| true) > 0.95, "{}", recall(&index, &|_| true));
+}
+
+/// Codes of other metrics have no length byte, and so must have one length.
+#[test]
+fn plain_files_of_other_metrics() {
+    let codes: Vec<Vec<u8>> = clusters(500, 8).into_iter().map(|code| code[..8].to_vec()).collect();
+    let keys: Vec<u64> = (0..codes.len() as u64).collect();
+    let parameters = |metric, bytes| iscc_hnsw::params::BuildParams {
+        values: codes_of(metric, bytes),
+        ..params(1)
+    };
+    let write = |codes: &[Vec<u8>], metric, bytes| {
+        let mut file = Vec::new();
+        let built = common::build(codes, parameters(metric, bytes));
+        built.write_usearch(&mut file, Keys::Numbers(&keys)).map(|()| file)
+    };
+    for metric in [Metric::Hamming, Metric::Jaccard] {
+        let index = new_index();
+        index.load_from_buffer(&write(&codes, metric, 8).unwrap()).unwrap();
+        assert_eq!((index.size(), index.dimensions()), (codes.len(), 64));
+        let answer = index.search(b1x8::from_u8s(&codes[3]), 3).unwrap();
+        assert_eq!(answer.distances[0], 0.0);
+        // One is shorter.
+        let mixed = [&codes[..100], &[vec![1; 4]]].concat();
+        assert!(write(&mixed, metric, 8).is_err());
+    }
+    // NPHD has no room for lengths beyond a byte, and no codes are no error.
+    assert!(write(&codes, Metric::Nphd, 300).is_err());
+    let index = new_index();
+    index.load_from_buffer(&write(&[], Metric::Nphd, 32).unwrap()).unwrap();
+    assert_eq!((index.size(), index.dimensions()), (0, ROW * 8));
 }

@@ -167,6 +167,7 @@ fn no_such_index() {
         "usearch_total_size(0)",
         "usearch_prewarm(0)",
         "usearch_recall(0)",
+        "usearch_export(0, 'id', '/tmp/exported')",
     ] {
         let error = client.batch_execute(&format!("SELECT * FROM {call}")).expect_err(call);
         assert_eq!(error.code(), Some(&SqlState::UNDEFINED_OBJECT), "{call}: {error:?}");

@@ -10,8 +10,10 @@ mod measure_dense;
 mod postings;
 mod size;
 mod trial_queries;
+mod usearch;
 mod writer;
 
 pub use builder::{BuiltShard, CollectedShard, NextStep, ShardBuilder};
 pub use collect_values::CollectedValues;
 pub use size::{estimated_file_bytes, largest_file_bytes};
+pub use usearch::Keys;
