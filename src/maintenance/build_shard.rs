@@ -43,7 +43,7 @@ enum Graph {
     /// On threads.
     OnThreads(GraphBuild),
     /// In this process: done already.
-    Built(BuiltShard),
+    Built(Box<BuiltShard>),
 }
 
 /// The values of a shard, ready to be built.
@@ -119,7 +119,7 @@ impl Job<'_> {
         unsafe { pg_sys::InvalidateCatalogSnapshot() };
         let graph = match collected {
             Collected::ForThreads(collected) => Graph::OnThreads(GraphBuild::start(collected, self.threads.are_nice)?),
-            Collected::ForHere(collected) => Graph::Built(self.build_here(collected, &title)?),
+            Collected::ForHere(collected) => Graph::Built(Box::new(self.build_here(collected, &title)?)),
         };
         Ok(Some(RunningBuild {
             plan,
@@ -136,7 +136,7 @@ impl Job<'_> {
         let RunningBuild { plan, log, entries, .. } = build;
         let built = match build.graph {
             Graph::OnThreads(graph) => graph.finish(),
-            Graph::Built(built) => built,
+            Graph::Built(built) => *built,
         };
         let nodes = built.nodes();
         let identity = ShardIdentity {
