@@ -96,7 +96,10 @@ impl Streams {
             self.close();
             let directory = directory::read(index);
             if let Query::Vector(query) = &plan.query {
-                require_length(index, &directory, query.value().len());
+                let others = plan.restriction.iter().flat_map(Restriction::vector_lengths);
+                for bytes in others.chain([query.value().len()]) {
+                    require_length(index, &directory, bytes);
+                }
             }
             if self.try_open(index, &directory, plan, settings, returned) {
                 return directory;
