@@ -20,6 +20,7 @@ use crate::metrics::value::Value;
 use crate::relation::Index;
 use crate::search::query::Query;
 use crate::search::scan::Search;
+use crate::storage::definition::require_bits;
 use crate::storage::open_segment::length_of_vectors;
 use crate::storage::{directory, log};
 use crate::types::vector::array_rows;
@@ -172,7 +173,14 @@ fn vector_queries(index: Index<'_>, vectors: Datum) -> Option<Vec<Query>> {
         // SAFETY: values of the index's type, which live as long as the call.
         datums
             .into_iter()
-            .map(|datum| Some(unsafe { value.bytes(datum?) }))
+            .map(|datum| {
+                let datum = datum?;
+                // SAFETY: as above.
+                Some(unsafe {
+                    require_bits(index, datum);
+                    value.bytes(datum)
+                })
+            })
             .collect::<Option<_>>()?
     };
     values.iter().for_each(|vector| require_dimensions(index, vector.len()));

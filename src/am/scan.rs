@@ -15,6 +15,7 @@ use crate::search::demand::Demand;
 use crate::search::plan::Plan;
 use crate::search::query::Query;
 use crate::search::scan::Scan;
+use crate::storage::definition::require_bits;
 use crate::storage::log::item_pointer;
 
 /// Starts a scan.
@@ -56,7 +57,10 @@ pub unsafe extern "C-unwind" fn amrescan(
             (*(*scan).orderByData) = *order;
             let is_null = order.sk_flags & pg_sys::SK_ISNULL as i32 != 0;
             demand = Demand::of_flags(order.sk_flags);
-            (!is_null).then(|| Query::new(index, context, value.bytes(order.sk_argument)))
+            (!is_null).then(|| {
+                require_bits(index, order.sk_argument);
+                Query::new(index, context, value.bytes(order.sk_argument))
+            })
         } else {
             None
         };

@@ -5,6 +5,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 
 use crate::types::bitvec::varlena_bytes;
+use crate::types::cast::bit_string;
 use crate::types::vector::{array_numbers, pgvector_numbers};
 
 /// What the values of an operator class are.
@@ -19,6 +20,8 @@ pub enum Value {
     Vector = 3,
     /// pgvector's halfvec.
     HalfVector = 4,
+    /// PostgreSQL's bit, a code of as many bits as the column declares; what fills the last byte is zeros.
+    Bits = 5,
 }
 
 impl Value {
@@ -29,14 +32,14 @@ impl Value {
 
     /// The one with this number.
     pub fn of_number(number: u8) -> Option<Self> {
-        let all = [Self::Code, Self::Array, Self::Vector, Self::HalfVector];
+        let all = [Self::Code, Self::Array, Self::Vector, Self::HalfVector, Self::Bits];
         all.into_iter().find(|value| value.number() == number)
     }
 
     /// The numbers that a vector consists of; None for codes.
     pub const fn scalar(self) -> Option<Scalar> {
         match self {
-            Self::Code => None,
+            Self::Code | Self::Bits => None,
             Self::Array | Self::Vector => Some(Scalar::F32),
             Self::HalfVector => Some(Scalar::F16),
         }
@@ -51,6 +54,7 @@ impl Value {
     pub fn can_be(self, input: pg_sys::Oid) -> bool {
         match self {
             Self::Array => input == pg_sys::FLOAT4ARRAYOID,
+            Self::Bits => input == pg_sys::BITOID,
             // SAFETY: looks up a type of the catalog; raises an error when there is none.
             _ => unsafe { pg_sys::get_typlen(input) == -1 },
         }
@@ -69,6 +73,7 @@ impl Value {
                 Self::Array => array_numbers(datum),
                 Self::Vector => pgvector_numbers(Scalar::F32, datum),
                 Self::HalfVector => pgvector_numbers(Scalar::F16, datum),
+                Self::Bits => bit_string(datum).1,
             }
         }
     }
