@@ -262,6 +262,26 @@ COMMENT ON OPERATOR CLASS bitvec_nphd_ops USING usearch IS 'order by <~>, the No
 COMMENT ON OPERATOR CLASS bitvec_jaccard_ops USING usearch IS 'order by <%>, the Jaccard distance';
 COMMENT ON OPERATOR CLASS bitvec_hamming_ops USING usearch IS 'order by <#~>, the number of bits that differ';
 
+-- Sørensen-Dice distance
+
+CREATE FUNCTION sorensen_distance(bitvec, bitvec) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION sorensen_distance(bitvec, bitvec) IS
+    'Sørensen-Dice distance of the bits set in the common prefix, 0 to 1; 0 when none is set';
+CREATE OPERATOR <%%> (
+    LEFTARG = bitvec, RIGHTARG = bitvec, FUNCTION = sorensen_distance, COMMUTATOR = <%%>
+);
+COMMENT ON OPERATOR <%%> (bitvec, bitvec) IS 'Sørensen-Dice distance';
+CREATE FUNCTION bitvec_sorensen_info(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION bitvec_sorensen_info(internal) IS
+    'support function of usearch: bitvec, by the Sørensen-Dice distance';
+CREATE OPERATOR CLASS bitvec_sorensen_ops FOR TYPE bitvec USING usearch AS
+    OPERATOR 1 <%%> (bitvec, bitvec) FOR ORDER BY float_ops,
+    FUNCTION 1 sorensen_distance(bitvec, bitvec),
+    FUNCTION 2 bitvec_sorensen_info(internal);
+COMMENT ON OPERATOR CLASS bitvec_sorensen_ops USING usearch IS 'order by <%%>, the Sørensen-Dice distance';
+
 -- Dense vectors: arrays of type real[] with one dimension, without NULLs, NaN or infinities
 
 CREATE FUNCTION dense_within_support(internal) RETURNS internal

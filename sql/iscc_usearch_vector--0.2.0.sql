@@ -93,5 +93,24 @@ BEGIN
             'COMMENT ON FUNCTION usearch_%1$s_%2$s_info(internal) IS ''support function of usearch: %1$s, by %3$s''',
             class.type, class.metric, class.what);
     END LOOP;
+    FOR class IN
+        SELECT * FROM (VALUES
+            ('hamming', '<~>', 'the number of different bits'),
+            ('jaccard', '<%>', 'the Jaccard distance of the set bits')
+        ) AS classes (metric, operator, what)
+    LOOP
+        FOREACH statement IN ARRAY ARRAY[
+            'CREATE FUNCTION usearch_bit_%1$s_info(internal) RETURNS internal
+                AS ''MODULE_PATHNAME'', ''pgvector_bit_%1$s_info'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE',
+            'COMMENT ON FUNCTION usearch_bit_%1$s_info(internal) IS ''support function of usearch: bit, by %3$s''',
+            'CREATE OPERATOR CLASS bit_%1$s_ops FOR TYPE pg_catalog.bit USING usearch AS
+                OPERATOR 1 %4$s.%2$s (pg_catalog.bit, pg_catalog.bit) FOR ORDER BY pg_catalog.float_ops,
+                FUNCTION 1 %4$s.%1$s_distance(pg_catalog.bit, pg_catalog.bit),
+                FUNCTION 2 usearch_bit_%1$s_info(internal)',
+            'COMMENT ON OPERATOR CLASS bit_%1$s_ops USING usearch IS ''order by %2$s, %3$s''']
+        LOOP
+            EXECUTE pg_catalog.format(statement, class.metric, class.operator, class.what, pgvector);
+        END LOOP;
+    END LOOP;
 END
 $$;

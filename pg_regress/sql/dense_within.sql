@@ -133,6 +133,8 @@ SELECT count(*) FROM t WHERE cosine_within(v, vec(3, 24), 'NaN');
 SELECT count(*) FROM t WHERE ip_within(v, vec(3, 24), 'NaN');
 SELECT count(*) FROM t WHERE l2_within(v, '{1,2}', 1);
 SELECT count(*) FROM t WHERE v <-> '{1,2}' < 1;
+SELECT count(*) FROM t WHERE l2_within(v, vec(3, 24), 0.1) AND l2_within(v, '{1,2}', 5);
+SELECT id FROM t WHERE l2_within(v, '{1,2}', 5) ORDER BY v <-> vec(3, 24) LIMIT 1;
 
 -- estimates come from the index
 CREATE FUNCTION estimate(condition text) RETURNS float8 LANGUAGE plpgsql AS $$

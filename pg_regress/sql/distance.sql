@@ -32,6 +32,11 @@ SELECT a, b, jaccard_distance(a, b), a <%> b AS operator, b <%> a AS reverse
 FROM (VALUES ('ff'::bitvec, 'ff'::bitvec), ('ff', '0f'), ('f0', '0f'), ('00', '00'), ('00', '01'),
              ('00ff', '00'), ('80', '8001'), ('0f', '1e')) AS v (a, b);
 
+-- Sørensen: different bits among those that both have together
+SELECT a, b, sorensen_distance(a, b), a <%%> b AS operator, b <%%> a AS reverse
+FROM (VALUES ('ff'::bitvec, 'ff'::bitvec), ('ff', '0f'), ('f0', '0f'), ('00', '00'), ('00', '01'),
+             ('00ff', '00'), ('80', '8001'), ('0f', '1e')) AS v (a, b);
+
 -- Hamming: codes of one length
 SELECT hamming_distance('ff80', 'ff81'), hamming_distance('00', 'ff'), hamming_distance('ff', 'ff'),
        hamming_distance(repeat('00', 4096)::bitvec, repeat('ff', 4096)::bitvec);
@@ -60,10 +65,11 @@ FROM generate_series(1, 64) i;
 SELECT count(*) AS pairs,
        count(*) FILTER (WHERE nphd <> length(replace((x # y)::text, '0', ''))::float8 / bits) AS wrong_nphd,
        count(*) FILTER (WHERE jaccard <> length(replace((x # y)::text, '0', ''))::float8 / length(replace((x | y)::text, '0', ''))) AS wrong_jaccard,
+       count(*) FILTER (WHERE sorensen <> length(replace((x # y)::text, '0', ''))::float8 / length(replace(x::text || y::text, '0', ''))) AS wrong_sorensen,
        count(*) FILTER (WHERE hamming <> length(replace((x # y)::text, '0', ''))) AS wrong_hamming,
        count(*) FILTER (WHERE prefix_hamming <> length(replace((x # y)::text, '0', ''))) AS wrong_prefix_hamming,
        count(*) FILTER (WHERE nphd NOT BETWEEN 0 AND 1 OR jaccard NOT BETWEEN 0 AND 1) AS outside
-FROM (SELECT a.code <~> b.code AS nphd, a.code <%> b.code AS jaccard, a.code <#~> b.code AS prefix_hamming, bits,
+FROM (SELECT a.code <~> b.code AS nphd, a.code <%> b.code AS jaccard, a.code <%%> b.code AS sorensen, a.code <#~> b.code AS prefix_hamming, bits,
              hamming_distance(prefix(a.code, bits), prefix(b.code, bits)) AS hamming,
              prefix(a.code, bits)::varbit AS x, prefix(b.code, bits)::varbit AS y
       FROM t a, t b, LATERAL (SELECT least(length(a.code), length(b.code)) AS bits) AS l) AS pairs

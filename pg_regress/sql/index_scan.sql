@@ -234,6 +234,15 @@ SELECT count(*), bool_and(b.d = x.d) AS same FROM q JOIN by_index b USING (n), L
 RESET enable_indexscan;
 RESET enable_seqscan;
 SELECT * FROM usearch_check('t_jaccard', true);
+-- and so has Sørensen
+CREATE INDEX t_sorensen ON t USING usearch (code bitvec_sorensen_ops);
+SET enable_seqscan = off;
+EXPLAIN (COSTS OFF) SELECT id FROM t ORDER BY code <%%> 'ff00ff00' LIMIT 5;
+SELECT count(*), bool_and(i.d = (SELECT array_agg(d) FROM (SELECT sorensen_distance(code, query) AS d FROM t WHERE code IS NOT NULL ORDER BY 1 LIMIT 10) AS s)) AS same
+FROM (SELECT n, query, ARRAY(SELECT code <%%> query FROM t ORDER BY code <%%> query LIMIT 10) AS d FROM q) AS i;
+SELECT metric, rows FROM usearch_shards('t_sorensen');
+SELECT * FROM usearch_check('t_sorensen', true);
+RESET enable_seqscan;
 DROP TABLE t, q, by_index;
 
 -- nothing to find

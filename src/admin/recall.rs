@@ -21,6 +21,7 @@ use crate::owner::{SearchPath, as_owner};
 use crate::relation::Index;
 use crate::search::query::{Query, SharedFunction};
 use crate::search::scan::Search;
+use crate::storage::definition::require_bits;
 use crate::storage::open_segment::length_of_vectors;
 use crate::storage::{directory, log};
 use crate::types::vector::array_rows;
@@ -65,12 +66,12 @@ fn usearch_recall(
     let index = opened.handle();
     require_all_rows(index, "Measuring the recall of an index");
     let value = comparison_of(index).value;
-    let (is_codes, is_vectors) = (value == Value::Code, value.scalar().is_some());
+    let (is_codes, is_opaque) = (value == Value::Code, matches!(value, Value::Opaque(_)));
     let measure = |queries: Vec<Query>| (queries.len(), Measured::of(index, k as usize, &queries));
     let (count, mut measured) = match (queries, vectors_of(fcinfo)) {
         (Some(_), Some(_)) => refuse_argument(index, "queries and vectors exclude each other"),
         (Some(_), None) if !is_codes => refuse_argument(index, "queries are codes"),
-        (None, Some(_)) if !is_vectors => refuse_argument(index, "vectors are not values of this index"),
+        (None, Some(_)) if is_codes || is_opaque => refuse_argument(index, "vectors are not values of this index"),
         (Some(codes), None) => {
             let query = |code: Option<&[u8]>| Some(query_of(index, &mut None, code?));
             measure(required(codes.iter().map(query).collect(), "queries"))
@@ -181,7 +182,14 @@ fn vector_queries(index: Index<'_>, vectors: Datum) -> Option<Vec<Query>> {
         // SAFETY: values of the index's type, which live as long as the call.
         datums
             .into_iter()
-            .map(|datum| Some(unsafe { value.bytes(datum?) }))
+            .map(|datum| {
+                let datum = datum?;
+                // SAFETY: as above.
+                Some(unsafe {
+                    require_bits(index, datum);
+                    value.bytes(datum)
+                })
+            })
             .collect::<Option<_>>()?
     };
     values.iter().for_each(|vector| require_dimensions(index, vector.len()));

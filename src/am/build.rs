@@ -64,7 +64,7 @@ pub unsafe extern "C-unwind" fn ambuild(
     let index = unsafe { Index::from_raw(index) };
     require_usable(index);
     let options = IndexOptions::of(index);
-    options.require_sound_parameters(index);
+    options.require_sound(index);
     let logging = Logging::AtEndOfBuild;
     let main = pg_sys::ForkNumber::MAIN_FORKNUM;
     directory::create(index, main, options.metric_code(), logging);
@@ -145,7 +145,7 @@ pub unsafe extern "C-unwind" fn ambuildempty(index: pg_sys::Relation) {
     // SAFETY: PostgreSQL holds the new index open.
     let index = unsafe { Index::from_raw(index) };
     let options = IndexOptions::of(index);
-    options.require_sound_parameters(index);
+    options.require_sound(index);
     let fork = pg_sys::ForkNumber::INIT_FORKNUM;
     let logging = Logging::AtEndOfBuild;
     directory::create(index, fork, options.metric_code(), logging);

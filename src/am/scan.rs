@@ -16,6 +16,7 @@ use crate::search::demand::Demand;
 use crate::search::plan::Plan;
 use crate::search::query::Query;
 use crate::search::scan::Scan;
+use crate::storage::definition::require_bits;
 use crate::storage::log::item_pointer;
 
 /// Starts a scan.
@@ -58,6 +59,7 @@ pub unsafe extern "C-unwind" fn amrescan(
             let is_null = order.sk_flags & pg_sys::SK_ISNULL as i32 != 0;
             demand = Demand::of_flags(order.sk_flags);
             (!is_null).then(|| {
+                require_bits(index, order.sk_argument);
                 let bytes = value.bytes(order.sk_argument);
                 let query = Query::new(index, context, &mut state.function, bytes);
                 if matches!(value, Value::Opaque(_)) {

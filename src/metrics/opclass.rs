@@ -11,7 +11,7 @@ use super::type_info;
 use super::value::Value;
 use crate::error::report;
 use crate::relation::Index;
-use crate::types::distance::{jaccard_distance, nphd_distance, prefix_hamming_distance};
+use crate::types::distance::{jaccard_distance, nphd_distance, prefix_hamming_distance, sorensen_distance};
 
 /// The support function of an operator class: the distance that its operator returns.
 pub const DISTANCE_PROC: u16 = 1;
@@ -222,6 +222,8 @@ pub fn metric_of_address(address: pgrx::pg_sys::PGFunction) -> Option<Metric> {
         Some(Metric::Jaccard)
     } else if std::ptr::eq(address, prefix_hamming_distance as *const ()) {
         Some(Metric::Hamming)
+    } else if std::ptr::eq(address, sorensen_distance as *const ()) {
+        Some(Metric::Sorensen)
     } else {
         None
     }

@@ -56,6 +56,18 @@ type_info!(
     bitvec_hamming_info, Code, Hamming
 );
 type_info!(
+    /// Codes, by the Sørensen-Dice distance of their bits.
+    bitvec_sorensen_info, Code, Sorensen
+);
+type_info!(
+    /// PostgreSQL's bit, by the number of different bits.
+    pgvector_bit_hamming_info, Bits, Hamming
+);
+type_info!(
+    /// PostgreSQL's bit, by the Jaccard distance.
+    pgvector_bit_jaccard_info, Bits, Jaccard
+);
+type_info!(
     /// Arrays of type real[], by Euclidean distance.
     real_l2_info, Array, L2
 );

@@ -7,6 +7,7 @@ use pgrx::pg_sys::Datum;
 
 use super::opaque;
 use crate::types::bitvec::varlena_bytes;
+use crate::types::cast::bit_string;
 use crate::types::vector::{array_numbers, pgvector_numbers};
 
 /// What the values of an operator class are.
@@ -20,6 +21,8 @@ pub enum Value {
     Vector,
     /// pgvector's halfvec.
     HalfVector,
+    /// PostgreSQL's bit, a code of as many bits as the column declares; what fills the last byte is zeros.
+    Bits,
     /// Of any type: only the operator class's function knows what it means.
     Opaque(Layout),
 }
@@ -33,19 +36,20 @@ impl Value {
             Self::Array => 2,
             Self::Vector => 3,
             Self::HalfVector => 4,
+            Self::Bits => 5,
         }
     }
 
     /// The one with this number.
     pub fn of_number(number: u8) -> Option<Self> {
-        let all = [Self::Code, Self::Array, Self::Vector, Self::HalfVector];
+        let all = [Self::Code, Self::Array, Self::Vector, Self::HalfVector, Self::Bits];
         all.into_iter().find(|value| value.number() == number)
     }
 
     /// The numbers that a vector consists of; None for other values.
     pub const fn scalar(self) -> Option<Scalar> {
         match self {
-            Self::Code | Self::Opaque(_) => None,
+            Self::Code | Self::Bits | Self::Opaque(_) => None,
             Self::Array | Self::Vector => Some(Scalar::F32),
             Self::HalfVector => Some(Scalar::F16),
         }
@@ -60,6 +64,7 @@ impl Value {
     pub fn can_be(self, input: pg_sys::Oid) -> bool {
         match self {
             Self::Array => input == pg_sys::FLOAT4ARRAYOID,
+            Self::Bits => input == pg_sys::BITOID,
             // SAFETY: looks up a type of the catalog; raises an error when there is none.
             _ => unsafe { pg_sys::get_typlen(input) == -1 },
         }
@@ -69,7 +74,7 @@ impl Value {
     pub fn is_sound(self, stored: &[u8]) -> bool {
         match self {
             Self::Opaque(layout) => layout.unseal(stored).is_some(),
-            Self::Code | Self::Array | Self::Vector | Self::HalfVector => true,
+            Self::Code | Self::Array | Self::Vector | Self::HalfVector | Self::Bits => true,
         }
     }
 
@@ -86,6 +91,7 @@ impl Value {
                 Self::Array => array_numbers(datum),
                 Self::Vector => pgvector_numbers(Scalar::F32, datum),
                 Self::HalfVector => pgvector_numbers(Scalar::F16, datum),
+                Self::Bits => bit_string(datum).1,
                 Self::Opaque(layout) => opaque::stored_bytes(layout, datum),
             }
         }

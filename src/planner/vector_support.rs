@@ -10,14 +10,13 @@ use iscc_metrics::{DenseMetric, Metric};
 use super::ball_expr::value_of;
 use super::functions::{
     condition, estimated, function_beside, function_call, is_index_column, is_known_to_scan, operator_of_family,
-    result_type, support_function, type_of,
+    result_type, type_of,
 };
 use super::is_usearch_info;
 use super::nodes::IndexInfo;
 use super::selectivity::{DEFAULT, Question};
-use crate::metrics::opclass::{
-    BALL_STRATEGY, Comparison, DISTANCE_PROC, NEAR_STRATEGY, TYPE_INFO_PROC, address_of, described_by,
-};
+use super::vectors::{comparison_of_info, support_of};
+use crate::metrics::opclass::{BALL_STRATEGY, NEAR_STRATEGY, address_of, described_by};
 use crate::metrics::vector_query::{VectorBall, VectorQuery};
 use crate::nodes::{List, Node, Value, View};
 use crate::types::dense_ball::{Role, role_of};
@@ -162,20 +161,6 @@ fn share_within<'a>(
             _ => sample.share_of_neighbours(ball, info.entries()),
         }
     })
-}
-
-/// How an index that the planner knows compares values; None unless its operator class says so.
-fn comparison_of_info(index: IndexInfo<'_>) -> Option<Comparison> {
-    let (_, info, input) = support_of(index)?;
-    described_by(info, input)
-}
-
-/// Support functions 1 and 2 of an index's operator class, and its type.
-fn support_of(index: IndexInfo<'_>) -> Option<(Oid, Oid, Oid)> {
-    let (family, input) = (index.families().get(0)?, index.types().get(0)?);
-    let support = |number: u16| support_function(family, input, input, number as i16);
-    let (distance, info) = (support(DISTANCE_PROC), support(TYPE_INFO_PROC));
-    (distance != pg_sys::InvalidOid && info != pg_sys::InvalidOid).then_some((distance, info, input))
 }
 
 /// For a distance by which one of these indexes orders one of its arguments: the function that says whether it is at most a

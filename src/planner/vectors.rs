@@ -1,9 +1,11 @@
-//! What the planner has to know of an index of dense vectors: how many bytes a scan reads.
+//! What the planner has to know of an index of dense vectors: what its operator class says, and how many bytes a scan reads.
 
 use iscc_hnsw::cost::Vectors;
+use pgrx::pg_sys::{self, Oid};
 
+use super::functions::support_function;
 use super::nodes::IndexInfo;
-use crate::metrics::opclass::comparison_of;
+use crate::metrics::opclass::{Comparison, DISTANCE_PROC, TYPE_INFO_PROC, described_by};
 use crate::relation::OpenRelation;
 use crate::storage::directory;
 use crate::storage::open_segment::length_of_vectors;
@@ -13,10 +15,10 @@ pub fn vectors_of(info: IndexInfo<'_>) -> Option<Vectors> {
     if info.is_hypothetical() {
         return None;
     }
+    let scalar = comparison_of_info(info)?.value.scalar()?;
     // SAFETY: the planner has locked each index that it knows, for as long as it plans.
     let opened = unsafe { OpenRelation::open_locked(info.oid()) };
     let index = opened.handle();
-    let scalar = comparison_of(index).value.scalar()?;
     if !index.is_readable() {
         return None;
     }
@@ -32,4 +34,18 @@ pub fn vectors_of(info: IndexInfo<'_>) -> Option<Vectors> {
         value_bytes: value_bytes as f64,
         row_bytes: (value_bytes / scalar.bytes()) as f64,
     })
+}
+
+/// How an index that the planner knows compares values; None unless its operator class says so.
+pub fn comparison_of_info(index: IndexInfo<'_>) -> Option<Comparison> {
+    let (_, info, input) = support_of(index)?;
+    described_by(info, input)
+}
+
+/// Support functions 1 and 2 of an index's operator class, and its type.
+pub fn support_of(index: IndexInfo<'_>) -> Option<(Oid, Oid, Oid)> {
+    let (family, input) = (index.families().get(0)?, index.types().get(0)?);
+    let support = |number: u16| support_function(family, input, input, number as i16);
+    let (distance, info) = (support(DISTANCE_PROC), support(TYPE_INFO_PROC));
+    (distance != pg_sys::InvalidOid && info != pg_sys::InvalidOid).then_some((distance, info, input))
 }

@@ -171,6 +171,15 @@ impl Restriction {
         self.wants_all
     }
 
+    /// The bytes of the vectors that rows are compared with besides the query.
+    pub fn vector_lengths(&self) -> impl Iterator<Item = usize> {
+        let conditions = self.others.iter().flat_map(|others| &others.all);
+        conditions.filter_map(|condition| match condition {
+            Condition::Code(_) => None,
+            Condition::Vector(ball) => Some(ball.query().value().len()),
+        })
+    }
+
     /// Only keys less than this are wanted.
     pub fn bound(&self) -> u64 {
         self.bound

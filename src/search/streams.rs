@@ -98,7 +98,10 @@ impl Streams {
             if let Query::Vector(query) = &plan.query
                 && !query.is_opaque()
             {
-                require_length(index, &directory, query.value().len());
+                let others = plan.restriction.iter().flat_map(Restriction::vector_lengths);
+                for bytes in others.chain([query.value().len()]) {
+                    require_length(index, &directory, bytes);
+                }
             }
             if self.try_open(index, &directory, plan, settings, returned) {
                 return directory;

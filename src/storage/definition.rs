@@ -22,6 +22,7 @@ use crate::error::report;
 use crate::metrics::opclass::{Comparison, comparison_of};
 use crate::metrics::value::Value;
 use crate::relation::{Index, OpenRelation};
+use crate::types::cast::bit_string;
 
 /// Defaults of `m` and `ef_construction`; those of opaque values, where each distance is the call of a function.
 const DEFAULTS: (u16, u16) = (16, 128);
@@ -244,8 +245,10 @@ impl IndexOptions {
         }
     }
 
-    /// Raises an error if `rows` is set for an index of codes, whose shards keep the codes themselves.
-    pub fn require_sound_parameters(&self, index: Index<'_>) {
+    /// Raises an error for what an index cannot be made with: `rows` for codes, whose shards keep the codes themselves, and
+    /// bit strings that have no declared length or are too long.
+    pub fn require_sound(&self, index: Index<'_>) {
+        self.require_declared_bits(index);
         let (Some(rows), None) = (self.rows, self.comparison.value.scalar()) else {
             return;
         };
@@ -262,6 +265,28 @@ impl IndexOptions {
         ))
         .hint("Leave rows out, or RESET it. It is for indexes of dense vectors.")
         .raise();
+    }
+
+    fn require_declared_bits(&self, index: Index<'_>) {
+        if self.comparison.value != Value::Bits {
+            return;
+        }
+        match type_modifier(index) {
+            None => report(
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                "indexed column does not have a number of bits",
+            )
+            .detail("All bit strings of an index have the same length.")
+            .hint("Declare it, as in bit(256), or index an expression with a cast to such a type.")
+            .raise(),
+            Some(bits) if bits > 8 * MAX_CODE_BYTES => report(
+                PgSqlErrorCode::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                format!("usearch index cannot have bit strings of {bits} bits"),
+            )
+            .detail(format!("The maximum is {} bits.", 8 * MAX_CODE_BYTES))
+            .raise(),
+            Some(_) => {}
+        }
     }
 
     /// How many blocks of codes of `stride` bytes make a shard of `shard_size` at most.
@@ -321,14 +346,43 @@ impl IndexOptions {
     }
 }
 
-/// The bytes of a value that the indexed column's type modifier allows; None without one.
-fn declared_bytes(index: Index<'_>, comparison: Comparison) -> Option<u16> {
+/// The indexed column's type modifier; None without one.
+fn type_modifier(index: Index<'_>) -> Option<usize> {
     let (mut typid, mut typmod, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
     // SAFETY: the index has one column, as amcanmulticol is false.
     unsafe { pg_sys::get_atttypetypmodcoll(index.oid(), 1, &mut typid, &mut typmod, &mut collation) };
-    let declared = usize::try_from(typmod).ok().filter(|&declared| declared > 0)?;
+    usize::try_from(typmod).ok().filter(|&declared| declared > 0)
+}
+
+/// Raises an error unless a value has as many bits as the column of the index declares. For values of type bit only.
+///
+/// # Safety
+/// `value` is one of the index's type.
+pub unsafe fn require_bits(index: Index<'_>, value: Datum) {
+    if comparison_of(index).value != Value::Bits {
+        return;
+    }
+    // SAFETY: as the caller says.
+    let (bits, _) = unsafe { bit_string(value) };
+    let Some(declared) = type_modifier(index).filter(|&declared| declared != bits) else {
+        return;
+    };
+    report(
+        PgSqlErrorCode::ERRCODE_DATA_EXCEPTION,
+        format!(
+            "bit string has {bits} bits, but those in index \"{}\" have {declared}",
+            index.name()
+        ),
+    )
+    .hint("All bit strings of an index have the same length, that of the column's type.")
+    .raise();
+}
+
+/// The bytes of a value that the indexed column's type modifier allows; None without one.
+fn declared_bytes(index: Index<'_>, comparison: Comparison) -> Option<u16> {
+    let declared = type_modifier(index)?;
     match comparison.value {
-        Value::Code => Some((declared / 8).min(MAX_CODE_BYTES) as u16),
+        Value::Code | Value::Bits => Some(declared.div_ceil(8).min(MAX_CODE_BYTES) as u16),
         Value::Array | Value::Opaque(_) => None,
         Value::Vector | Value::HalfVector => {
             let bytes = comparison.value.scalar().map_or(1, Scalar::bytes);

@@ -221,7 +221,7 @@ impl Lengths {
     /// Those of values of a kind, of which the column's type declares so many bytes.
     pub fn of(value: Value, declared_bytes: Option<u16>) -> Self {
         match value {
-            Value::Code => Lengths::UpTo(declared_bytes),
+            Value::Code | Value::Bits => Lengths::UpTo(declared_bytes),
             Value::Array | Value::Vector | Value::HalfVector => Lengths::Equal,
             Value::Opaque(layout) => layout
                 .stored_bytes()

@@ -4,7 +4,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::bitvec::{build, check_len, checked};
+use super::bitvec::{build, check_len, checked, varlena_bytes};
 use super::sql_function;
 use crate::error::report;
 
@@ -15,13 +15,25 @@ sql_function!(
     bitvec_from_bytea, |args| checked(args.bytes(0))
 );
 
+/// The number of bits of a value of type bit or bit varying, and its bytes, the last one filled with zeros.
+///
+/// # Safety
+/// As for [`varlena_bytes`], of a value of one of these types.
+pub unsafe fn bit_string<'a>(datum: Datum) -> (usize, &'a [u8]) {
+    // SAFETY: as the caller says.
+    let payload = unsafe { varlena_bytes(datum) };
+    // The payload is the length in bits and then the bits.
+    match payload.split_first_chunk() {
+        Some((bits, data)) => (i32::from_ne_bytes(*bits) as usize, data),
+        None => (0, &[]),
+    }
+}
+
 sql_function!(
     /// bit varying to bitvec; the number of bits must be a multiple of 8.
     bitvec_from_varbit, |args| {
-        let payload = args.bytes(0);
-        // A bit string's payload is its length in bits and then the bits, zero-padded.
-        let (bits, data) = payload.split_at(size_of::<i32>());
-        let bits = i32::from_ne_bytes([bits[0], bits[1], bits[2], bits[3]]);
+        // SAFETY: SQL declares the argument as bit varying. A copy of it is in the call's memory context.
+        let (bits, data) = unsafe { bit_string(args.datum(0)) };
         if bits % 8 != 0 {
             report(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,

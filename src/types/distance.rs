@@ -1,4 +1,4 @@
-//! Distances as SQL functions; the operators `<~>`, `<%>` and `<#~>` call them.
+//! Distances as SQL functions; the operators `<~>`, `<%>`, `<%%>` and `<#~>` call them.
 
 use iscc_metrics::Metric;
 use iscc_metrics::distance::hamming;
@@ -17,6 +17,11 @@ sql_function!(
 sql_function!(
     /// Jaccard distance of the bits set in the common prefix, 0 to 1; 0 when none is set.
     jaccard_distance, |args| float8(Metric::Jaccard.distance(args.bytes(0), args.bytes(1)))
+);
+
+sql_function!(
+    /// Sørensen-Dice distance of the bits set in the common prefix, 0 to 1; 0 when none is set.
+    sorensen_distance, |args| float8(Metric::Sorensen.distance(args.bytes(0), args.bytes(1)))
 );
 
 sql_function!(

@@ -4,7 +4,7 @@ pub mod ball;
 mod ball_order;
 mod bits;
 pub mod bitvec;
-mod cast;
+pub mod cast;
 pub mod compare;
 pub mod dense_ball;
 pub mod distance;

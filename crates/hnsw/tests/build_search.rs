@@ -59,6 +59,7 @@ fn other_metrics_and_wide_codes() {
         (Metric::Nphd, 300),
         (Metric::Jaccard, 255),
         (Metric::Hamming, 300),
+        (Metric::Sorensen, 40),
     ] {
         let codes: Vec<Vec<u8>> = (0..1500).map(|i| random.bytes(1 + i % max_code_bytes)).collect();
         let shard = open(

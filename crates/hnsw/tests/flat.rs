@@ -38,6 +38,7 @@ fn every_node_once_and_in_order() {
         (Metric::Nphd, 32),
         (Metric::Jaccard, 32),
         (Metric::Hamming, 32),
+        (Metric::Sorensen, 32),
         (Metric::Nphd, 300),
     ] {
         let mut codes = clusters(3000, 5);

@@ -99,7 +99,12 @@ fn check_search(index: &Index, shard: &Shard<Vec<u8>>, codes: &[Vec<u8>]) {
 
 #[test]
 fn usearch_reads_the_metadata() {
-    for (metric, max_code_bytes) in [(Metric::Jaccard, 32), (Metric::Nphd, 300), (Metric::Hamming, 32)] {
+    for (metric, max_code_bytes) in [
+        (Metric::Jaccard, 32),
+        (Metric::Nphd, 300),
+        (Metric::Hamming, 32),
+        (Metric::Sorensen, 32),
+    ] {
         let parameters = iscc_hnsw::params::BuildParams {
             values: codes_of(metric, max_code_bytes),
             ..params(1)

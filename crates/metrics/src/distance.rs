@@ -5,8 +5,8 @@ use crate::bits::key::{ONE, fraction_of, least_count};
 use crate::metric::{BitMetric, Keys, Metric};
 
 impl Metric {
-    /// Distance of two codes, 0.0 to 1.0, or a number of bits; 0.0 if either is empty (or, for Jaccard, no bit is set in
-    /// either). For metrics of codes, as all that follows; dense vectors have [distances](crate::dense::distance) of their own.
+    /// Distance of two codes, 0.0 to 1.0, or a number of bits; 0.0 if either is empty (or, for Jaccard and Sørensen, no bit is set
+    /// in either). For metrics of codes, as all that follows; dense vectors have [distances](crate::dense::distance) of their own.
     pub fn distance(self, a: &[u8], b: &[u8]) -> f64 {
         match self.bits() {
             BitMetric::Nphd => {
@@ -23,6 +23,14 @@ impl Metric {
                     0.0
                 } else {
                     f64::from(either - both) / f64::from(either)
+                }
+            }
+            BitMetric::Sorensen => {
+                let (both, either) = jaccard_counts(a, b);
+                if either == 0 {
+                    0.0
+                } else {
+                    f64::from(either - both) / f64::from(either + both)
                 }
             }
             BitMetric::Hamming => f64::from(hamming(a, b)),

@@ -1,6 +1,6 @@
 //! The metrics: one table, a row each.
 //!
-//! Three compare codes, four compare dense vectors; one stands for what a function of the caller's computes. All metrics of codes look at the common prefix only: `m` is the smaller
+//! Four compare codes, four compare dense vectors; one stands for what a function of the caller's computes. All metrics of codes look at the common prefix only: `m` is the smaller
 //! of the two lengths in bytes. Over codes of mixed lengths none is a metric in the mathematical sense (a short code is at
 //! distance 0 from every code that it is a prefix of), so no search prunes by the triangle inequality.
 //!
@@ -26,6 +26,8 @@ pub enum Metric {
     L2 = 5,
     /// Sum of the differences of two vectors, each without its sign.
     L1 = 6,
+    /// Sørensen-Dice distance of the sets of one bits, over the common prefix.
+    Sorensen = 7,
     /// Whatever a function of the caller's computes.
     User = 255,
 }
@@ -40,6 +42,8 @@ pub enum BitMetric {
     Jaccard = 1,
     /// [`Metric::Hamming`].
     Hamming = 2,
+    /// [`Metric::Sorensen`].
+    Sorensen = 3,
 }
 
 /// A metric of dense vectors.
@@ -85,7 +89,7 @@ struct Row {
     values: Values,
 }
 
-const TABLE: [Row; 7] = [
+const TABLE: [Row; 8] = [
     Row {
         metric: Metric::Nphd,
         name: "nphd",
@@ -127,6 +131,12 @@ const TABLE: [Row; 7] = [
         name: "l1",
         letter: b'm',
         values: Values::Dense(DenseMetric::L1),
+    },
+    Row {
+        metric: Metric::Sorensen,
+        name: "sorensen",
+        letter: b's',
+        values: Values::Codes(BitMetric::Sorensen),
     },
 ];
 
@@ -204,6 +214,7 @@ impl Metric {
         match self {
             Self::Nphd => BitMetric::Nphd,
             Self::Jaccard => BitMetric::Jaccard,
+            Self::Sorensen => BitMetric::Sorensen,
             _ => BitMetric::Hamming,
         }
     }
@@ -211,11 +222,11 @@ impl Metric {
 
 impl BitMetric {
     /// Number of metrics of codes.
-    pub const COUNT: usize = 3;
+    pub const COUNT: usize = 4;
 
     pub(crate) const fn keys(self) -> Keys {
         match self {
-            Self::Nphd | Self::Jaccard => Keys::Fraction,
+            Self::Nphd | Self::Jaccard | Self::Sorensen => Keys::Fraction,
             Self::Hamming => Keys::Count,
         }
     }

@@ -53,6 +53,10 @@ fn fraction(metric: Metric, a: &[u8], b: &[u8]) -> (u64, u64) {
             let either = u64::from(oracle(a, b, |x, y| x | y));
             (either - u64::from(oracle(a, b, |x, y| x & y)), either.max(1))
         }
+        Metric::Sorensen => {
+            let (both, either) = (oracle(a, b, |x, y| x & y), oracle(a, b, |x, y| x | y));
+            (u64::from(either - both), u64::from(either + both).max(1))
+        }
         _ => {
             let bits = u64::from(oracle(a, b, |x, y| x ^ y));
             (bits, bits + 128)
@@ -290,6 +294,19 @@ fn jaccard_golden_values() {
     assert_eq!(jaccard(&[0], &[0, 255]), 0.0);
     assert_eq!(jaccard(&[0b1], &[0b10]), 1.0);
     assert_eq!(jaccard(&[9, 255], &[9]), 0.0);
+}
+
+#[test]
+fn sorensen_golden_values() {
+    let sorensen = |a: &[u8], b: &[u8]| Metric::Sorensen.distance(a, b);
+    assert_eq!(sorensen(&[0b1100], &[0b0110]), 0.5);
+    assert_eq!(sorensen(&[0], &[0, 255]), 0.0);
+    assert_eq!(sorensen(&[0b1], &[0b10]), 1.0);
+    assert_eq!(sorensen(&[9, 255], &[9]), 0.0);
+    assert_eq!(sorensen(&[0xff], &[0x0f]), 4.0 / 12.0);
+    // The same order as by the Jaccard distance j: it is j / (2 - j).
+    let j = Metric::Jaccard.distance(&[0xff, 3], &[0x0f, 9]);
+    assert!((sorensen(&[0xff, 3], &[0x0f, 9]) - j / (2.0 - j)).abs() < 1e-15);
 }
 
 #[test]

@@ -486,3 +486,115 @@ fn blocks_of_a_span_are_used_again_while_it_is_read() {
     assert_sound(&mut client, "t_l2");
     cluster.assert_no_crash();
 }
+
+/// PostgreSQL's bit by pgvector's operators: the index gives the order of a sort, and refuses what pgvector refuses.
+#[test]
+fn bit_strings() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    if !has_pgvector(&mut client) {
+        return;
+    }
+    // 63 bits: the last byte is not full. Some are all zeros, for which pgvector's Jaccard distance is 1.
+    each(
+        &mut client,
+        "CREATE TABLE t (id bigint PRIMARY KEY, b bit(63));
+         INSERT INTO t SELECT i, CASE WHEN i % 500 = 0 THEN 0 ELSE hashint8extended(i / 3, 1) END::bit(63)
+                         FROM generate_series(1, 3000) i;
+         INSERT INTO t VALUES (0, NULL);
+         CREATE INDEX t_hamming ON t USING usearch (b bit_hamming_ops);
+         CREATE INDEX t_jaccard ON t USING usearch (b bit_jaccard_ops);
+         INSERT INTO t SELECT i, hashint8extended(i, 2)::bit(63) FROM generate_series(3001, 3300) i",
+    );
+    let (mut index, mut truth) = cluster_tests::search::clients_of(&cluster.connector(), "postgres");
+    use_index(&mut index, "auto");
+    for (operator, name) in [("<~>", "t_hamming"), ("<%>", "t_jaccard")] {
+        for query in ["hashint8extended(7, 1)::bit(63)", "0::bit(63)", "B'1'::bit(63)"] {
+            let sql =
+                |limit| format!("SELECT id, b {operator} {query} FROM t ORDER BY b {operator} {query} LIMIT {limit}");
+            let plan = cluster_tests::search::explain(&mut index, &sql("10"));
+            assert!(plan.contains(name), "{plan}");
+            let all = hits(&mut index, &sql("ALL"));
+            assert_each_once(&all);
+            assert_same_distances(&all, &hits(&mut truth, &sql("ALL")));
+            assert_same_distances(&hits(&mut index, &sql("10")), &hits(&mut truth, &sql("10")));
+        }
+        assert_sound(&mut client, name);
+    }
+    let kind: (String, Option<i32>) = {
+        let row = client
+            .query_one("SELECT rows, dimensions FROM usearch_index_stats('t_hamming')", &[])
+            .expect("stats");
+        (row.get(0), row.get(1))
+    };
+    assert_eq!(kind, ("bits".to_string(), Some(64)));
+    let recall: f64 = value(
+        &mut client,
+        "SELECT recall FROM usearch_recall('t_hamming', vectors => ARRAY[B'1'::bit(63), 5::bit(63)])",
+    );
+    assert!(recall >= 0.99, "{recall}");
+    each(&mut index, "SET enable_seqscan = off");
+    for (statement, code) in [
+        ("SELECT id FROM t ORDER BY b <~> B'101' LIMIT 1", "22000"),
+        ("SELECT id FROM t ORDER BY b <~> 5::bit(64) LIMIT 1", "22000"),
+        (
+            "SELECT usearch_recall('t_hamming', vectors => ARRAY[5::bit(64)])",
+            "22000",
+        ),
+        (
+            "SELECT usearch_recall('t_hamming', vectors => ARRAY['[1,2]'::vector])",
+            "42804",
+        ),
+        (
+            "CREATE INDEX ON t USING usearch ((b::varbit::bit varying) bit_hamming_ops)",
+            "22023",
+        ),
+        (
+            "CREATE INDEX ON t USING usearch ((b::bit(40000)) bit_hamming_ops)",
+            "54000",
+        ),
+    ] {
+        let error = index.batch_execute(statement).expect_err(statement);
+        assert_eq!(
+            error.code().map(|code| code.code()),
+            Some(code),
+            "{statement}: {error:?}"
+        );
+    }
+    cluster.assert_no_crash();
+}
+
+/// Given queries are searched for in an index of each type; of other types and dimensions they are refused.
+#[test]
+fn recall_of_given_vectors() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    client.batch_execute(FUNCTIONS).expect("functions");
+    let kinds = [ARRAY, VECTOR, HALF_VECTOR];
+    let count = if has_pgvector(&mut client) { 3 } else { 1 };
+    for kind in &kinds[..count] {
+        create(&mut client, kind);
+        let Kind { cast, .. } = kind;
+        let call = |vectors: &str| format!("SELECT recall FROM usearch_recall('t_l2', vectors => {vectors})");
+        let recall: f64 = value(
+            &mut client,
+            &call(&format!("ARRAY[vec(1)::{cast}, vec(70000)::{cast}]")),
+        );
+        assert!(recall >= 0.9, "{cast}: {recall}");
+        for (vectors, code) in [
+            ("ARRAY['[1,2]'::text]".to_string(), "42804"),
+            ("ARRAY['00'::bitvec]".to_string(), "42804"),
+            (
+                match cast {
+                    "real[]" => "'{{1,2},{3,4}}'::real[]".to_string(),
+                    _ => format!("ARRAY['[1,2]'::{cast}]"),
+                },
+                "22023",
+            ),
+        ] {
+            let error = client.batch_execute(&call(&vectors)).expect_err(&vectors);
+            assert_eq!(error.code().map(|code| code.code()), Some(code), "{vectors}: {error:?}");
+        }
+    }
+    cluster.assert_no_crash();
+}

@@ -1,7 +1,7 @@
 //! Distances as order-preserving integers: how the keys of the metrics are made.
 //!
 //! A key is any `u32` but [`NO_KEY`] that grows with the distance. How it is made is the metric's affair; nothing outside
-//! of this crate knows. All three metrics of today make it of a fraction `numerator / denominator` from 0 to 1:
+//! of this crate knows. All metrics of codes make it of a fraction `numerator / denominator` from 0 to 1:
 //! floor(fraction * [`ONE`]).
 
 use crate::code::MAX_CODE_BYTES;
@@ -76,6 +76,16 @@ pub(crate) fn jaccard_key(both: u32, either: u32) -> u32 {
         return 0;
     }
     fraction_key(either - both, either)
+}
+
+/// Key of a Sørensen-Dice distance: floor((either - both) / (either + both) * 2^31). Both sets together have either + both
+/// bits.
+#[inline(always)]
+pub(crate) fn sorensen_key(both: u32, either: u32) -> u32 {
+    if either == 0 {
+        return 0;
+    }
+    fraction_key(either - both, either + both)
 }
 
 /// The number whose key is half of [`ONE`], see [`count_key`].

@@ -1,6 +1,6 @@
 //! The metrics, as the loops are compiled for them.
 
-use super::key::{count_key, greatest_count, greatest_numerator, jaccard_key, nphd_key};
+use super::key::{count_key, greatest_count, greatest_numerator, jaccard_key, nphd_key, sorensen_key};
 use super::layout::Column;
 use super::popcount::Popcount;
 use super::word_columns::{self, Words};
@@ -45,6 +45,8 @@ pub(crate) struct Nphd;
 pub(crate) struct Jaccard;
 /// [`Metric::Hamming`](crate::Metric::Hamming).
 pub(crate) struct Hamming;
+/// [`Metric::Sorensen`](crate::Metric::Sorensen).
+pub(crate) struct Sorensen;
 
 /// A function for each metric, by the metric's number: its instance for the metric's [`Measure`].
 macro_rules! by_metric {
@@ -53,6 +55,7 @@ macro_rules! by_metric {
             $function::<$crate::bits::measure::Nphd>,
             $function::<$crate::bits::measure::Jaccard>,
             $function::<$crate::bits::measure::Hamming>,
+            $function::<$crate::bits::measure::Sorensen>,
         ]
     };
 }
@@ -114,7 +117,42 @@ impl Measure for Jaccard {
 
     #[inline(always)]
     fn near_block(words: &Words<'_>, first: usize, codes: usize, below: u32, near: &mut Vec<(u32, u32)>) {
-        word_columns::jaccard_block(words, first, codes, below, near);
+        word_columns::counted_block(words, first, codes, below, |_, either| either, jaccard_key, near);
+    }
+}
+
+impl Measure for Sorensen {
+    type Bound = u32;
+
+    #[inline(always)]
+    fn bound(below: u32) -> u32 {
+        below
+    }
+
+    #[inline(always)]
+    unsafe fn key<P: Popcount>(a: *const u8, b: *const u8, m: usize) -> u32 {
+        // SAFETY: promised by the caller.
+        let (both, either) = unsafe { P::and_or(a, b, m) };
+        sorensen_key(both, either)
+    }
+
+    #[inline(always)]
+    unsafe fn is_near<P: Popcount>(a: *const u8, b: *const u8, m: usize, below: u32) -> bool {
+        // SAFETY: promised by the caller.
+        unsafe { Self::key::<P>(a, b, m) < below }
+    }
+
+    #[inline(always)]
+    fn near_block(words: &Words<'_>, first: usize, codes: usize, below: u32, near: &mut Vec<(u32, u32)>) {
+        word_columns::counted_block(
+            words,
+            first,
+            codes,
+            below,
+            |both, either| both + either,
+            sorensen_key,
+            near,
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! Near codes of a group, from its columns of words. Plain loops over words: the compiler makes of them what the instruction
 //! set has.
 
-use super::key::{is_fraction_below, jaccard_key};
+use super::key::is_fraction_below;
 use super::layout::WordGroup;
 use crate::code::WORD_BYTES;
 
@@ -89,9 +89,18 @@ pub(super) fn differing_block(
     }
 }
 
-/// Adds keys and numbers of codes with a Jaccard key less than `below`.
+/// Adds keys and numbers of codes with a key less than `below`, where both and either set of bits have so many: `key` is made
+/// of the fraction of those in one only and `whole`.
 #[inline(always)]
-pub(super) fn jaccard_block(words: &Words<'_>, first: usize, codes: usize, below: u32, near: &mut Vec<(u32, u32)>) {
+pub(super) fn counted_block(
+    words: &Words<'_>,
+    first: usize,
+    codes: usize,
+    below: u32,
+    whole: impl Fn(u64, u64) -> u64,
+    key: impl Fn(u32, u32) -> u32,
+    near: &mut Vec<(u32, u32)>,
+) {
     let (mut both, mut either) = ([0u64; BLOCK], [0u64; BLOCK]);
     for word in 0..words.query.len() {
         let (query, mask, column) = words.column(word, first, codes);
@@ -103,8 +112,8 @@ pub(super) fn jaccard_block(words: &Words<'_>, first: usize, codes: usize, below
     }
     let counts = both[..codes].iter().zip(&either[..codes]);
     for (index, (&both, &either)) in counts.enumerate() {
-        if is_fraction_below(either - both, either, below) {
-            near.push((jaccard_key(both as u32, either as u32), (first + index) as u32));
+        if is_fraction_below(either - both, whole(both, either), below) {
+            near.push((key(both as u32, either as u32), (first + index) as u32));
         }
     }
 }
