@@ -47,3 +47,9 @@ fn run(program: &str) {
 fn round_trips_of_files() {
     run("round_trip.py");
 }
+
+/// What the package promises, by SQL and by the package itself.
+#[test]
+fn behaviours_of_the_package() {
+    run("behaviours.py");
+}
