@@ -166,7 +166,6 @@ fn has_no_other_rights() {
             let code = error.code().expect("SQLSTATE").code().to_string();
             assert_eq!(code, "42501", "{statement}, {order}: {error:?}");
         }
-        // In VACUUM it is a warning, and VACUUM goes on.
         each(&mut client, "TRUNCATE alice.orders");
         assert_eq!(value::<String>(&mut client, "SELECT current_user::text"), "postgres");
         assert!(!value::<bool>(
