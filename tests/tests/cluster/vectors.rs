@@ -585,7 +585,7 @@ fn recall_of_given_vectors() {
             ("ARRAY['[1,2]'::text]".to_string(), "42804"),
             ("ARRAY['00'::bitvec]".to_string(), "42804"),
             (
-                match cast {
+                match *cast {
                     "real[]" => "'{{1,2},{3,4}}'::real[]".to_string(),
                     _ => format!("ARRAY['[1,2]'::{cast}]"),
                 },
