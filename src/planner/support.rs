@@ -121,21 +121,48 @@ fn estimate(request: Node<'_, pg_sys::SupportRequestSelectivity>, of: Function) 
     })
 }
 
+/// A call such as `nphd_within(column, query, radius)` that an index may serve.
+pub struct Threshold<'a> {
+    /// The indexed argument.
+    pub column: Node<'a>,
+    /// The other one.
+    pub query: Node<'a>,
+    /// The radius.
+    pub radius: Node<'a>,
+    /// The type that the index is for.
+    pub input: Oid,
+}
+
+impl<'a> Threshold<'a> {
+    /// That of a request; None unless query and radius are known when the scan starts.
+    pub fn of(request: Node<'a, pg_sys::SupportRequestIndexCondition>) -> Option<Self> {
+        let call = request.condition().cast::<pg_sys::FuncExpr>()?;
+        let [first, second, radius] = call.arguments().array()?;
+        let (column, query) = match request.column_argument() {
+            0 => (first, second),
+            1 => (second, first),
+            _ => return None,
+        };
+        let is_known = |node| is_known_to_scan(request.planner(), node, request.index());
+        let input = request.index().types().get(usize::try_from(request.column()).ok()?)?;
+        (is_known(query) && is_known(radius)).then_some(Threshold {
+            column,
+            query,
+            radius,
+            input,
+        })
+    }
+}
+
 /// `column <@ nphd_ball(query, radius)` in place of `nphd_within(column, query, radius)`, when the column is indexed and
 /// the others are known when the scan starts.
 fn index_condition<'a>(request: Node<'a, pg_sys::SupportRequestIndexCondition>, of: Function) -> Option<Node<'a>> {
-    let call = request.condition().cast::<pg_sys::FuncExpr>()?;
-    let [first, second, radius] = call.arguments().array()?;
-    let (column, query) = match request.column_argument() {
-        0 => (first, second),
-        1 => (second, first),
-        _ => return None,
-    };
-    let is_known = |node| is_known_to_scan(request.planner(), node, request.index());
-    if !is_known(query) || !is_known(radius) {
-        return None;
-    }
-    let code_type = request.index().types().get(usize::try_from(request.column()).ok()?)?;
+    let Threshold {
+        column,
+        query,
+        radius,
+        input: code_type,
+    } = Threshold::of(request)?;
     let is_unchecked = || ball::is_within_unchecked(address_of(request.function()));
     let (name, strategy) = match of {
         Function::Within if is_unchecked() => (c"nphd_ball_unchecked", BALL_STRATEGY),

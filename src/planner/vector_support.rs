@@ -9,12 +9,12 @@ use iscc_metrics::{DenseMetric, Metric};
 
 use super::ball_expr::value_of;
 use super::functions::{
-    condition, estimated, function_beside, function_call, is_index_column, is_known_to_scan, operator_of_family,
-    result_type, type_of,
+    condition, estimated, function_beside, function_call, is_index_column, operator_of_family, result_type, type_of,
 };
 use super::is_usearch_info;
 use super::nodes::IndexInfo;
 use super::selectivity::{DEFAULT, Question};
+use super::support::Threshold;
 use super::vectors::{comparison_of_info, support_of};
 use crate::metrics::opclass::{BALL_STRATEGY, NEAR_STRATEGY, address_of, described_by};
 use crate::metrics::vector_query::{VectorBall, VectorQuery};
@@ -76,18 +76,12 @@ fn has_role(address: pg_sys::PGFunction, role: Role) -> bool {
 /// `column <@ l2_ball(query, radius)` in place of `l2_within(column, query, radius)`, when the column is indexed by this
 /// metric and the others are known when the scan starts.
 fn index_condition<'a>(request: Node<'a, pg_sys::SupportRequestIndexCondition>) -> Option<Node<'a>> {
-    let call = request.condition().cast::<pg_sys::FuncExpr>()?;
-    let [first, second, radius] = call.arguments().array()?;
-    let (column, query) = match request.column_argument() {
-        0 => (first, second),
-        1 => (second, first),
-        _ => return None,
-    };
-    let is_known = |node| is_known_to_scan(request.planner(), node, request.index());
-    if !is_known(query) || !is_known(radius) {
-        return None;
-    }
-    let vector = request.index().types().get(usize::try_from(request.column()).ok()?)?;
+    let Threshold {
+        column,
+        query,
+        radius,
+        input: vector,
+    } = Threshold::of(request)?;
     let (metric, role) = role_of(address_of(request.function()))?;
     let is_near = role == Role::Near;
     let strategy = if is_near { NEAR_STRATEGY } else { BALL_STRATEGY };
@@ -143,8 +137,8 @@ fn share_within<'a>(
     question.in_index(column, has_metric, SAMPLE_PAGES, |info, index, sample, sees_all| {
         // SAFETY: the planner's context, which outlives the callback.
         let context = unsafe { pg_sys::CurrentMemoryContext };
-        // SAFETY: as above.
         let ball = |value: &[u8]| {
+            // SAFETY: as above.
             let query = unsafe { VectorQuery::new(index, context, &mut None, value) };
             query.map(|query| VectorBall::new(query, radius))
         };

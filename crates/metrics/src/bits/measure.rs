@@ -94,34 +94,40 @@ impl Measure for Nphd {
     }
 }
 
-impl Measure for Jaccard {
-    type Bound = u32;
+/// A metric of the numbers of bits that are set in both codes, and in either.
+pub(crate) trait Counts {
+    /// What the number of bits set in one code only is divided by.
+    fn whole(both: u64, either: u64) -> u64;
 
+    /// The key.
+    fn count_key(both: u32, either: u32) -> u32;
+}
+
+impl Counts for Jaccard {
     #[inline(always)]
-    fn bound(below: u32) -> u32 {
-        below
+    fn whole(_both: u64, either: u64) -> u64 {
+        either
     }
 
     #[inline(always)]
-    unsafe fn key<P: Popcount>(a: *const u8, b: *const u8, m: usize) -> u32 {
-        // SAFETY: promised by the caller.
-        let (both, either) = unsafe { P::and_or(a, b, m) };
+    fn count_key(both: u32, either: u32) -> u32 {
         jaccard_key(both, either)
-    }
-
-    #[inline(always)]
-    unsafe fn is_near<P: Popcount>(a: *const u8, b: *const u8, m: usize, below: u32) -> bool {
-        // SAFETY: promised by the caller.
-        unsafe { Self::key::<P>(a, b, m) < below }
-    }
-
-    #[inline(always)]
-    fn near_block(words: &Words<'_>, first: usize, codes: usize, below: u32, near: &mut Vec<(u32, u32)>) {
-        word_columns::counted_block(words, first, codes, below, |_, either| either, jaccard_key, near);
     }
 }
 
-impl Measure for Sorensen {
+impl Counts for Sorensen {
+    #[inline(always)]
+    fn whole(both: u64, either: u64) -> u64 {
+        both + either
+    }
+
+    #[inline(always)]
+    fn count_key(both: u32, either: u32) -> u32 {
+        sorensen_key(both, either)
+    }
+}
+
+impl<C: Counts> Measure for C {
     type Bound = u32;
 
     #[inline(always)]
@@ -133,7 +139,7 @@ impl Measure for Sorensen {
     unsafe fn key<P: Popcount>(a: *const u8, b: *const u8, m: usize) -> u32 {
         // SAFETY: promised by the caller.
         let (both, either) = unsafe { P::and_or(a, b, m) };
-        sorensen_key(both, either)
+        C::count_key(both, either)
     }
 
     #[inline(always)]
@@ -144,15 +150,7 @@ impl Measure for Sorensen {
 
     #[inline(always)]
     fn near_block(words: &Words<'_>, first: usize, codes: usize, below: u32, near: &mut Vec<(u32, u32)>) {
-        word_columns::counted_block(
-            words,
-            first,
-            codes,
-            below,
-            |both, either| both + either,
-            sorensen_key,
-            near,
-        );
+        word_columns::counted_block(words, first, codes, below, C::whole, C::count_key, near);
     }
 }
 
