@@ -5,6 +5,7 @@
 
 mod compare;
 mod endurance;
+mod iscc;
 mod measure;
 mod plans;
 mod processors;
@@ -24,11 +25,12 @@ fn main() {
     // `scripts/bench latency copy` runs these parts only, `scripts/bench compare text` one set of a part.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (sets, parts): (Vec<_>, Vec<_>) = arguments.into_iter().partition(|a| compare::SETS.contains(&a.as_str()));
-    let known =
-        |part: &String| TABLE.contains(&part.as_str()) || ["plans", "endurance", "compare"].contains(&part.as_str());
+    let known = |part: &String| {
+        TABLE.contains(&part.as_str()) || ["plans", "endurance", "iscc", "compare"].contains(&part.as_str())
+    };
     if let Some(unknown) = parts.iter().find(|part| !known(part)) {
         eprintln!(
-            "no part {unknown}: {TABLE:?}, \"plans\", \"endurance\", \"compare\" of {:?}",
+            "no part {unknown}: {TABLE:?}, \"plans\", \"endurance\", \"iscc\", \"compare\" of {:?}",
             compare::SETS
         );
         std::process::exit(1);
@@ -45,6 +47,9 @@ fn main() {
     }
     if wanted("endurance") {
         endurance::run(&text_codes().0);
+    }
+    if wanted("iscc") {
+        iscc::run();
     }
     if wanted("compare") || !sets.is_empty() {
         compare::run(&sets);

@@ -82,5 +82,9 @@ SELECT x.real_l2_distance(v, v), x.real_negative_inner_product(v, v), x.real_cos
 SELECT v OPERATOR(x.<->) v, v OPERATOR(x.<#>) v, v OPERATOR(x.<=>) v, v OPERATOR(x.<+>) v FROM public.item ORDER BY v OPERATOR(x.<->) '{1,2}'::pg_catalog.float4[] LIMIT 3;
 SELECT x.usearch_seal('public.item_l2'::pg_catalog.regclass), x.usearch_recall('public.item_l2'::pg_catalog.regclass);
 DROP TABLE public.item;
-SELECT x.usearch_export('public.t_code'::pg_catalog.regclass, 'id'::pg_catalog.name, pg_catalog.concat(pg_catalog.current_setting('data_directory'), '/exported')) OPERATOR(pg_catalog.>) 0;
+CREATE TABLE public.keyed (id pg_catalog.int4, code x.bitvec);
+INSERT INTO public.keyed SELECT id, code FROM public.codes;
+CREATE INDEX keyed_code ON public.keyed USING usearch (code) WHERE id OPERATOR(pg_catalog.>) 5;
+SELECT x.usearch_export('public.keyed_code'::pg_catalog.regclass, 'id'::pg_catalog.name, pg_catalog.concat(pg_catalog.current_setting('data_directory'), '/exported'));
 SELECT * FROM x.usearch_import(pg_catalog.concat(pg_catalog.current_setting('data_directory'), '/exported'));
+DROP TABLE public.keyed;
