@@ -85,6 +85,6 @@ DROP TABLE public.item;
 CREATE TABLE public.keyed (id pg_catalog.int4, code x.bitvec);
 INSERT INTO public.keyed SELECT id, code FROM public.codes;
 CREATE INDEX keyed_code ON public.keyed USING usearch (code) WHERE id OPERATOR(pg_catalog.>) 5;
-SELECT x.usearch_export('public.keyed_code'::pg_catalog.regclass, 'id'::pg_catalog.name, pg_catalog.concat(pg_catalog.current_setting('data_directory'), '/exported'));
-SELECT * FROM x.usearch_import(pg_catalog.concat(pg_catalog.current_setting('data_directory'), '/exported'));
+SELECT x.usearch_export('public.keyed_code'::pg_catalog.regclass, 'id'::pg_catalog.name, pg_catalog.concat(pg_catalog.current_setting('data_directory'), '/exported', pg_catalog.pg_backend_pid()));
+SELECT * FROM x.usearch_import(pg_catalog.concat(pg_catalog.current_setting('data_directory'), '/exported', pg_catalog.pg_backend_pid()));
 DROP TABLE public.keyed;
