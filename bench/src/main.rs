@@ -6,6 +6,7 @@
 mod commits;
 mod compare;
 mod endurance;
+mod iscc;
 mod measure;
 mod plans;
 mod processors;
@@ -26,11 +27,11 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (sets, parts): (Vec<_>, Vec<_>) = arguments.into_iter().partition(|a| compare::SETS.contains(&a.as_str()));
     let known = |part: &String| {
-        TABLE.contains(&part.as_str()) || ["plans", "endurance", "commits", "compare"].contains(&part.as_str())
+        TABLE.contains(&part.as_str()) || ["plans", "endurance", "commits", "iscc", "compare"].contains(&part.as_str())
     };
     if let Some(unknown) = parts.iter().find(|part| !known(part)) {
         eprintln!(
-            "no part {unknown}: {TABLE:?}, \"plans\", \"endurance\", \"commits\", \"compare\" of {:?}",
+            "no part {unknown}: {TABLE:?}, \"plans\", \"endurance\", \"commits\", \"iscc\", \"compare\" of {:?}",
             compare::SETS
         );
         std::process::exit(1);
@@ -50,6 +51,9 @@ fn main() {
     }
     if wanted("commits") {
         commits::run();
+    }
+    if wanted("iscc") {
+        iscc::run();
     }
     if wanted("compare") || !sets.is_empty() {
         compare::run(&sets);

@@ -43,10 +43,10 @@ impl Staging {
     /// Makes a directory beside the target, which must not exist.
     pub fn create(target: &Path) -> io::Result<Self> {
         let Some(name) = target.file_name() else {
-            return Err(io::ErrorKind::AlreadyExists.into());
+            return Err(exists());
         };
         if fs::symlink_metadata(target).is_ok() {
-            return Err(io::ErrorKind::AlreadyExists.into());
+            return Err(exists());
         }
         let mut temporary = name.to_os_string();
         temporary.push(format!(".{}.tmp", hex(&new_id())));
@@ -96,6 +96,10 @@ impl Drop for Staging {
         let _ = fs::remove_dir_all(&self.path);
         set_unfinished(None);
     }
+}
+
+fn exists() -> io::Error {
+    io::Error::from_raw_os_error(libc::EEXIST)
 }
 
 /// Renames without replacing anything. Where the file system cannot promise that, an empty directory could be replaced.

@@ -227,31 +227,46 @@ fn real_codes() {
     assert_eq!((count, wrong), (110_308, 0));
 }
 
+/// Bytes that may be an ISCC: a unit, one with a changed header, a piece of one, a sequence, or anything.
+fn any_bytes(rows: &[codes::Row], random: &mut Random) -> Vec<u8> {
+    let row = &rows[random.below(rows.len())].code;
+    let mut bytes = [vec![0x20, (row.len() / 4 - 1) as u8], row.clone()].concat();
+    match random.below(4) {
+        0 => bytes = random.bytes(random.0 as usize % 60),
+        1 => bytes.truncate(random.below(bytes.len())),
+        2 => bytes[random.below(2)] = random.bits() as u8,
+        _ => {
+            for header in [[0x30, 1], [0x40, 1]] {
+                bytes.extend(header);
+                bytes.extend(random.bytes(8));
+            }
+        }
+    }
+    bytes
+}
+
+/// Kilobytes of memory that only this process has.
+fn own_memory(pid: i32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    line.expect("RssAnon")
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number")
+}
+
 /// Strings and bytes that may be anything: only the errors of malformed input, and normal forms that keep their promises.
+/// `ISCC_STRINGS=1000000` makes that many. Memory does not grow with their number.
 #[test]
 fn any_strings() {
+    const INPUTS: usize = 10_000;
+    const STRINGS: usize = 4 * INPUTS;
+    let count: usize = std::env::var("ISCC_STRINGS").map_or(80_000, |count| count.parse().expect("a number"));
     let cluster = Cluster::start();
     let mut client = cluster.client();
     let rows = codes::text(500);
     let mut random = Random(11);
-    let mut inputs = Vec::new();
-    for _ in 0..20_000 {
-        let row = &rows[random.below(rows.len())].code;
-        let mut bytes = [vec![0x20, (row.len() / 4 - 1) as u8], row.clone()].concat();
-        match random.below(4) {
-            0 => bytes = random.bytes(random.0 as usize % 60),
-            1 => bytes.truncate(random.below(bytes.len())),
-            2 => bytes[random.below(2)] = random.bits() as u8,
-            _ => bytes.extend(
-                [0x30, 1]
-                    .into_iter()
-                    .chain(random.bytes(8))
-                    .chain([0x40, 1])
-                    .chain(random.bytes(8)),
-            ),
-        }
-        inputs.push(bytes);
-    }
     let sql = r"
         CREATE TEMP TABLE input (bytes bytea);
         CREATE FUNCTION pg_temp.broken(input text) RETURNS text LANGUAGE plpgsql AS $$
@@ -269,19 +284,34 @@ fn any_strings() {
             RETURN '';
           EXCEPTION WHEN invalid_binary_representation THEN RETURN NULL; END $$";
     client.batch_execute(sql).expect("helpers");
-    let insert = client
-        .prepare("INSERT INTO input SELECT unnest($1::bytea[])")
-        .expect("INSERT");
-    client.execute(&insert, &[&inputs]).expect("INSERT");
+    // Buffers of temporary tables are memory of the session, too.
+    client.batch_execute("SET temp_buffers = '800kB'").expect("SET");
+    let insert = "INSERT INTO input SELECT unnest($1::bytea[])";
+    let insert = client.prepare(insert).expect("INSERT");
     let sql = "SELECT count(*), count(b), count(*) FILTER (WHERE b <> '') FROM input, LATERAL (VALUES
                  (pg_temp.broken(bytes)),
                  (pg_temp.broken('fcc01' || encode(bytes, 'hex'))),
                  (pg_temp.broken('u' || rtrim(translate(encode('\\xcc01' || bytes, 'base64'), E'+/\\n', '-_'), '='))),
                  (pg_temp.broken(translate(encode(bytes, 'base64'), '0189+/=', '')))) v (b)";
-    let row = client.query_one(sql, &[]).expect("inputs");
-    let (all, accepted, broken): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
-    assert_eq!((all, broken), (80_000, 0));
-    assert!(accepted > 10_000, "{accepted}");
+    let check = client.prepare(sql).expect("SELECT");
+    let pid: i32 = value(&mut client, "SELECT pg_backend_pid()");
+    let mut memory = Vec::new();
+    for _ in 0..count.div_ceil(STRINGS).max(2) {
+        let inputs: Vec<Vec<u8>> = (0..INPUTS).map(|_| any_bytes(&rows, &mut random)).collect();
+        client.batch_execute("TRUNCATE input").expect("TRUNCATE");
+        client.execute(&insert, &[&inputs]).expect("INSERT");
+        let row = client.query_one(&check, &[]).expect("inputs");
+        let (all, accepted, broken): (i64, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        assert_eq!((all, broken), (STRINGS as i64, 0));
+        assert!(accepted > 5_000, "{accepted}");
+        memory.push(own_memory(pid));
+    }
+    let (first, last) = (memory[0], memory[memory.len() - 1]);
+    println!(
+        "memory of the session: {first} kB after {STRINGS} strings, {last} kB after {}",
+        STRINGS * memory.len()
+    );
+    assert!(last < first + 4_096, "memory grows: {memory:?}");
 }
 
 /// What is too long is refused at once, and what takes long can be cancelled.

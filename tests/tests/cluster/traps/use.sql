@@ -106,5 +106,9 @@ SELECT v FROM public.item WHERE x.l1_near(v, '{1,2}'::pg_catalog.float4[], 0.5::
 SELECT v FROM public.item WHERE (v OPERATOR(x.<+>) '{1,2}'::pg_catalog.float4[]) OPERATOR(pg_catalog.<) 0.5::pg_catalog.float8 ORDER BY v OPERATOR(x.<+>) '{1,2}'::pg_catalog.float4[] LIMIT 3;
 SELECT x.real_in_l2_ball(v, x.l2_ball('{1,2}'::pg_catalog.float4[], 0.5::pg_catalog.float8)), x.real_in_ip_ball(v, x.ip_ball('{1,2}'::pg_catalog.float4[], 0.5::pg_catalog.float8)), x.real_in_cosine_ball(v, x.cosine_ball('{1,2}'::pg_catalog.float4[], 0.5::pg_catalog.float8)), x.real_in_l1_ball(v, x.l1_ball('{1,2}'::pg_catalog.float4[], 0.5::pg_catalog.float8)) FROM public.item;
 DROP TABLE public.item;
-SELECT x.usearch_export('public.t_code'::pg_catalog.regclass, 'id'::pg_catalog.name, pg_catalog.concat(pg_catalog.current_setting('data_directory'), '/exported')) OPERATOR(pg_catalog.>) 0;
-SELECT * FROM x.usearch_import(pg_catalog.concat(pg_catalog.current_setting('data_directory'), '/exported'));
+CREATE TABLE public.keyed (id pg_catalog.int4, code x.bitvec);
+INSERT INTO public.keyed SELECT id, code FROM public.codes;
+CREATE INDEX keyed_code ON public.keyed USING usearch (code) WHERE id OPERATOR(pg_catalog.>) 5;
+SELECT x.usearch_export('public.keyed_code'::pg_catalog.regclass, 'id'::pg_catalog.name, pg_catalog.concat(pg_catalog.current_setting('data_directory'), '/exported', pg_catalog.pg_backend_pid()));
+SELECT * FROM x.usearch_import(pg_catalog.concat(pg_catalog.current_setting('data_directory'), '/exported', pg_catalog.pg_backend_pid()));
+DROP TABLE public.keyed;
