@@ -538,7 +538,7 @@ CREATE FUNCTION dense_within_support(internal) RETURNS internal
 COMMENT ON FUNCTION dense_within_support(internal) IS 'planner support for l2_within and the like';
 
 CREATE FUNCTION real_l2_distance(real[], real[]) RETURNS double precision
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION real_l2_distance(real[], real[]) IS
     'Euclidean distance; error 22000 for different numbers of dimensions';
 CREATE OPERATOR <-> (
@@ -559,17 +559,17 @@ CREATE FUNCTION l2_ball_unchecked(center real[], radius double precision) RETURN
 COMMENT ON FUNCTION l2_ball_unchecked(real[], double precision) IS
     'internal: like l2_ball, for any radius';
 CREATE FUNCTION l2_within(vector real[], query real[], radius double precision) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'dense_l2_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'dense_l2_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
     SUPPORT dense_within_support;
 COMMENT ON FUNCTION l2_within(real[], real[], double precision) IS
     'is vector <-> query, the Euclidean distance, at most radius (0 or greater)? Served completely by usearch indexes; error 22023 for other radii, 22000 for other dimensions';
 CREATE FUNCTION l2_near(vector real[], query real[], radius double precision) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'dense_l2_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'dense_l2_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
     SUPPORT dense_within_support;
 COMMENT ON FUNCTION l2_near(real[], real[], double precision) IS
     'internal: follows from vector <-> query <= radius, so that an index serves that';
 CREATE FUNCTION real_in_l2_ball(real[], real_l2_ball) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'dense_in_l2_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME', 'dense_in_l2_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION real_in_l2_ball(real[], real_l2_ball) IS 'implementation of <@ operator';
 CREATE OPERATOR <@ (
     LEFTARG = real[], RIGHTARG = real_l2_ball, FUNCTION = real_in_l2_ball,
@@ -591,7 +591,7 @@ CREATE OPERATOR CLASS real_l2_ops FOR TYPE real[] USING usearch AS
 COMMENT ON OPERATOR CLASS real_l2_ops USING usearch IS 'order by <->, the Euclidean distance; search by <@';
 
 CREATE FUNCTION real_negative_inner_product(real[], real[]) RETURNS double precision
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION real_negative_inner_product(real[], real[]) IS
     'inner product, negated, so that the nearest vectors have the greatest one; error 22000 for different numbers of dimensions';
 CREATE OPERATOR <#> (
@@ -612,17 +612,17 @@ CREATE FUNCTION ip_ball_unchecked(center real[], radius double precision) RETURN
 COMMENT ON FUNCTION ip_ball_unchecked(real[], double precision) IS
     'internal: like ip_ball, for any radius';
 CREATE FUNCTION ip_within(vector real[], query real[], radius double precision) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'dense_ip_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'dense_ip_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
     SUPPORT dense_within_support;
 COMMENT ON FUNCTION ip_within(real[], real[], double precision) IS
     'is vector <#> query, the negative inner product, at most radius (any number but NaN; for inner products of at least 0.8, -0.8)? Served completely by usearch indexes; error 22023 for other radii, 22000 for other dimensions';
 CREATE FUNCTION ip_near(vector real[], query real[], radius double precision) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'dense_ip_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'dense_ip_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
     SUPPORT dense_within_support;
 COMMENT ON FUNCTION ip_near(real[], real[], double precision) IS
     'internal: follows from vector <#> query <= radius, so that an index serves that';
 CREATE FUNCTION real_in_ip_ball(real[], real_ip_ball) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'dense_in_ip_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME', 'dense_in_ip_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION real_in_ip_ball(real[], real_ip_ball) IS 'implementation of <@ operator';
 CREATE OPERATOR <@ (
     LEFTARG = real[], RIGHTARG = real_ip_ball, FUNCTION = real_in_ip_ball,
@@ -644,7 +644,7 @@ CREATE OPERATOR CLASS real_ip_ops FOR TYPE real[] USING usearch AS
 COMMENT ON OPERATOR CLASS real_ip_ops USING usearch IS 'order by <#>, the negative inner product; search by <@';
 
 CREATE FUNCTION real_cosine_distance(real[], real[]) RETURNS double precision
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION real_cosine_distance(real[], real[]) IS
     'cosine distance: 1 minus the cosine of the angle, 0 to 2; NaN if a vector is all zeros; error 22000 for different numbers of dimensions';
 CREATE OPERATOR <=> (
@@ -665,17 +665,17 @@ CREATE FUNCTION cosine_ball_unchecked(center real[], radius double precision) RE
 COMMENT ON FUNCTION cosine_ball_unchecked(real[], double precision) IS
     'internal: like cosine_ball, for any radius';
 CREATE FUNCTION cosine_within(vector real[], query real[], radius double precision) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'dense_cosine_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'dense_cosine_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
     SUPPORT dense_within_support;
 COMMENT ON FUNCTION cosine_within(real[], real[], double precision) IS
     'is vector <=> query, the cosine distance, at most radius (from 0 to 2, greater ones contain the same as 2)? Served completely by usearch indexes; error 22023 for other radii, 22000 for other dimensions';
 CREATE FUNCTION cosine_near(vector real[], query real[], radius double precision) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'dense_cosine_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'dense_cosine_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
     SUPPORT dense_within_support;
 COMMENT ON FUNCTION cosine_near(real[], real[], double precision) IS
     'internal: follows from vector <=> query <= radius, so that an index serves that';
 CREATE FUNCTION real_in_cosine_ball(real[], real_cosine_ball) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'dense_in_cosine_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME', 'dense_in_cosine_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION real_in_cosine_ball(real[], real_cosine_ball) IS 'implementation of <@ operator';
 CREATE OPERATOR <@ (
     LEFTARG = real[], RIGHTARG = real_cosine_ball, FUNCTION = real_in_cosine_ball,
@@ -697,7 +697,7 @@ CREATE OPERATOR CLASS real_cosine_ops FOR TYPE real[] USING usearch AS
 COMMENT ON OPERATOR CLASS real_cosine_ops USING usearch IS 'order by <=>, the cosine distance; search by <@';
 
 CREATE FUNCTION real_l1_distance(real[], real[]) RETURNS double precision
-    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION real_l1_distance(real[], real[]) IS
     'sum of the absolute differences; error 22000 for different numbers of dimensions';
 CREATE OPERATOR <+> (
@@ -718,17 +718,17 @@ CREATE FUNCTION l1_ball_unchecked(center real[], radius double precision) RETURN
 COMMENT ON FUNCTION l1_ball_unchecked(real[], double precision) IS
     'internal: like l1_ball, for any radius';
 CREATE FUNCTION l1_within(vector real[], query real[], radius double precision) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'dense_l1_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'dense_l1_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
     SUPPORT dense_within_support;
 COMMENT ON FUNCTION l1_within(real[], real[], double precision) IS
     'is vector <+> query, the sum of absolute differences, at most radius (0 or greater)? Served completely by usearch indexes; error 22023 for other radii, 22000 for other dimensions';
 CREATE FUNCTION l1_near(vector real[], query real[], radius double precision) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'dense_l1_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'dense_l1_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
     SUPPORT dense_within_support;
 COMMENT ON FUNCTION l1_near(real[], real[], double precision) IS
     'internal: follows from vector <+> query <= radius, so that an index serves that';
 CREATE FUNCTION real_in_l1_ball(real[], real_l1_ball) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'dense_in_l1_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+    AS 'MODULE_PATHNAME', 'dense_in_l1_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
 COMMENT ON FUNCTION real_in_l1_ball(real[], real_l1_ball) IS 'implementation of <@ operator';
 CREATE OPERATOR <@ (
     LEFTARG = real[], RIGHTARG = real_l1_ball, FUNCTION = real_in_l1_ball,

@@ -55,17 +55,17 @@ BEGIN
             'COMMENT ON FUNCTION %2$s_ball_unchecked(%6$s.%1$s, pg_catalog.float8) IS
                 ''internal: like %2$s_ball, for any radius''',
             'CREATE FUNCTION %2$s_within(vector %6$s.%1$s, query %6$s.%1$s, radius pg_catalog.float8) RETURNS pg_catalog.bool
-                AS ''MODULE_PATHNAME'', ''dense_%2$s_within'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+                AS ''MODULE_PATHNAME'', ''dense_%2$s_within'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
                 SUPPORT usearch_vector_within_support',
             'COMMENT ON FUNCTION %2$s_within(%6$s.%1$s, %6$s.%1$s, pg_catalog.float8) IS
                 ''is vector %3$s query, %5$s, at most radius (%7$s)? Served completely by usearch indexes; error 22023 for other radii''',
             'CREATE FUNCTION %2$s_near(vector %6$s.%1$s, query %6$s.%1$s, radius pg_catalog.float8) RETURNS pg_catalog.bool
-                AS ''MODULE_PATHNAME'', ''dense_%2$s_near'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+                AS ''MODULE_PATHNAME'', ''dense_%2$s_near'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
                 SUPPORT usearch_vector_within_support',
             'COMMENT ON FUNCTION %2$s_near(%6$s.%1$s, %6$s.%1$s, pg_catalog.float8) IS
                 ''internal: follows from vector %3$s query <= radius, so that an index serves that''',
             'CREATE FUNCTION %1$s_in_%2$s_ball(%6$s.%1$s, %1$s_%2$s_ball) RETURNS pg_catalog.bool
-                AS ''MODULE_PATHNAME'', ''dense_in_%2$s_ball'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE',
+                AS ''MODULE_PATHNAME'', ''dense_in_%2$s_ball'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100',
             'COMMENT ON FUNCTION %1$s_in_%2$s_ball(%6$s.%1$s, %1$s_%2$s_ball) IS ''implementation of <@ operator''',
             'CREATE OPERATOR <@ (LEFTARG = %6$s.%1$s, RIGHTARG = %1$s_%2$s_ball, FUNCTION = %1$s_in_%2$s_ball,
                 RESTRICT = pg_catalog.contsel, JOIN = pg_catalog.contjoinsel)',

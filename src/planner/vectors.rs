@@ -15,7 +15,8 @@ pub fn vectors_of(info: IndexInfo<'_>) -> Option<Vectors> {
     if info.is_hypothetical() {
         return None;
     }
-    let scalar = comparison_of_info(info)?.value.scalar()?;
+    let value = comparison_of_info(info)?.value;
+    let scalar = value.scalar()?;
     // SAFETY: the planner has locked each index that it knows, for as long as it plans.
     let opened = unsafe { OpenRelation::open_locked(info.oid()) };
     let index = opened.handle();
@@ -33,6 +34,7 @@ pub fn vectors_of(info: IndexInfo<'_>) -> Option<Vectors> {
         tail,
         value_bytes: value_bytes as f64,
         row_bytes: (value_bytes / scalar.bytes()) as f64,
+        has_calls: !value.is_ours(),
     })
 }
 

@@ -18,6 +18,8 @@ const PIECE_CANDIDATE_NS: f64 = 20.0;
 /// Reading and comparing one vector of the log with a query, and each byte of it.
 const LOG_VECTOR_NS: f64 = 20.0;
 const LOG_VECTOR_BYTE_NS: f64 = 0.19;
+/// Calling a function for the distance of one, copies included.
+const CALL_NS: f64 = 350.0;
 /// Rows that the first pass over the log keeps.
 pub const LOG_FIRST_ROWS: usize = 128;
 /// More rows than this are not looked for in a graph: comparing all codes is cheaper.
@@ -127,11 +129,14 @@ pub struct Vectors {
     pub value_bytes: f64,
     /// Bytes of a row derived from it.
     pub row_bytes: f64,
+    /// Whether a distance in the log is a call of somebody else's function.
+    pub has_calls: bool,
 }
 
 impl Vectors {
     fn value_ns(self) -> f64 {
-        LOG_VECTOR_NS + LOG_VECTOR_BYTE_NS * self.value_bytes
+        let call = if self.has_calls { CALL_NS } else { 0.0 };
+        LOG_VECTOR_NS + LOG_VECTOR_BYTE_NS * self.value_bytes + call
     }
 
     /// Comparing all vectors once.
@@ -209,6 +214,7 @@ mod tests {
             tail,
             value_bytes,
             row_bytes: value_bytes / 4.0,
+            has_calls: false,
         };
         let usual = vectors(20_480.0, 0.0, 1536.0);
         assert!(20.0 * usual.search_ns(64.0, 32.0) < usual.exact_ns());
