@@ -287,6 +287,10 @@ COMMENT ON OPERATOR CLASS bitvec_sorensen_ops USING usearch IS 'order by <%%>, t
 CREATE FUNCTION dense_within_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION dense_within_support(internal) IS 'planner support for l2_within and the like';
+CREATE FUNCTION dense_ball_sel(internal, oid, internal, integer) RETURNS double precision
+    AS 'MODULE_PATHNAME' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION dense_ball_sel(internal, oid, internal, integer) IS
+    'restriction selectivity of <@ with balls of vectors';
 
 CREATE FUNCTION real_l2_distance(real[], real[]) RETURNS double precision
     AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
@@ -324,12 +328,12 @@ CREATE FUNCTION real_in_l2_ball(real[], real_l2_ball) RETURNS boolean
 COMMENT ON FUNCTION real_in_l2_ball(real[], real_l2_ball) IS 'implementation of <@ operator';
 CREATE OPERATOR <@ (
     LEFTARG = real[], RIGHTARG = real_l2_ball, FUNCTION = real_in_l2_ball,
-    RESTRICT = contsel, JOIN = contjoinsel
+    RESTRICT = dense_ball_sel, JOIN = contjoinsel
 );
 COMMENT ON OPERATOR <@ (real[], real_l2_ball) IS 'is within the ball';
 CREATE OPERATOR <@~ (
     LEFTARG = real[], RIGHTARG = real_l2_ball, FUNCTION = real_in_l2_ball,
-    RESTRICT = contsel, JOIN = contjoinsel
+    RESTRICT = dense_ball_sel, JOIN = contjoinsel
 );
 COMMENT ON OPERATOR <@~ (real[], real_l2_ball) IS
     'like <@, but where a LIMIT bounds an ordered index search, that search may be approximate';
@@ -377,12 +381,12 @@ CREATE FUNCTION real_in_ip_ball(real[], real_ip_ball) RETURNS boolean
 COMMENT ON FUNCTION real_in_ip_ball(real[], real_ip_ball) IS 'implementation of <@ operator';
 CREATE OPERATOR <@ (
     LEFTARG = real[], RIGHTARG = real_ip_ball, FUNCTION = real_in_ip_ball,
-    RESTRICT = contsel, JOIN = contjoinsel
+    RESTRICT = dense_ball_sel, JOIN = contjoinsel
 );
 COMMENT ON OPERATOR <@ (real[], real_ip_ball) IS 'is within the ball';
 CREATE OPERATOR <@~ (
     LEFTARG = real[], RIGHTARG = real_ip_ball, FUNCTION = real_in_ip_ball,
-    RESTRICT = contsel, JOIN = contjoinsel
+    RESTRICT = dense_ball_sel, JOIN = contjoinsel
 );
 COMMENT ON OPERATOR <@~ (real[], real_ip_ball) IS
     'like <@, but where a LIMIT bounds an ordered index search, that search may be approximate';
@@ -430,12 +434,12 @@ CREATE FUNCTION real_in_cosine_ball(real[], real_cosine_ball) RETURNS boolean
 COMMENT ON FUNCTION real_in_cosine_ball(real[], real_cosine_ball) IS 'implementation of <@ operator';
 CREATE OPERATOR <@ (
     LEFTARG = real[], RIGHTARG = real_cosine_ball, FUNCTION = real_in_cosine_ball,
-    RESTRICT = contsel, JOIN = contjoinsel
+    RESTRICT = dense_ball_sel, JOIN = contjoinsel
 );
 COMMENT ON OPERATOR <@ (real[], real_cosine_ball) IS 'is within the ball';
 CREATE OPERATOR <@~ (
     LEFTARG = real[], RIGHTARG = real_cosine_ball, FUNCTION = real_in_cosine_ball,
-    RESTRICT = contsel, JOIN = contjoinsel
+    RESTRICT = dense_ball_sel, JOIN = contjoinsel
 );
 COMMENT ON OPERATOR <@~ (real[], real_cosine_ball) IS
     'like <@, but where a LIMIT bounds an ordered index search, that search may be approximate';
@@ -483,12 +487,12 @@ CREATE FUNCTION real_in_l1_ball(real[], real_l1_ball) RETURNS boolean
 COMMENT ON FUNCTION real_in_l1_ball(real[], real_l1_ball) IS 'implementation of <@ operator';
 CREATE OPERATOR <@ (
     LEFTARG = real[], RIGHTARG = real_l1_ball, FUNCTION = real_in_l1_ball,
-    RESTRICT = contsel, JOIN = contjoinsel
+    RESTRICT = dense_ball_sel, JOIN = contjoinsel
 );
 COMMENT ON OPERATOR <@ (real[], real_l1_ball) IS 'is within the ball';
 CREATE OPERATOR <@~ (
     LEFTARG = real[], RIGHTARG = real_l1_ball, FUNCTION = real_in_l1_ball,
-    RESTRICT = contsel, JOIN = contjoinsel
+    RESTRICT = dense_ball_sel, JOIN = contjoinsel
 );
 COMMENT ON OPERATOR <@~ (real[], real_l1_ball) IS
     'like <@, but where a LIMIT bounds an ordered index search, that search may be approximate';

@@ -4,6 +4,10 @@
 CREATE FUNCTION usearch_vector_within_support(internal) RETURNS internal
     AS 'MODULE_PATHNAME', 'dense_within_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION usearch_vector_within_support(internal) IS 'planner support for l2_within and the like';
+CREATE FUNCTION usearch_vector_ball_sel(internal, oid, internal, integer) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'dense_ball_sel' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION usearch_vector_ball_sel(internal, oid, internal, integer) IS
+    'restriction selectivity of <@ with balls of vectors';
 
 -- For each class the function that says what its values are and how they are compared, thresholds, and the class
 -- itself. pgvector's objects are named with its schema, wherever that is: nothing of the same name in another schema is
@@ -68,10 +72,10 @@ BEGIN
                 AS ''MODULE_PATHNAME'', ''dense_in_%2$s_ball'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100',
             'COMMENT ON FUNCTION %1$s_in_%2$s_ball(%6$s.%1$s, %1$s_%2$s_ball) IS ''implementation of <@ operator''',
             'CREATE OPERATOR <@ (LEFTARG = %6$s.%1$s, RIGHTARG = %1$s_%2$s_ball, FUNCTION = %1$s_in_%2$s_ball,
-                RESTRICT = pg_catalog.contsel, JOIN = pg_catalog.contjoinsel)',
+                RESTRICT = usearch_vector_ball_sel, JOIN = pg_catalog.contjoinsel)',
             'COMMENT ON OPERATOR <@ (%6$s.%1$s, %1$s_%2$s_ball) IS ''is within the ball''',
             'CREATE OPERATOR <@~ (LEFTARG = %6$s.%1$s, RIGHTARG = %1$s_%2$s_ball, FUNCTION = %1$s_in_%2$s_ball,
-                RESTRICT = pg_catalog.contsel, JOIN = pg_catalog.contjoinsel)',
+                RESTRICT = usearch_vector_ball_sel, JOIN = pg_catalog.contjoinsel)',
             'COMMENT ON OPERATOR <@~ (%6$s.%1$s, %1$s_%2$s_ball) IS
                 ''like <@, but where a LIMIT bounds an ordered index search, that search may be approximate''']
         LOOP

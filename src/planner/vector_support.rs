@@ -9,16 +9,18 @@ use iscc_metrics::{DenseMetric, Metric};
 
 use super::ball_expr::value_of;
 use super::functions::{
-    condition, estimated, function_beside, function_call, is_index_column, operator_of_family, result_type, type_of,
+    call_of_two, condition, estimated, function_beside, function_call, function_of_operator, is_index_column,
+    operator_of_family, result_type, type_of,
 };
 use super::is_usearch_info;
-use super::nodes::IndexInfo;
+use super::nodes::{IndexInfo, Planner};
 use super::selectivity::{DEFAULT, Question};
 use super::support::Threshold;
 use super::vectors::{comparison_of_info, support_of};
 use crate::metrics::opclass::{BALL_STRATEGY, NEAR_STRATEGY, address_of, described_by};
 use crate::metrics::vector_query::{VectorBall, VectorQuery};
 use crate::nodes::{List, Node, Value, View};
+use crate::types::bitvec::float8;
 use crate::types::dense_ball::{Role, role_of};
 use crate::types::sql_function;
 
@@ -120,6 +122,40 @@ fn estimate(request: Node<'_, pg_sys::SupportRequestSelectivity>) -> Option<f64>
     // The planner assumes that the comparison beside a condition that follows from it lets a third through.
     let factor = if role == Role::Near { 3.0 } else { 1.0 };
     Some((factor * share).clamp(0.0, 1.0))
+}
+
+sql_function!(
+    /// Restriction estimator of `<@` and `<@~` with balls of vectors.
+    dense_ball_sel, |args| {
+        let (planner, operands) = (args.datum(0).cast_mut_ptr(), args.datum(2).cast_mut_ptr());
+        // SAFETY: arguments of type internal, so only the planner calls this. It passes itself and the list of operands.
+        let (planner, operands) = unsafe { (Planner::view(planner), List::<pg_sys::Node>::view(operands)) };
+        let question = Question {
+            planner,
+            relation: args.int(3),
+            function: function_of_operator(Oid::from(args.datum(1).value() as u32)),
+        };
+        let share = operands.array().and_then(|[vector, ball]| ball_share(question, vector, ball));
+        float8(share.unwrap_or(DEFAULT).clamp(0.0, 1.0))
+    }
+);
+
+/// The share of the rows whose vector is in a ball: that of a constructor's call, which stands where an index serves a
+/// threshold.
+fn ball_share<'a>(question: Question<'a>, vector: Node<'a>, ball: Node<'a>) -> Option<f64> {
+    let (metric, _) = role_of(address_of(question.function))?;
+    let (constructor, [center, radius]) = call_of_two(ball)?;
+    if !has_role(address_of(constructor), Role::Ball) {
+        return None;
+    }
+    match value_of(question.planner, radius) {
+        Value::Known(radius) => {
+            let radius = f64::from_bits(radius.value() as u64);
+            share_within(question, metric, vector, center, radius)
+        }
+        Value::Null => Some(0.0),
+        Value::Unknown => None,
+    }
 }
 
 /// The share of the vectors of an index on `column` within a radius of `query`; None when there is no such index, nothing in
