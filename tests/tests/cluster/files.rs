@@ -164,7 +164,7 @@ fn import_names_what_is_wrong() {
     // Nobody may read it: neither the server's user nor, if this is another one, the test's.
     use std::os::unix::fs::PermissionsExt;
     cluster.give_to_server(&vectors);
-    fs::set_permissions(&vectors, fs::Permissions::from_mode(0)).expect("chmod");
+    fs::set_permissions(&vectors, fs::Permissions::from_mode(0o000)).expect("chmod");
     assert_eq!(
         refused(&mut client, &import(&vectors)).0,
         SqlState::INSUFFICIENT_PRIVILEGE
