@@ -1,7 +1,9 @@
 //! iscc-usearch 0.8.1 itself, beside a server: programs of `tests/package`, in a virtual environment.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use cluster_tests::Cluster;
 
@@ -13,11 +15,19 @@ fn project() -> PathBuf {
 }
 
 /// The python that has the package; None where PyPI cannot be reached, which is a failure where tests must be complete.
-fn python() -> Option<String> {
+fn python() -> Option<&'static str> {
+    // Made once, however many tests ask for it at the same time.
+    static PYTHON: OnceLock<Option<String>> = OnceLock::new();
+    PYTHON.get_or_init(fetch).as_deref()
+}
+
+fn fetch() -> Option<String> {
     let mut fetch = Command::new(project().join("scripts/fetch-package"));
     let output = fetch.stderr(Stdio::inherit()).output().expect("scripts/fetch-package");
     if output.status.code() == Some(UNREACHABLE) && std::env::var_os("CI").is_none() {
-        eprintln!("\n*** SKIPPED: the tests against iscc-usearch, which need PyPI once. They did NOT run. ***\n");
+        // Not by `eprintln`: what a test prints is shown when it fails only.
+        let message = "\n*** SKIPPED: a test against iscc-usearch, which needs PyPI once. It did NOT run. ***\n\n";
+        std::io::stderr().write_all(message.as_bytes()).expect("stderr");
         return None;
     }
     assert!(output.status.success(), "scripts/fetch-package: {}", output.status);
