@@ -180,8 +180,9 @@ fn assert_thresholds(connector: &Connector, kind: &Kind) {
     for (operator, metric) in [("<->", "l2"), ("<=>", "cosine")] {
         for id in [7, 999_999] {
             let sorted = nearest(&mut truth, kind, operator, id, "300");
+            let sorted: Vec<f64> = sorted.iter().filter_map(|hit| hit.1).collect();
             for rank in [0, 9, 299] {
-                let radius = sorted[rank.min(sorted.len() - 1)].1.expect("a distance");
+                let radius = sorted[rank.min(sorted.len() - 1)];
                 for radius in [radius.next_down().max(0.0), radius, radius.next_up()] {
                     for condition in [
                         format!("{metric}_within(v, QUERY, '{radius:e}')"),

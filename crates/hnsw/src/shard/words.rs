@@ -22,7 +22,7 @@ use crate::control::{BuildControl, Cancelled};
 pub struct GroupRecord {
     /// Length of the codes in bytes.
     pub code_bytes: U16,
-    /// Number of pieces of the codes that have tables, see [`super::pieces`].
+    /// Number of pieces of the codes that have tables, see `pieces.rs`.
     pub pieces: U16,
     /// Number of codes.
     pub count: U32,
