@@ -297,9 +297,9 @@ fn forged_fields_are_refused() {
         );
     }
     let (mut other, mut fields) = (file.clone(), footer(&file));
-    fields.version = 5.into();
+    fields.version = 6.into();
     set_footer(&mut other, fields);
-    assert_eq!(Shard::open(other).map(|_| ()), Err(ShardError::Version(5)));
+    assert_eq!(Shard::open(other).map(|_| ()), Err(ShardError::Version(6)));
 }
 
 /// The same for what only shards of opaque values have.
