@@ -150,14 +150,24 @@ impl LengthCurves {
 }
 
 impl Curve {
-    /// The least effort that finds this share of the true neighbours.
+    /// The least effort that finds this share of the true neighbours. Between two efforts that were tried, what is missed is
+    /// assumed to fall as a power of the effort.
     fn effort(&self, goal: f64) -> Option<usize> {
-        let reaches = |found: u16| f64::from(found) >= goal * f64::from(self.expected.get());
-        let at = self
-            .found
-            .iter()
-            .position(|found| found.get() > 0 && reaches(found.get()))?;
-        Some(EFFORTS[at])
+        let reaches = |found: &U16| found.get() > 0 && f64::from(found.get()) >= goal * f64::from(self.expected.get());
+        let at = self.found.iter().position(reaches)?;
+        let Some(before) = at.checked_sub(1) else {
+            return Some(EFFORTS[at]);
+        };
+        let (more, less, wanted) = (self.missed(before), self.missed(at), 1.0 - goal);
+        let step = ((more / wanted).ln() / (more / less).ln()).clamp(0.0, 1.0);
+        let effort = EFFORTS[before] as f64 * (EFFORTS[at] as f64 / EFFORTS[before] as f64).powf(step);
+        Some((effort.ceil() as usize).clamp(EFFORTS[before], EFFORTS[at]))
+    }
+
+    /// The share of the true neighbours that an effort misses; where it missed none of those tried, half of one.
+    fn missed(&self, effort: usize) -> f64 {
+        let (found, expected) = (self.found[effort].get(), self.expected.get());
+        f64::from(expected.saturating_sub(found)).max(0.5) / f64::from(expected.max(1))
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
