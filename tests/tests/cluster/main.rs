@@ -9,6 +9,7 @@ mod failpoints;
 mod files;
 mod filters;
 mod first_day;
+mod foreign;
 mod harness;
 mod installation;
 mod iscc;
