@@ -62,9 +62,9 @@ pub struct Calibration {
     /// Keys at which the classes end, but for the last.
     ends: [u32; CLASSES - 1],
     lengths: Vec<LengthCurves>,
-    /// Whether a class that reaches a recall with no effort may borrow from all that are harder: where classes have few
-    /// queries each, that is often chance.
-    borrows: bool,
+    /// Whether the queries were vectors. Their classes have few each, so that a class that reaches a recall with no effort,
+    /// often by chance, borrows from all that are harder.
+    is_dense: bool,
 }
 
 impl Calibration {
@@ -73,7 +73,7 @@ impl Calibration {
         Self {
             ends: std::array::from_fn(|class| metric.class_end_key(class)),
             lengths: lengths.to_vec(),
-            borrows: false,
+            is_dense: false,
         }
     }
 
@@ -82,7 +82,7 @@ impl Calibration {
         Self {
             ends: section.ends.map(U32::get),
             lengths: vec![section.curves],
-            borrows: true,
+            is_dense: true,
         }
     }
 
@@ -105,14 +105,14 @@ impl Calibration {
     /// reaches the recall.
     pub fn favours_graph(&self, query_bytes: usize, recall: f64) -> bool {
         self.of_length(query_bytes)
-            .is_some_and(|curves| (0..CLASSES).any(|class| curves.effort(class, recall, self.borrows).is_some()))
+            .is_some_and(|curves| (0..CLASSES).any(|class| curves.effort(class, recall, self.is_dense).is_some()))
     }
 
     /// The least effort that reaches the recall for a query whose tenth row, found with the least effort, has this key;
     /// `None` if only an exact search is known to reach it.
     pub fn effort(&self, query_bytes: usize, tenth: u32, recall: f64) -> Option<usize> {
         self.of_length(query_bytes)?
-            .effort(self.class_of(tenth), recall, self.borrows)
+            .effort(self.class_of(tenth), recall, self.is_dense)
     }
 
     /// Curves of the longest queries that were tried and not longer than this one: they are no easier.
@@ -123,18 +123,19 @@ impl Calibration {
 }
 
 impl LengthCurves {
-    fn effort(&self, class: usize, recall: f64, borrows: bool) -> Option<usize> {
+    fn effort(&self, class: usize, recall: f64, is_dense: bool) -> Option<usize> {
         if recall >= 1.0 {
             return None;
         }
-        // Half of what may be missed is left to chance: the queries are a sample.
-        let goal = (1.0 + recall) / 2.0;
+        // Some of what may be missed is left to chance: the queries are a sample. Those of vectors are rather hard ones.
+        let margin = if is_dense { 0.25 } else { 0.5 };
+        let goal = recall + margin * (1.0 - recall);
         let mut sum = Curve::default();
         for curve in &self.classes[class..] {
             sum.add(curve);
             if u32::from(sum.queries.get()) >= ENOUGH {
                 let effort = sum.effort(goal);
-                if effort.is_some() || !borrows {
+                if effort.is_some() || !is_dense {
                     return effort;
                 }
             }
