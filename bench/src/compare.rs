@@ -14,7 +14,7 @@ use cluster_tests::{Cluster, search};
 use postgres::Client;
 
 pub use in_process::python;
-pub use set::thousands;
+pub use set::{reduced, thousands};
 
 use curves::Truth;
 use results::{Build, Results};

@@ -14,6 +14,7 @@ mod processors;
 mod reads;
 mod recall;
 mod scale;
+mod servers;
 mod writes;
 
 use cluster_tests::codes::{self, Row};
@@ -24,7 +25,7 @@ const ROWS: usize = 100_000;
 /// Parts that look at one table of Text-Codes.
 const TABLE: [&str; 7] = ["recall", "latency", "filter", "first_query", "memory", "copy", "vacuum"];
 /// Others, each with tables of its own.
-const PARTS: [&str; 6] = ["plans", "endurance", "commits", "iscc", "scale", "compare"];
+const PARTS: [&str; 7] = ["plans", "endurance", "commits", "iscc", "scale", "servers", "compare"];
 /// Codes that `scale` measures, in millions, unless another number is given.
 const MILLIONS: usize = 10;
 
@@ -36,7 +37,10 @@ fn main() {
     let (numbers, parts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|a| a.parse::<usize>().is_ok());
     let known = |part: &String| TABLE.contains(&part.as_str()) || PARTS.contains(&part.as_str());
     if let Some(unknown) = parts.iter().find(|part| !known(part)) {
-        eprintln!("no part {unknown}: {TABLE:?}, {PARTS:?}, the last of {:?}", compare::SETS);
+        eprintln!(
+            "no part {unknown}: {TABLE:?}, {PARTS:?}, the last of {:?}",
+            compare::SETS
+        );
         std::process::exit(1);
     }
     let wanted = |part: &str| parts.is_empty() && sets.is_empty() || parts.iter().any(|p| p == part);
@@ -59,7 +63,15 @@ fn main() {
         iscc::run();
     }
     if parts.iter().any(|part| part == "scale") {
-        scale::run(numbers.first().and_then(|number| number.parse().ok()).unwrap_or(MILLIONS));
+        scale::run(
+            numbers
+                .first()
+                .and_then(|number| number.parse().ok())
+                .unwrap_or(MILLIONS),
+        );
+    }
+    if parts.iter().any(|part| part == "servers") {
+        servers::run();
     }
     if wanted("compare") || !sets.is_empty() {
         compare::run(&sets);

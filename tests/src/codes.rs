@@ -67,7 +67,10 @@ pub fn variants(count: usize, seed: u64) -> Vec<Row> {
     let simprints: Vec<Row> = simprints().into_iter().map(|(row, _)| row).collect();
     let mut seen = HashSet::with_capacity(count);
     let distinct = variants_of(&simprints, seed).filter(|row| seen.insert(row.code.clone()));
-    (1..).zip(distinct.take(count)).map(|(id, row)| Row { id, ..row }).collect()
+    (1..)
+        .zip(distinct.take(count))
+        .map(|(id, row)| Row { id, ..row })
+        .collect()
 }
 
 /// Codes near these without end, a few of them equal: of each in turn, its bits are flipped with probability 0.02, 0.05 or

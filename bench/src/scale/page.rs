@@ -42,7 +42,11 @@ pub fn write(version: &str, sizes: &[Size]) {
         replace_section(&docs.join("scale.md"), "scale", &text);
     }
     let data = scratch.join("scale.json");
-    fs::write(&data, json!({ "sizes": sizes.iter().map(numbers).collect::<Vec<_>>() }).to_string()).expect("results");
+    fs::write(
+        &data,
+        json!({ "sizes": sizes.iter().map(numbers).collect::<Vec<_>>() }).to_string(),
+    )
+    .expect("results");
     let Some(python) = python() else {
         eprintln!("no Python: not plotted");
         return;
@@ -57,10 +61,12 @@ pub fn write(version: &str, sizes: &[Size]) {
 fn numbers(size: &Size) -> Value {
     let times = |times: &Times| json!({"median": times.median, "p99": times.p99});
     let searches = size.searches.iter().map(|s| (s.kind.to_string(), times(&s.times)));
-    let thresholds = size
-        .thresholds
-        .iter()
-        .map(|t| (t.radius.to_string(), json!({"default": times(&t.times), "exact": times(&t.exact)})));
+    let thresholds = size.thresholds.iter().map(|t| {
+        (
+            t.radius.to_string(),
+            json!({"default": times(&t.times), "exact": times(&t.exact)}),
+        )
+    });
     json!({
         "codes": size.codes,
         "searches": searches.collect::<serde_json::Map<_, _>>(),
@@ -73,8 +79,16 @@ fn numbers(size: &Size) -> Value {
 
 fn builds(sizes: &[Size]) -> String {
     let head = [
-        "codes", "COPY, rows/s", "CREATE INDEX, s", "rows/s", "rows per processor second", "peak memory, MB", "WAL, bytes per code",
-        "log, bytes per code", "shards, bytes per code", "shards",
+        "codes",
+        "COPY, rows/s",
+        "CREATE INDEX, s",
+        "rows/s",
+        "rows per processor second",
+        "peak memory, MB",
+        "WAL, bytes per code",
+        "log, bytes per code",
+        "shards, bytes per code",
+        "shards",
     ];
     let row = |size: &Size| {
         let (codes, build) = (size.codes as f64, &size.build);
@@ -96,24 +110,51 @@ fn builds(sizes: &[Size]) -> String {
 }
 
 fn searches(sizes: &[Size]) -> String {
-    let head = ["queries", "codes", "recall@10", "median, ms", "95 %", "99 %", "exact: median, ms", "99 %"];
+    let head = [
+        "queries",
+        "codes",
+        "recall@10",
+        "median, ms",
+        "95 %",
+        "99 %",
+        "exact: median, ms",
+        "99 %",
+    ];
     let row = |size: &Size, search: &Search| {
-        let mut cells = vec![search.kind.to_string(), thousands(size.codes), format!("{:.4}", search.recall)];
+        let mut cells = vec![
+            search.kind.to_string(),
+            thousands(size.codes),
+            format!("{:.4}", search.recall),
+        ];
         cells.extend(in_order(&search.times).map(time));
         cells.extend([time(search.exact.median), time(search.exact.p99)]);
         cells
     };
-    "### Ordered searches\n\n`ORDER BY code <~> $1 LIMIT 10` at default settings, and with `search_mode = exact`.\n\n".to_string()
+    "### Ordered searches\n\n`ORDER BY code <~> $1 LIMIT 10` at default settings, and with `search_mode = exact`.\n\n"
+        .to_string()
         + &table(&head, by_kind(sizes, |size| &size.searches, row))
 }
 
 fn thresholds(sizes: &[Size]) -> String {
     let head = [
-        "radius", "codes", "rows found", "median, ms", "95 %", "99 %", "comparing all: median, ms", "99 %", "times faster: median", "99 %",
+        "radius",
+        "codes",
+        "rows found",
+        "median, ms",
+        "95 %",
+        "99 %",
+        "comparing all: median, ms",
+        "99 %",
+        "times faster: median",
+        "99 %",
     ];
     let row = |size: &Size, threshold: &Threshold| {
         let (own, exact) = (&threshold.times, &threshold.exact);
-        let mut cells = vec![threshold.radius.to_string(), thousands(size.codes), format!("{:.1}", threshold.rows)];
+        let mut cells = vec![
+            threshold.radius.to_string(),
+            thousands(size.codes),
+            format!("{:.1}", threshold.rows),
+        ];
         cells.extend(in_order(own).map(time));
         cells.extend([time(exact.median), time(exact.p99)]);
         cells.extend([exact.median / own.median, exact.p99 / own.p99].map(|ratio| format!("{ratio:.1}")));
@@ -129,7 +170,13 @@ fn thresholds(sizes: &[Size]) -> String {
 }
 
 fn connections(sizes: &[Size]) -> String {
-    let head = ["codes", "first query, ms", "later ones, ms", "memory of its own, kB", "open files"];
+    let head = [
+        "codes",
+        "first query, ms",
+        "later ones, ms",
+        "memory of its own, kB",
+        "open files",
+    ];
     let row = |size: &Size| {
         let of = &size.connections;
         vec![
@@ -145,7 +192,11 @@ fn connections(sizes: &[Size]) -> String {
 }
 
 /// A row for each size of each of the things measured, these in turn.
-fn by_kind<T>(sizes: &[Size], all: impl Fn(&Size) -> &Vec<T>, row: impl Fn(&Size, &T) -> Vec<String>) -> Vec<Vec<String>> {
+fn by_kind<T>(
+    sizes: &[Size],
+    all: impl Fn(&Size) -> &Vec<T>,
+    row: impl Fn(&Size, &T) -> Vec<String>,
+) -> Vec<Vec<String>> {
     let kinds = sizes.first().map_or(0, |size| all(size).len());
     (0..kinds)
         .flat_map(|kind| sizes.iter().map(move |size| (kind, size)))

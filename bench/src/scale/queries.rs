@@ -174,11 +174,7 @@ impl Asked {
     }
 
     /// Each query's answer and milliseconds, after a few that are not counted.
-    fn all<T>(
-        mut self,
-        rows: &[Row],
-        ask: impl Fn(&mut Client, &Statement, &Binary) -> T,
-    ) -> (Vec<T>, Vec<f64>) {
+    fn all<T>(mut self, rows: &[Row], ask: impl Fn(&mut Client, &Statement, &Binary) -> T) -> (Vec<T>, Vec<f64>) {
         for row in codes::sample(rows, 20) {
             ask(&mut self.client, &self.statement, &Binary::bitvec(&row.code));
         }
