@@ -60,7 +60,8 @@ pub fn run() {
     );
     println!("| statement | rows from | median ms | 95 % |");
     println!("|---|---|---|---|");
-    let queries = codes::variants_of(&codes::sample(&simprints, QUERIES), 11).take(QUERIES);
+    let near = codes::sample(&simprints, QUERIES);
+    let queries = codes::variants_of(&near, 11).take(QUERIES);
     let queries: Vec<String> = queries.map(|row| codes::literal(&row.code)).collect();
     let search = |table: &str| format!("SELECT id, code <~> $ FROM {table} ORDER BY code <~> $ LIMIT 10");
     let each: Vec<String> = (0..SERVERS)
