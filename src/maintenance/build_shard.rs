@@ -155,7 +155,7 @@ impl Job<'_> {
             return Ok(WorkDone::default());
         }
         error::log(format!(
-            "{} {entries} entries ({nodes} distinct codes) of index \"{}\" into a shard of {} bytes in {} ms",
+            "{} {entries} entries ({nodes} distinct) of index \"{}\" into a shard of {} bytes in {} ms",
             plan.purpose.past_participle(),
             self.index.name(),
             published.bytes,

@@ -127,13 +127,19 @@ impl LengthCurves {
         if recall >= 1.0 {
             return None;
         }
-        // Some of what may be missed is left to chance: the queries are a sample. Those of vectors are rather hard ones.
-        let margin = if is_dense { 0.25 } else { 0.5 };
-        let goal = recall + margin * (1.0 - recall);
+        // Half of what may be missed is left to chance: the queries are a sample.
+        let goal = (1.0 + recall) / 2.0;
         let mut sum = Curve::default();
-        for curve in &self.classes[class..] {
+        // With few queries, the classes beside it say as much of what is to be expected.
+        let (first, beside) = if is_dense {
+            (class.saturating_sub(1), class + 1)
+        } else {
+            (class, class)
+        };
+        for (number, curve) in self.classes.iter().enumerate().skip(first) {
             sum.add(curve);
-            if u32::from(sum.queries.get()) >= ENOUGH {
+            let is_complete = number >= beside.min(CLASSES - 1) && u32::from(sum.queries.get()) >= ENOUGH;
+            if is_complete {
                 let effort = sum.effort(goal);
                 if effort.is_some() || !is_dense {
                     return effort;
