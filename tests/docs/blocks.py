@@ -5,6 +5,7 @@ equal; "…" in it stands for any text, and a line of "…" for any lines.
 
 Comments before a block change that:
   <!-- not run: REASON -->             the block is not run
+  <!-- needs extension: NAME -->       it is not run where there is no such extension
   <!-- error: SQLSTATE -->             its last error must be this one; output includes the message
   <!-- output of PostgreSQL N -->      before an output: compared with that major version only, and later ones with "N+"
   <!-- output differs: REASON -->      before an output: not compared
@@ -20,6 +21,8 @@ from dataclasses import dataclass, field
 
 from pages import Fence, Page, all_pages
 
+# The whole documentation should run in a minute.
+SLOW_SECONDS = 4
 MARK = "~~ block"
 DATABASE = "mydb"
 NEEDS = re.compile(r"^<!-- page needs extension: (\w+) -->$", re.M)
@@ -60,7 +63,7 @@ def note(fence: Fence, beginning: str) -> str | None:
     return None
 
 
-def blocks_of(page: Page, major: int, tally: Tally) -> list[Block]:
+def blocks_of(page: Page, major: int, available: set[str], tally: Tally) -> list[Block]:
     blocks: list[Block] = []
     previous: Block | None = None
     lines = page.text.splitlines()
@@ -69,6 +72,9 @@ def blocks_of(page: Page, major: int, tally: Tally) -> list[Block]:
             previous = None
             if (why := note(fence, "not run:")) is not None:
                 tally.not_run.append(f"{page.name}:{fence.line}: {why}")
+                continue
+            if (name := note(fence, "needs extension:")) is not None and name not in available:
+                tally.skipped.append(f"{page.name}:{fence.line}: no extension {name} here")
                 continue
             previous = Block(fence, note(fence, "error:"))
             blocks.append(previous)
@@ -180,8 +186,11 @@ def main(wanted: list[str]) -> int:
         if missing := set(NEEDS.findall(page.text)) - available:
             tally.skipped.append(f"{page.name}: no extension {', '.join(sorted(missing))} here")
             continue
-        if blocks := blocks_of(page, major, tally):
+        if blocks := blocks_of(page, major, available, tally):
+            start = time.monotonic()
             check_in_database(page, blocks, tally, filling)
+            if (took := time.monotonic() - start) > SLOW_SECONDS:
+                print(f"slow: {page.name}: {took:.0f} s")
     if len(tally.not_run) > MOST_NOT_RUN:
         tally.failures.append(f"more than {MOST_NOT_RUN} blocks are not run")
     for line in tally.not_run:
