@@ -6,6 +6,7 @@ equal; "…" in it stands for any text, and a line of "…" for any lines.
 Comments before a block change that:
   <!-- not run: REASON -->             the block is not run
   <!-- needs extension: NAME -->       it is not run where there is no such extension
+  <!-- tested with: NAME VALUE -->     psql's \\set NAME gets this value, because the page's own takes too long
   <!-- error: SQLSTATE -->             its last error must be this one; output includes the message
   <!-- output of PostgreSQL N -->      before an output: compared with that major version only, and later ones with "N+"
   <!-- output differs: REASON -->      before an output: not compared
@@ -76,6 +77,9 @@ def blocks_of(page: Page, major: int, available: set[str], tally: Tally) -> list
             if (name := note(fence, "needs extension:")) is not None and name not in available:
                 tally.skipped.append(f"{page.name}:{fence.line}: no extension {name} here")
                 continue
+            if (value := note(fence, "tested with:")) is not None:
+                name, value = value.split()
+                fence.text = re.sub(rf"^\\set {name} .*$", rf"\\set {name} {value}", fence.text, flags=re.M)
             previous = Block(fence, note(fence, "error:"))
             blocks.append(previous)
         elif fence.language in ("", "text") and previous is not None:
