@@ -120,7 +120,7 @@ def script_of(blocks: list[Block]) -> str:
 
 def sections(text: str) -> dict[int, str]:
     parts = re.split(rf"^{MARK} (\d+)\n", text, flags=re.M)
-    return {int(number): body for number, body in zip(parts[1::2], parts[2::2])}
+    return {int(number): body for number, body in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def matches(expected: str, found: str) -> bool:
@@ -204,8 +204,10 @@ def main(wanted: list[str]) -> int:
     for line in tally.failures:
         print(f"FAILED: {line}", file=sys.stderr)
     seconds = time.monotonic() - begun
-    print(f"{tally.run} SQL blocks run on PostgreSQL {major}, {tally.compared} outputs compared, "
-          f"{len(tally.failures)} failures, {seconds:.0f} s")
+    print(
+        f"{tally.run} SQL blocks run on PostgreSQL {major}, {tally.compared} outputs compared, "
+        f"{len(tally.failures)} failures, {seconds:.0f} s"
+    )
     if wanted and not tally.run:
         print("nothing was run", file=sys.stderr)
         return 1

@@ -37,12 +37,13 @@ def complaint(page: Page, target: str, pages: dict[Path, Page]) -> str | None:
 def main() -> int:
     listed = {page.path: page for page in all_pages()}
     pages = dict(listed)
-    complaints, links = [], 0
+    complaints: list[str] = []
+    checked = 0
     for page in listed.values():
-        for line, target in page.links:
-            links += 1
+        for number, target in page.links:
+            checked += 1
             if why := complaint(page, target, pages):
-                complaints.append(f"{page.name}:{line}: {target}: {why}")
+                complaints.append(f"{page.name}:{number}: {target}: {why}")
     summary = ROOT / "docs/SUMMARY.md"
     contents = {(summary.parent / target.partition("#")[0]).resolve() for _, target in pages[summary].links}
     for page in listed.values():
@@ -55,7 +56,7 @@ def main() -> int:
             complaints.append(f"docs/llms.txt: {target}: no such file")
     for line in complaints:
         print(line, file=sys.stderr)
-    print(f"{links} links on {len(listed)} pages, {len(complaints)} wrong")
+    print(f"{checked} links on {len(listed)} pages, {len(complaints)} wrong")
     return 1 if complaints else 0
 
 

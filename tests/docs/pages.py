@@ -13,6 +13,7 @@ OUTSIDE = {
     "SECURITY.md": "security.md",
     "src/README.md": "internals.md",
     "data/README.md": "data.md",
+    "examples/explorer/README.md": "explorer.md",
 }
 
 FENCE = re.compile(r"^( {0,3})(`{3,})\s*([^`]*)$")

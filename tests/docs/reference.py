@@ -40,8 +40,16 @@ ORDER BY 1, 2
 
 def psql(*commands: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     flags = [part for command in commands for part in ("--command", command)]
-    command = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--field-separator=\t",
-               "--dbname=docs_reference", *flags]
+    command = [
+        "psql",
+        "--no-psqlrc",
+        "--quiet",
+        "--tuples-only",
+        "--no-align",
+        "--field-separator=\t",
+        "--dbname=docs_reference",
+        *flags,
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=check)
 
 
@@ -69,7 +77,9 @@ def main() -> int:
     for line in missing:
         print(line, file=sys.stderr)
     kinds = {kind for kind, _ in objects}
-    print(f"{len(objects)} objects of the extension ({len(kinds)} kinds) looked up in the reference, {len(missing)} missing")
+    print(
+        f"{len(objects)} objects of the extension ({len(kinds)} kinds) looked up in the reference, {len(missing)} missing"
+    )
     return 1 if missing or len(kinds) < 7 else 0
 
 

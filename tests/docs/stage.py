@@ -53,8 +53,12 @@ def stage(directory: Path) -> None:
             continue
         text = path.read_text(encoding="utf-8")
         if path.name == "SUMMARY.md":
-            text = "".join(line for line in text.splitlines(True) if not any(f"]({p[5:]})" in line for p in PENDING)
-                           or (ROOT / "docs" / line.rpartition("](")[2].partition(")")[0]).exists())
+            text = "".join(
+                line
+                for line in text.splitlines(True)
+                if not any(f"]({p[5:]})" in line for p in PENDING)
+                or (ROOT / "docs" / line.rpartition("](")[2].partition(")")[0]).exists()
+            )
         target.write_text(rewritten(text, path, page), encoding="utf-8")
     shutil.copyfile(ROOT / "docs/book.toml", directory / "book.toml")
 
