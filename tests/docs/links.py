@@ -1,5 +1,5 @@
-"""python links.py: fails if a link in the project's pages leads to a file or heading that does not exist, if the table of
-contents lacks a page, or if llms.txt names one that does not exist."""
+"""python links.py: fails if a link in the project's pages leads to a file or heading that does not exist, if the table
+of contents lacks a page, or if llms.txt names one that does not exist."""
 
 import re
 import sys

@@ -17,6 +17,9 @@ def place(path: Path) -> Path | None:
     if not path.is_relative_to(ROOT) or not path.is_file():
         return None
     name = path.relative_to(ROOT).as_posix()
+    # mdBook makes no page of it.
+    if name == "docs/SUMMARY.md":
+        return None
     if name in OUTSIDE:
         return Path(OUTSIDE[name])
     return Path(name).relative_to("docs") if name.startswith("docs/") else None
@@ -43,7 +46,7 @@ def stage(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     source = directory / "src"
     for path in [ROOT / name for name in OUTSIDE] + sorted((ROOT / "docs").rglob("*")):
-        page = place(path)
+        page = Path("SUMMARY.md") if path.name == "SUMMARY.md" else place(path)
         if page is None or path.name == "book.toml":
             continue
         target = source / page
