@@ -1,5 +1,5 @@
-"""The explorer: a page that searches the demo's data. Run it by `make explorer`, or with libpq's variables set, on a database
-that load.sql and pictures.py have filled: uvicorn app:app"""
+"""The explorer: a page that searches the demo's data. Run it by `make explorer`; or, with libpq's variables set, on a
+database that load.sql and pictures.py have filled: uvicorn app:app"""
 
 import io
 import json

@@ -1,5 +1,5 @@
-"""python pictures.py: paints pictures, changes each in several ways, and stores them with their perceptual hashes, in the
-database that libpq's variables name. They are painted by rules, so that the example needs no photographs."""
+"""python pictures.py: paints pictures, changes each in several ways, and stores them with their perceptual hashes, in
+the database that libpq's variables name. They are painted by rules, so that the example needs no photographs."""
 
 import io
 import math

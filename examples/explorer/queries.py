@@ -62,7 +62,8 @@ def read_code(connection: Connection, code: str) -> bytes:
     """A code in hexadecimal, or an ISCC: a unit, or a code with a Text-Code in it."""
     sql = "SELECT %s::bitvec::bytea AS code"
     if code[:5].upper() == "ISCC:":
-        sql = "SELECT coalesce(iscc_unit_body(c, 'CONTENT_TEXT_V0'), iscc_body(c))::bytea AS code FROM (SELECT %s::text AS c) s"
+        body = "coalesce(iscc_unit_body(c, 'CONTENT_TEXT_V0'), iscc_body(c))"
+        sql = f"SELECT {body}::bytea AS code FROM (SELECT %s::text AS c) AS given"
     row = connection.execute(sql, [code]).fetchone()
     return row["code"] if row else b""
 

@@ -1,5 +1,5 @@
-"""python test_explorer.py [--screenshots]: starts the explorer on the database that libpq's variables name, asks its API, and
-clicks through the page in headless Chromium. Where there is no Chromium, it says so and leaves that out."""
+"""python test_explorer.py [--screenshots]: starts the explorer on the database that libpq's variables name, asks its
+API, and clicks through the page in headless Chromium. Where there is no Chromium, it says so and leaves that out."""
 
 import contextlib
 import io
@@ -172,7 +172,8 @@ def click_through(browser: Any, base: str) -> None:
 def check_accessibility(page: Any) -> None:
     """Every control has a name, every picture a description, and the tabs say which is chosen."""
     nameless = page.evaluate("""() => [...document.querySelectorAll('button, input, select, textarea')]
-        .filter(each => !(each.labels?.length || each.textContent.trim() || each.querySelector('img[alt]:not([alt=""])')))
+        .filter(each => !each.labels?.length && !each.textContent.trim())
+        .filter(each => !each.querySelector('img[alt]:not([alt=""])'))
         .map(each => each.outerHTML)""")
     assert nameless == [], nameless
     assert page.locator("img:not([alt]), canvas:not([aria-label])").count() == 0

@@ -1,7 +1,7 @@
-"""python blocks.py [--fill] [PAGE...]: runs the SQL blocks of the project's pages with psql, in order and in one session
-per page, on the server that libpq's variables name. Each page gets a new database, mydb, with the extension in it unless the
-page creates it. A plain block right after an SQL block is its output and must be equal; "…" in it stands for any text, and a
-line of "…" for any lines.
+"""python blocks.py [--fill] [PAGE...]: runs the SQL blocks of the project's pages with psql, in order and in one
+session per page, on the server that libpq's variables name. Each page gets a new database, mydb, with the extension in
+it unless the page creates it. A plain block right after an SQL block is its output and must be equal; "…" in it stands
+for any text, and a line of "…" for any lines.
 
 Comments before a block change that:
   <!-- not run: REASON -->             the block is not run
