@@ -5,10 +5,12 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -116,6 +118,18 @@ def check_pictures(base: str) -> None:
     assert rows[0]["name"] == name and len(same) >= 4, rows
 
 
+def check_tutorial() -> None:
+    """The Python of the tutorial on images, with pictures of its names."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/tutorials/images.md").read_text(encoding="utf-8"), re.S)
+    printed = io.StringIO()
+    with tempfile.TemporaryDirectory() as directory, contextlib.chdir(directory), contextlib.redirect_stdout(printed):
+        for number, name in enumerate(["sunset", "harbour", "forest"]):
+            pictures.paint(number)[1].save(f"{name}.jpg")
+        pictures.paint(0)[1].resize((120, 90)).save("sunset-small.jpg")
+        exec("\n".join(blocks), {})
+    assert printed.getvalue().startswith("sunset.jpg"), printed.getvalue()
+
+
 def take(page: Any, name: str) -> None:
     SEEN.mkdir(parents=True, exist_ok=True)
     page.evaluate("scrollTo(0, 0)")
@@ -203,6 +217,7 @@ def main() -> None:
         check_search(base)
         check_refusals(base)
         check_pictures(base)
+        check_tutorial()
         clicked = in_browser(base)
     if clicked and "--screenshots" in sys.argv:
         for image in SEEN.glob("*.png"):
