@@ -9,11 +9,12 @@ from pathlib import Path
 from pages import ROOT
 
 OBJECTS = Path(__file__).with_name("objects.sql")
-# The reference, and two pages that it sends readers to.
+# The reference, and pages that it sends readers to.
 PAGES = [
     *sorted((ROOT / "docs/reference").glob("*.md")),
     ROOT / "docs/iscc.md",
     ROOT / "docs/dense-vectors.md",
+    *(ROOT / "docs").glob("monitoring.md"),
 ]
 KINDS = 7
 
