@@ -1,5 +1,6 @@
 """python reference.py: fails if the extension has something for users that the reference does not name: a function,
-operator, type, operator class, view, setting or storage parameter. Asks the server that libpq's variables name."""
+operator, type, operator class, view, setting, storage parameter or SQLSTATE. Asks the server that libpq's variables
+name."""
 
 import re
 import subprocess
@@ -16,7 +17,10 @@ PAGES = [
     ROOT / "docs/dense-vectors.md",
     *(ROOT / "docs").glob("monitoring.md"),
 ]
-KINDS = 7
+KINDS = 8
+ALIASES = {"array_element_error": "array_subscript_error"}
+# Errors of PostgreSQL's own that the library only looks for.
+PASSED_ON = {"successful_completion", "admin_shutdown", "crash_shutdown", "cannot_connect_now", "database_dropped"}
 
 
 def psql(*arguments: str, check: bool = True) -> str:
@@ -31,13 +35,20 @@ def parameters() -> list[tuple[str, str]]:
     return [("storage parameter", name) for name in re.findall(r'c"(\w+)"\.as_ptr\(\)', source)]
 
 
+def errors() -> list[tuple[str, str]]:
+    """The names of the SQLSTATEs that the library raises, from its source."""
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.rs"))
+    names = {ALIASES.get(name, name) for name in map(str.lower, re.findall(r"ERRCODE_(\w+)", source))}
+    return [("SQLSTATE", name) for name in sorted(names - PASSED_ON)]
+
+
 def objects() -> list[tuple[str, str]]:
     subprocess.run(["createdb", "--template=template0", "docs_reference"], check=True)
     psql("--command=CREATE EXTENSION iscc_usearch")
     # Where pgvector is.
     psql("--command=CREATE EXTENSION iscc_usearch_vector CASCADE", check=False)
     rows = psql("--command=LOAD 'iscc_usearch'", f"--file={OBJECTS}").splitlines()
-    return [(kind, name) for kind, name in (row.split("\t") for row in rows)] + parameters()
+    return [(kind, name) for kind, name in (row.split("\t") for row in rows)] + parameters() + errors()
 
 
 def is_named(name: str, code: set[str]) -> bool:
