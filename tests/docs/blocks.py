@@ -173,7 +173,8 @@ def check_in_database(page: Page, blocks: list[Block], tally: Tally, filling: bo
     if not any("CREATE EXTENSION iscc_usearch" in block.fence.text for block in blocks):
         psql(DATABASE, "CREATE EXTENSION iscc_usearch")
     check_page(page, blocks, tally, filling)
-    psql("postgres", "ALTER SYSTEM RESET ALL;\nSELECT pg_reload_conf();")
+    for setting in re.findall(r"^ALTER SYSTEM SET (\S+)", page.text, flags=re.M):
+        psql("postgres", f"LOAD 'iscc_usearch';\nALTER SYSTEM RESET {setting};\nSELECT pg_reload_conf();")
     subprocess.run(["dropdb", "--force", DATABASE], check=True)
 
 
