@@ -2,10 +2,10 @@
 PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
 export PG_CONFIG
 
-.PHONY: help demo test build install uninstall installcheck lint bench microbench miri fuzz clean setup
+.PHONY: help demo test build install uninstall installcheck lint docs docs-test explorer test-explorer bench microbench miri fuzz clean setup
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 demo: setup ## search 110,308 real codes on a private server
 	@scripts/demo
@@ -27,6 +27,18 @@ installcheck: ## SQL regression tests on a running server (PGHOST, PGPORT, PGUSE
 
 lint: setup ## rustfmt, layers, clippy, misuse that must not compile, shellcheck
 	@scripts/lint
+
+docs: ## check the links of the documentation and build its site, target/docs/index.html
+	@scripts/docs
+
+docs-test: setup ## run the SQL of README and docs/, and compare what they show (PAGES="FAQ pooler": only those)
+	@scripts/docs-test $(PAGES)
+
+explorer: setup ## a web page to search the demo's data, on a private server
+	@scripts/explorer
+
+test-explorer: setup ## click through it in headless Chromium
+	@scripts/explorer --test
 
 bench: setup ## measure speed and recall, compared with pgvector, FAISS and iscc-usearch (about an hour)
 	@scripts/bench

@@ -1,4 +1,4 @@
-//! `make bench`: what the README and `docs/benchmark.md` say about speed, memory and recall, measured again.
+//! `make bench`: what `docs/numbers.md` and `docs/benchmark.md` say about speed, memory and recall, measured again.
 //!
 //! Everything is a ratio or a pair measured in one run on one private server: machines differ, and
 //! shared ones differ from minute to minute.
