@@ -16,7 +16,7 @@ use super::context::{Foreground, Job, RebuiltShards, Stopped, Watcher};
 use super::lock::{self, AdvisoryLock};
 use super::process::{self, Started, show_activity};
 use super::report::warn;
-use super::signals;
+use super::signals::{self, WaitEvent};
 use crate::compat;
 use crate::failpoint::failpoint;
 use crate::guc;
@@ -64,7 +64,7 @@ pub fn hand_over() -> bool {
     };
     let began = Instant::now();
     loop {
-        signals::wait(Duration::from_millis(10));
+        signals::wait(Duration::from_millis(10), WaitEvent::WorkerStart);
         pgrx::check_for_interrupts!();
         if !lock::worker_is_missing() {
             return true;
@@ -176,7 +176,7 @@ fn work_as_the_only_one(rebuilt: &mut RebuiltShards) -> bool {
         }
         if !worked {
             retries += 1;
-            signals::wait(RETRY_PAUSE);
+            signals::wait(RETRY_PAUSE, WaitEvent::WorkerRetry);
             pgrx::check_for_interrupts!();
         }
     }
@@ -191,7 +191,7 @@ fn become_worker() -> Option<AdvisoryLock> {
         if let Some(role) = in_transaction(lock::become_worker).flatten() {
             return Some(role);
         }
-        signals::wait(Duration::from_millis(20));
+        signals::wait(Duration::from_millis(20), WaitEvent::WorkerRetry);
     }
     None
 }
