@@ -863,7 +863,7 @@ COMMENT ON COLUMN usearch_progress.command IS 'sealing, rebuilding, merging or c
 COMMENT ON COLUMN usearch_progress.phase IS 'moving entries, reading the log, building the graph, or writing the file';
 COMMENT ON COLUMN usearch_progress.done IS
     'how much is done of total: pages while entries are moved, entries while the log is read, distinct values while the graph is built';
-COMMENT ON COLUMN usearch_progress.total IS 'how much there is to do in this phase; NULL while the file is written';
+COMMENT ON COLUMN usearch_progress.total IS 'how much there is to do in this phase; NULL before a graph is begun, and while a file is written';
 
 CREATE FUNCTION usearch_total_size(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'usearch_total_size_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

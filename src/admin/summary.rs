@@ -71,7 +71,12 @@ fn entries_of(segment: &Segment) -> u64 {
 
 /// Entries of the open segment, whose pages are full but for the last one: the only page that is read.
 fn open_entries(index: Index<'_>, directory: &Directory) -> u64 {
-    let Some((open, last)) = directory.header.open.as_ref().and_then(|open| Some((open, open.last_page()?))) else {
+    let Some((open, last)) = directory
+        .header
+        .open
+        .as_ref()
+        .and_then(|open| Some((open, open.last_page()?)))
+    else {
         return 0;
     };
     let slots = u64::from(open.slots_per_page());

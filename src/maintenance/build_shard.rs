@@ -119,7 +119,7 @@ impl Job<'_> {
         // A build takes long; meanwhile a snapshot for reading catalogs would keep VACUUM from removing rows.
         // SAFETY: no catalog scan is in progress.
         unsafe { pg_sys::InvalidateCatalogSnapshot() };
-        progress::show(plan.purpose, Phase::Building, 0, entries as u64);
+        progress::show(plan.purpose, Phase::Building, 0, 0);
         let graph = match collected {
             Collected::ForThreads(collected) => Graph::OnThreads(GraphBuild::start(collected, self.threads.are_nice)?),
             Collected::ForHere(collected) => Graph::Built(Box::new(self.build_here(collected, &title)?)),

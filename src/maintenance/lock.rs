@@ -133,10 +133,17 @@ impl Maintainers {
         let locks = all_locks();
         let is_held = |tag: pg_sys::LOCKTAG| {
             let fields = |of: &pg_sys::LOCKTAG| {
-                let numbers = (of.locktag_field1, of.locktag_field2, of.locktag_field3, of.locktag_field4);
+                let numbers = (
+                    of.locktag_field1,
+                    of.locktag_field2,
+                    of.locktag_field3,
+                    of.locktag_field4,
+                );
                 (numbers, of.locktag_type)
             };
-            locks.iter().any(|lock| lock.holdMask != 0 && fields(&lock.locktag) == fields(&tag))
+            locks
+                .iter()
+                .any(|lock| lock.holdMask != 0 && fields(&lock.locktag) == fields(&tag))
         };
         Maintainers {
             of_index: is_held(tag(Subject::Maintenance, index)),

@@ -37,7 +37,7 @@ pub struct Entry {
     pub phase: &'static str,
     /// How much of `total` is done.
     pub done: i64,
-    /// How much there is to do; None if nobody counts.
+    /// How much there is to do; None if that is not known.
     pub total: Option<i64>,
 }
 
@@ -53,12 +53,14 @@ impl Entry {
             (Phase::Writing, "writing the file"),
         ];
         let purpose = purposes.into_iter().find(|&of| Some(of as i64) == parameter(PURPOSE))?;
-        let (phase, name) = phases.into_iter().find(|&(of, _)| Some(of as i64) == parameter(PHASE))?;
+        let (_, name) = phases
+            .into_iter()
+            .find(|&(of, _)| Some(of as i64) == parameter(PHASE))?;
         Some(Entry {
             purpose: purpose.present_participle(),
             phase: name,
             done: parameter(DONE)?,
-            total: parameter(TOTAL).filter(|_| phase != Phase::Writing),
+            total: parameter(TOTAL).filter(|&total| total > 0),
         })
     }
 }
@@ -90,7 +92,7 @@ impl Drop for Progress {
     }
 }
 
-/// Shows what is done now and how much of it there is.
+/// Shows what is done now and how much of it there is; 0 if that is not known.
 pub fn show(purpose: Purpose, phase: Phase, done: u64, total: u64) {
     if is_shown() {
         let values = [purpose as i64, phase as i64, total as i64, done as i64];
