@@ -64,3 +64,35 @@ fn an_update_leaves_the_catalogs_of_an_installation() {
         each(&mut client, "DROP EXTENSION iscc_usearch");
     }
 }
+
+/// What users have made of the extension's objects is there after an update, and so are the new casts.
+#[test]
+fn an_update_under_objects_in_use() {
+    let cluster = Cluster::start();
+    let mut client = cluster.client();
+    each(
+        &mut client,
+        "DROP EXTENSION iscc_usearch; CREATE EXTENSION iscc_usearch VERSION '0.1.0';
+         CREATE TABLE t (id int, code bitvec(64)); INSERT INTO t VALUES (1, '\\xff'), (2, '\\x00');
+         CREATE INDEX t_code ON t USING usearch (code);
+         CREATE VIEW v AS SELECT id FROM t WHERE nphd_within(code, '\\xff', 0.1);
+         ALTER EXTENSION iscc_usearch UPDATE",
+    );
+    assert_eq!(value::<i32>(&mut client, "SELECT id FROM v"), 1);
+    let compared = "SELECT id FROM t WHERE code <~> '\\x00'::bytea < 0.1";
+    assert_eq!(value::<i32>(&mut client, compared), 2);
+    let entries = "SELECT entries FROM usearch_indexes WHERE indexrelname = 't_code'";
+    assert_eq!(value::<i64>(&mut client, entries), 2);
+}
+
+/// All that the extension has is documented. Operator families and array types come with what has a comment.
+#[test]
+fn objects_have_comments() {
+    let cluster = Cluster::start();
+    let sql = "SELECT COALESCE(string_agg(pg_describe_object(classid, objid, 0), ', '), '') FROM pg_depend
+                WHERE refobjid = (SELECT oid FROM pg_extension WHERE extname = 'iscc_usearch') AND deptype = 'e'
+                  AND classid <> 'pg_opfamily'::regclass
+                  AND NOT EXISTS (SELECT FROM pg_type WHERE classid = 'pg_type'::regclass AND oid = objid AND typelem <> 0)
+                  AND obj_description(objid, (SELECT relname FROM pg_class WHERE oid = classid)) IS NULL";
+    assert_eq!(value::<String>(&mut cluster.client(), sql), "");
+}

@@ -37,11 +37,13 @@ WITH members AS (
   UNION ALL SELECT n.classid, n.name || ' depends on ' || pg_describe_object(refclassid, refobjid, refobjsubid) || ' by ' || c.objsubid, to_jsonb(c)
     FROM named n JOIN pg_depend c ON c.classid = n.classid AND c.objid = n.objid
 ), fields AS (
-  SELECT classid::regclass || ' ' || name AS what, key, value FROM entries, jsonb_each_text(entry) WHERE key <> 'oid'
+  SELECT row_number() OVER () AS field, classid::regclass || ' ' || name AS what, key, value
+    FROM entries, jsonb_each_text(entry) WHERE key <> 'oid'
+), tokens AS (
+  SELECT field, what, key, n, COALESCE(name, token, 'NULL') AS token
+    FROM fields LEFT JOIN LATERAL regexp_split_to_table(value, '[][{}" ,]+') WITH ORDINALITY AS t (token, n) ON true
+    LEFT JOIN (SELECT DISTINCT ON (objid) objid::text AS token, name FROM named ORDER BY objid, name) AS names USING (token)
 ), lines AS (
-  SELECT what || ' ' || key || ' = ' || COALESCE((
-           SELECT string_agg(COALESCE((SELECT name FROM named WHERE token ~ '^[0-9]{5,9}$' AND objid::text = token LIMIT 1), token), ' ' ORDER BY n)
-             FROM regexp_split_to_table(value, '[][{}" ,]+') WITH ORDINALITY AS t (token, n)), 'NULL') AS line
-    FROM fields
+  SELECT what || ' ' || key || ' = ' || string_agg(token, ' ' ORDER BY n) AS line FROM tokens GROUP BY field, what, key
 )
 SELECT string_agg(line, E'\n' ORDER BY line COLLATE "C") FROM lines
