@@ -99,7 +99,7 @@ fn progress_of_each_kind() {
     failing
         .batch_execute("SELECT usearch_seal('t_code')")
         .expect_err("failpoint");
-    assert_eq!(progress(&mut client), "");
+    assert_eq!(progress(&mut failing), "");
     // CREATE INDEX has a view of PostgreSQL's.
     let create = "CREATE INDEX other ON t USING usearch (code)";
     while_held(&cluster, "shard_before_list", create, |client, _| {

@@ -1,7 +1,7 @@
 //! From one version of the extension to the next: ALTER EXTENSION UPDATE leaves the same catalogs as CREATE EXTENSION.
 
-use cluster_tests::Cluster;
 use cluster_tests::search::{each, value};
+use cluster_tests::{Cluster, wait_until};
 use postgres::Client;
 
 /// All fields of all catalog entries that belong to the extension.
@@ -95,4 +95,41 @@ fn objects_have_comments() {
                   AND NOT EXISTS (SELECT FROM pg_type WHERE classid = 'pg_type'::regclass AND oid = objid AND typelem <> 0)
                   AND obj_description(objid, (SELECT relname FROM pg_class WHERE oid = classid)) IS NULL";
     assert_eq!(value::<String>(&mut cluster.client(), sql), "");
+}
+
+/// A library that is newer than the objects of a database works with them, and says what to run: in the check of an index,
+/// and in the server's log whenever the worker starts.
+#[test]
+fn a_newer_library_says_what_to_run() {
+    let cluster = Cluster::with(&[("iscc_usearch.background_worker", "on")]);
+    let (mut client, notices) = cluster.connector().client_with_notices();
+    each(
+        &mut client,
+        "DROP EXTENSION iscc_usearch; CREATE EXTENSION iscc_usearch VERSION '0.1.0';
+         CREATE TABLE t (id int, code bitvec(256)); CREATE INDEX t_code ON t USING usearch (code);
+         INSERT INTO t SELECT i, sha256(i::text::bytea)::bitvec FROM generate_series(1, 50000) i",
+    );
+    let this: String = value(
+        &mut client,
+        "SELECT default_version FROM pg_available_extensions WHERE name = 'iscc_usearch'",
+    );
+    let message = format!("extension \"iscc_usearch\" has version 0.1.0 here, but its library has version {this}");
+    let hint = "HINT:  Run ALTER EXTENSION iscc_usearch UPDATE in this database.";
+    wait_until("the worker has said so", || {
+        let log = cluster.log();
+        let mut lines = log
+            .lines()
+            .skip_while(|line| !line.contains(&format!("WARNING:  {message}")));
+        lines.next().is_some() && lines.next().is_some_and(|line| line.contains(hint))
+    });
+    let shards = "SELECT shards > 0 FROM usearch_index_stats('t_code')";
+    wait_until("the worker has sealed the tail", || value(&mut client, shards));
+    each(&mut client, "SELECT usearch_check('t_code', true)");
+    let warning = format!("WARNING: {message}");
+    assert!(notices.lock().unwrap().contains(&warning), "{notices:?}");
+
+    each(&mut client, "ALTER EXTENSION iscc_usearch UPDATE");
+    notices.lock().unwrap().clear();
+    each(&mut client, "SELECT usearch_check('t_code', true)");
+    assert!(!notices.lock().unwrap().contains(&warning), "{notices:?}");
 }
