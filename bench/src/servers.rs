@@ -1,6 +1,7 @@
-//! A table on four servers, by postgres_fdw, beside the same rows in one table.
+//! A table on four servers, by postgres_fdw, beside the same rows in one table. Writes `docs/more-machines.md`.
 
 use std::io::Write;
+use std::path::Path;
 
 use cluster_tests::Cluster;
 use cluster_tests::codes::{self, Row};
@@ -8,6 +9,7 @@ use cluster_tests::search::value;
 use postgres::Client;
 
 use crate::compare::{reduced, thousands};
+use crate::markdown::{machine, replace_section, table};
 use crate::measure::{median, milliseconds, quantile};
 
 const SERVERS: usize = 4;
@@ -54,12 +56,9 @@ pub fn run() {
         );
     }
     index(&mut client, "whole");
-    println!(
-        "{} codes of 256 bits in one table, and on {SERVERS} servers on the same machine",
-        thousands(rows)
-    );
-    println!("| statement | rows from | median ms | 95 % |");
-    println!("|---|---|---|---|");
+    let version: String = value(&mut client, "SHOW server_version");
+    let head = format!("{} codes, PostgreSQL {version}; {}.\n\n", thousands(rows), machine());
+    let mut lines = Vec::new();
     let near = codes::sample(&simprints, QUERIES);
     let queries = codes::variants_of(&near, 11).take(QUERIES);
     let queries: Vec<String> = queries.map(|row| codes::literal(&row.code)).collect();
@@ -81,13 +80,15 @@ pub fn run() {
         ("all within 0.05", "the partitioned table", within("spread")),
     ] {
         let times = times(&mut client, &sql, &queries);
-        println!(
-            "| {statement} | {from} | {:.3} | {:.3} |",
-            median(&times),
-            quantile(&times, 0.95)
-        );
+        let [median, p95] = [median(&times), quantile(&times, 0.95)].map(|time| format!("{time:.3}"));
+        lines.push(vec![statement.to_string(), from.to_string(), median, p95]);
     }
-    println!();
+    let text = head + &table(&["statement", "rows from", "median, ms", "95 %"], lines);
+    println!("{text}");
+    if reduced().is_none() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/more-machines.md");
+        replace_section(&page, "servers", &text);
+    }
 }
 
 /// Copies so many rows into each of the tables.

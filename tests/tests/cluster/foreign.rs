@@ -196,3 +196,43 @@ fn parts_take_rows_and_may_fail() {
     wait_until("the part is back", || client.query(&nearest, &[]).is_ok());
     assert_eq!(hits(&mut client, &nearest), [(rows[5].id, Some(0.0))]);
 }
+
+/// A table that Citus distributes, on one node, which is its own worker.
+#[test]
+fn citus() {
+    let settings = [("shared_preload_libraries", "citus"), ("wal_level", "logical")];
+    let plain = Cluster::start();
+    let is_there = "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'citus')";
+    if !value::<bool>(&mut plain.client(), is_there) {
+        eprintln!("SKIPPED: this installation has no Citus");
+        return;
+    }
+    let cluster = Cluster::with(&settings);
+    let mut client = cluster.client();
+    each(
+        &mut client,
+        "CREATE EXTENSION citus; SELECT citus_set_coordinator_host('localhost');
+         SELECT citus_set_node_property('localhost', current_setting('port')::int, 'shouldhaveshards', true);
+         CREATE TABLE spread (id bigint PRIMARY KEY, code bitvec(256));
+         CREATE INDEX spread_code ON spread USING usearch (code);
+         SELECT create_distributed_table('spread', 'id', shard_count => 4)",
+    );
+    let rows = codes::text(ROWS);
+    codes::load(&mut client, "spread", &rows);
+    codes::create_table(&mut client, "whole");
+    codes::load(&mut client, "whole", &rows);
+    for query in codes::sample(&rows, 10) {
+        let code = codes::literal(&query.code);
+        let nearest =
+            |table: &str| format!("SELECT id, code <~> {code} FROM {table} ORDER BY code <~> {code} LIMIT 10");
+        assert_same_distances(
+            &hits(&mut client, &nearest("spread")),
+            &hits(&mut client, &nearest("whole")),
+        );
+        let near = |table: &str| {
+            format!("SELECT id, code <~> {code} FROM {table} WHERE nphd_within(code, {code}, 0.1) ORDER BY id")
+        };
+        assert_eq!(hits(&mut client, &near("spread")), hits(&mut client, &near("whole")));
+    }
+    each(&mut client, "DROP TABLE spread");
+}
