@@ -66,7 +66,9 @@ impl<'a> Growth<'a> {
         let mut client = cluster.client();
         client.batch_execute("DROP INDEX IF EXISTS s_code").expect("DROP INDEX");
         let loaded = (rows - self.rows, self.load(&mut client, rows));
-        client.batch_execute("VACUUM ANALYZE s; CHECKPOINT").expect("VACUUM");
+        for statement in ["VACUUM ANALYZE s", "CHECKPOINT"] {
+            client.batch_execute(statement).expect("VACUUM");
+        }
         // Memory that loading has left is not the build's.
         let mut client = cluster.client();
         let pid: i32 = value(&mut client, "SELECT pg_backend_pid()");

@@ -8,13 +8,13 @@
 use std::sync::OnceLock;
 
 use crate::cost::{self, Width};
-use crate::shard::pieces::{self, PieceTables};
+use crate::shard::pieces::{self, PIECE_BITS, PieceTables};
 
 /// The most bits by which a piece that is looked up may differ.
 const MOST_ALLOWANCE: usize = 3;
 
 /// Numbers of pieces that differ by at most so many bits.
-const LOOKUPS: [usize; MOST_ALLOWANCE + 1] = [1, 33, 529, 5489];
+const LOOKUPS: [usize; MOST_ALLOWANCE + 1] = [1, 25, 301, 2325];
 
 /// How many times more codes are expected with each further bit that may differ beyond one, if more than usual have the
 /// piece with one bit of difference.
@@ -31,7 +31,7 @@ fn masks() -> &'static [u32] {
             let end = masks.len();
             for at in first..end {
                 let mask: u32 = masks[at];
-                masks.extend((0..mask.trailing_zeros()).map(|bit| mask | 1 << bit));
+                masks.extend((0..mask.trailing_zeros().min(PIECE_BITS)).map(|bit| mask | 1 << bit));
             }
             first = end;
         }
