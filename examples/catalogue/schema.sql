@@ -1,0 +1,227 @@
+-- A catalogue of ISCC assets: declare, search, search for passages, forget.
+-- Run it in a database that has the extension: psql --set ON_ERROR_STOP=1 --file schema.sql
+-- Explained in docs/catalogue.md.
+BEGIN;
+
+CREATE SCHEMA catalogue;
+COMMENT ON SCHEMA catalogue IS 'ISCC assets with their units and simprints: declare, search, search_chunks, forget';
+
+CREATE TABLE catalogue.asset (
+  iscc_id iscc_id PRIMARY KEY,
+  iscc_code text CHECK (iscc_is_valid(iscc_code)),
+  metadata jsonb CHECK (jsonb_typeof(metadata) = 'object'),
+  declared timestamptz NOT NULL DEFAULT now(),
+  changed timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE catalogue.asset IS 'one row per declared asset';
+COMMENT ON COLUMN catalogue.asset.iscc_id IS 'the ISCC-ID that names the asset';
+COMMENT ON COLUMN catalogue.asset.iscc_code IS 'the ISCC-CODE as declared, in canonical form; units that were declared beside it win';
+COMMENT ON COLUMN catalogue.asset.metadata IS 'whatever the declarant added; kept as it is';
+COMMENT ON COLUMN catalogue.asset.declared IS 'when the asset was first declared here';
+COMMENT ON COLUMN catalogue.asset.changed IS 'when a declaration last changed the asset, its units or its simprints';
+
+-- One partition per type, so that each type has an index of its own.
+CREATE TABLE catalogue.unit (
+  iscc_id iscc_id NOT NULL REFERENCES catalogue.asset ON DELETE CASCADE,
+  unit_type text NOT NULL,
+  body bitvec(256) NOT NULL,
+  PRIMARY KEY (iscc_id, unit_type)
+) PARTITION BY LIST (unit_type);
+COMMENT ON TABLE catalogue.unit IS 'the ISCC-UNITs of assets, at most one of each type';
+COMMENT ON COLUMN catalogue.unit.iscc_id IS 'the asset';
+COMMENT ON COLUMN catalogue.unit.unit_type IS 'such as CONTENT_TEXT_V0; decides the partition';
+COMMENT ON COLUMN catalogue.unit.body IS '32 to 256 bits, without header';
+
+DO $$
+DECLARE
+  main text;
+BEGIN
+  FOREACH main IN ARRAY string_to_array('META_NONE DATA_NONE SEMANTIC_TEXT SEMANTIC_IMAGE SEMANTIC_AUDIO SEMANTIC_VIDEO'
+      ' SEMANTIC_MIXED CONTENT_TEXT CONTENT_IMAGE CONTENT_AUDIO CONTENT_VIDEO CONTENT_MIXED', ' ') LOOP
+    EXECUTE format('CREATE TABLE catalogue.%I PARTITION OF catalogue.unit FOR VALUES IN (%L)',
+                   'unit_' || lower(replace(main, '_NONE', '')), main || '_V0');
+    EXECUTE format('COMMENT ON TABLE catalogue.%I IS %L',
+                   'unit_' || lower(replace(main, '_NONE', '')), 'units of type ' || main || '_V0');
+    EXECUTE format('CREATE INDEX %I ON catalogue.%I USING usearch (body)',
+                   'unit_' || lower(replace(main, '_NONE', '')) || '_body', 'unit_' || lower(replace(main, '_NONE', '')));
+  END LOOP;
+END $$;
+
+-- Instance-Codes are hashes: only equality of prefixes means anything, and a btree finds that.
+CREATE TABLE catalogue.unit_instance PARTITION OF catalogue.unit FOR VALUES IN ('INSTANCE_NONE_V0');
+CREATE INDEX unit_instance_body ON catalogue.unit_instance (body);
+COMMENT ON TABLE catalogue.unit_instance IS 'units of type INSTANCE_NONE_V0';
+
+CREATE TABLE catalogue.simprint (
+  iscc_id iscc_id NOT NULL REFERENCES catalogue.asset ON DELETE CASCADE,
+  simprint_type text NOT NULL,
+  chunk uuid NOT NULL,
+  body bitvec(256) NOT NULL CHECK (bit_length(body) >= 64),
+  PRIMARY KEY (iscc_id, simprint_type, chunk, body)
+) PARTITION BY LIST (simprint_type);
+COMMENT ON TABLE catalogue.simprint IS 'the simprints of assets: similarity hashes of their passages';
+COMMENT ON COLUMN catalogue.simprint.iscc_id IS 'the asset';
+COMMENT ON COLUMN catalogue.simprint.simprint_type IS 'such as CONTENT_TEXT_V0; decides the partition';
+COMMENT ON COLUMN catalogue.simprint.chunk IS 'where the passage is: iscc_chunk(iscc_id, offset, size)';
+COMMENT ON COLUMN catalogue.simprint.body IS '64 to 256 bits';
+
+CREATE TABLE catalogue.simprint_content_text PARTITION OF catalogue.simprint FOR VALUES IN ('CONTENT_TEXT_V0');
+CREATE TABLE catalogue.simprint_semantic_text PARTITION OF catalogue.simprint FOR VALUES IN ('SEMANTIC_TEXT_V0');
+CREATE TABLE catalogue.simprint_other PARTITION OF catalogue.simprint DEFAULT;
+CREATE INDEX simprint_body ON catalogue.simprint USING usearch (body);
+COMMENT ON TABLE catalogue.simprint_content_text IS 'simprints of type CONTENT_TEXT_V0';
+COMMENT ON TABLE catalogue.simprint_semantic_text IS 'simprints of type SEMANTIC_TEXT_V0';
+COMMENT ON TABLE catalogue.simprint_other IS 'simprints of all other types; a type with many deserves a partition of its own';
+
+-- The units of an entry or a query: `units`, or else those of `iscc_code`. Units win because a code has only 64 bits of each.
+CREATE FUNCTION catalogue.units_of(entry jsonb, OUT unit_type text, OUT body bitvec) RETURNS SETOF record
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+DECLARE
+  given jsonb := nullif(nullif(entry->'units', 'null'), '[]');
+  expected bigint;
+  found bigint;
+BEGIN
+  IF given IS NULL THEN
+    given := nullif(entry->'iscc_code', 'null');
+    IF given IS NULL THEN
+      RETURN;
+    END IF;
+    given := jsonb_build_array(given);
+  ELSIF jsonb_typeof(given) = 'array' THEN
+    expected := jsonb_array_length(given);
+  END IF;
+  IF jsonb_typeof(given) <> 'array' OR given @? '$[*] ? (@.type() != "string")' THEN
+    RAISE 'invalid units' USING ERRCODE = '22023',
+      DETAIL = '"units" is an array of strings, "iscc_code" a string.';
+  END IF;
+  RETURN QUERY SELECT d.unit_type, d.body
+    FROM jsonb_array_elements_text(given) g, iscc_decompose(g) d
+   WHERE d.unit_type ~ '^(META|SEMANTIC|CONTENT|DATA|INSTANCE)_';
+  GET DIAGNOSTICS found = ROW_COUNT;
+  IF found = 0 OR found <> expected THEN
+    RAISE 'not all of the units are units of content' USING ERRCODE = '22023',
+      DETAIL = format('Given: %s.', given),
+      HINT = 'Give Meta-, Semantic-, Content-, Data- and Instance-Codes as "units", or the code that they form as "iscc_code".';
+  END IF;
+END $$;
+COMMENT ON FUNCTION catalogue.units_of(jsonb) IS 'the units of an entry or a query in JSON';
+
+-- iscc-search reads base64 with either alphabet, padded or not.
+CREATE FUNCTION catalogue.read_simprint(simprint text) RETURNS bitvec
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN iscc_simprint(rtrim(translate(simprint, '+/', '-_'), '='));
+COMMENT ON FUNCTION catalogue.read_simprint(text) IS 'a simprint in base64 of either alphabet, with or without padding';
+
+-- The simprints of an entry, each {"simprint", "offset", "size"}, or of a query, each a string, by type.
+CREATE FUNCTION catalogue.simprints_of(entry jsonb, OUT simprint_type text, OUT simprint jsonb) RETURNS SETOF record
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+DECLARE
+  given jsonb := coalesce(nullif(entry->'simprints', 'null'), '{}');
+BEGIN
+  IF jsonb_typeof(given) <> 'object' OR given @? 'strict $.* ? (@.type() != "array")' THEN
+    RAISE 'invalid simprints' USING ERRCODE = '22023',
+      DETAIL = '"simprints" is an object that has an array for each type.';
+  END IF;
+  RETURN QUERY SELECT t.key, s FROM jsonb_each(given) t, jsonb_array_elements(t.value) s;
+END $$;
+COMMENT ON FUNCTION catalogue.simprints_of(jsonb) IS 'the simprints of an entry or a query in JSON';
+
+CREATE FUNCTION catalogue.declare(entry jsonb) RETURNS iscc_id
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+DECLARE
+  id iscc_id;
+  code text := iscc_normalize(entry->>'iscc_code');
+  meta jsonb := nullif(entry->'metadata', 'null');
+  types text[];
+  bodies bitvec[];
+  simprint_types text[];
+  chunks uuid[];
+  simprints bitvec[];
+  old catalogue.asset;
+  n bigint;
+  changes bigint := 0;
+BEGIN
+  IF jsonb_typeof(entry->'iscc_id') IS DISTINCT FROM 'string' OR jsonb_typeof(meta) <> 'object' THEN
+    RAISE 'invalid entry' USING ERRCODE = '22023',
+      DETAIL = 'An entry is an object with "iscc_id", a string, and if it has "metadata", that is an object.';
+  END IF;
+  id := entry->>'iscc_id';
+  -- Of two units of a type the longer.
+  SELECT array_agg(unit_type), array_agg(body) INTO types, bodies FROM (
+    SELECT DISTINCT ON (unit_type) unit_type, body FROM catalogue.units_of(entry) WITH ORDINALITY AS u (unit_type, body, n)
+     ORDER BY unit_type, length(body) DESC, n) u;
+  IF types IS NULL THEN
+    RAISE 'entry without units' USING ERRCODE = '22023', DETAIL = format('Asset %s.', id),
+      HINT = 'Give "units" or "iscc_code".';
+  END IF;
+  SELECT array_agg(simprint_type), array_agg(chunk), array_agg(body) INTO simprint_types, chunks, simprints FROM (
+    SELECT DISTINCT simprint_type, iscc_chunk(id, (simprint->>'offset')::bigint, (simprint->>'size')::bigint) AS chunk,
+           catalogue.read_simprint(simprint->>'simprint') AS body
+      FROM catalogue.simprints_of(entry)) s;
+  IF array_position(chunks, NULL) > 0 OR array_position(simprints, NULL) > 0 THEN
+    RAISE 'incomplete simprint' USING ERRCODE = '22023', DETAIL = format('Asset %s.', id),
+      HINT = 'Each simprint is an object with "simprint", "offset" and "size".';
+  END IF;
+
+  -- The row of the asset is the lock: who declares or forgets the same asset waits here.
+  LOOP
+    INSERT INTO catalogue.asset (iscc_id, iscc_code, metadata) VALUES (id, code, meta) ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+      INSERT INTO catalogue.unit SELECT id, t, b FROM unnest(types, bodies) AS u (t, b);
+      INSERT INTO catalogue.simprint SELECT id, t, c, b FROM unnest(simprint_types, chunks, simprints) AS s (t, c, b);
+      RETURN id;
+    END IF;
+    SELECT * INTO old FROM catalogue.asset a WHERE a.iscc_id = id FOR NO KEY UPDATE;
+    EXIT WHEN FOUND;  -- or else it has been forgotten meanwhile
+  END LOOP;
+
+  DELETE FROM catalogue.unit u WHERE u.iscc_id = id AND u.unit_type <> ALL (types);
+  GET DIAGNOSTICS changes = ROW_COUNT;
+  -- What is a prefix of what is stored says nothing new.
+  INSERT INTO catalogue.unit SELECT id, t, b FROM unnest(types, bodies) AS n (t, b)
+   WHERE NOT EXISTS (SELECT FROM catalogue.unit u WHERE u.iscc_id = id AND u.unit_type = t AND u.body ^@ b)
+      ON CONFLICT (iscc_id, unit_type) DO UPDATE SET body = excluded.body;
+  GET DIAGNOSTICS n = ROW_COUNT;
+  changes := changes + n;
+  DELETE FROM catalogue.simprint s
+   WHERE s.iscc_id = id AND NOT EXISTS (SELECT FROM unnest(simprint_types, chunks, simprints) AS n (t, c, b)
+                                         WHERE s.simprint_type = t AND s.chunk = c AND s.body = b);
+  GET DIAGNOSTICS n = ROW_COUNT;
+  changes := changes + n;
+  INSERT INTO catalogue.simprint SELECT id, t, c, b FROM unnest(simprint_types, chunks, simprints) AS n (t, c, b)
+   WHERE NOT EXISTS (SELECT FROM catalogue.simprint s
+                      WHERE s.iscc_id = id AND s.simprint_type = t AND s.chunk = c AND s.body = b);
+  GET DIAGNOSTICS n = ROW_COUNT;
+  changes := changes + n;
+  IF changes > 0 OR old.iscc_code IS DISTINCT FROM code OR old.metadata IS DISTINCT FROM meta THEN
+    UPDATE catalogue.asset a SET iscc_code = code, metadata = meta, changed = now() WHERE a.iscc_id = id;
+  END IF;
+  RETURN id;
+END $$;
+COMMENT ON FUNCTION catalogue.declare(jsonb) IS
+  'makes an asset what the entry says: new, changed or as it was, all or nothing; returns its ISCC-ID';
+
+CREATE FUNCTION catalogue.forget(iscc_id iscc_id) RETURNS boolean
+LANGUAGE plpgsql STRICT SET search_path FROM CURRENT AS $$
+BEGIN
+  DELETE FROM catalogue.asset a WHERE a.iscc_id = forget.iscc_id;
+  RETURN FOUND;
+END $$;
+COMMENT ON FUNCTION catalogue.forget(iscc_id) IS 'deletes an asset with its units and simprints; false if there was none';
+
+CREATE FUNCTION catalogue.entry(iscc_id iscc_id) RETURNS jsonb
+LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path FROM CURRENT
+RETURN (
+  SELECT jsonb_strip_nulls(jsonb_build_object('iscc_id', a.iscc_id, 'iscc_code', a.iscc_code,
+           'units', (SELECT jsonb_agg(iscc_encode(u.unit_type, u.body) ORDER BY array_position(
+                              '{META,SEMANTIC,CONTENT,DATA,INSTANCE}'::text[], split_part(u.unit_type, '_', 1)), u.unit_type)
+                       FROM catalogue.unit u WHERE u.iscc_id = a.iscc_id),
+           'simprints', (SELECT jsonb_object_agg(t.simprint_type, t.simprints) FROM (
+                           SELECT s.simprint_type, jsonb_agg(jsonb_build_object('simprint', iscc_simprint_text(s.body),
+                                    'offset', iscc_chunk_offset(s.chunk), 'size', iscc_chunk_size(s.chunk))
+                                    ORDER BY s.chunk, s.body) AS simprints
+                             FROM catalogue.simprint s WHERE s.iscc_id = a.iscc_id GROUP BY s.simprint_type) t)))
+         || CASE WHEN a.metadata IS NULL THEN '{}' ELSE jsonb_build_object('metadata', a.metadata) END
+    FROM catalogue.asset a WHERE a.iscc_id = entry.iscc_id);
+COMMENT ON FUNCTION catalogue.entry(iscc_id) IS 'the entry of an asset as it is stored, in the JSON of declare; NULL if there is none';
