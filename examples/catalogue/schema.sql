@@ -225,3 +225,156 @@ RETURN (
          || CASE WHEN a.metadata IS NULL THEN '{}' ELSE jsonb_build_object('metadata', a.metadata) END
     FROM catalogue.asset a WHERE a.iscc_id = entry.iscc_id);
 COMMENT ON FUNCTION catalogue.entry(iscc_id) IS 'the entry of an asset as it is stored, in the JSON of declare; NULL if there is none';
+
+CREATE TYPE catalogue.hit AS (iscc_id iscc_id, unit_type text, similarity float8);
+COMMENT ON TYPE catalogue.hit IS 'a unit of an asset that is similar to one of the query';
+
+-- The query that a query by iscc_id stands for: the units and simprints of that asset, which take precedence.
+CREATE FUNCTION catalogue.resolve(INOUT query jsonb, OUT self iscc_id)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+DECLARE
+  known jsonb;
+BEGIN
+  self := query->>'iscc_id';
+  IF self IS NOT NULL THEN
+    SELECT jsonb_build_object(
+             'units', (SELECT jsonb_agg(iscc_encode(u.unit_type, u.body)) FROM catalogue.unit u WHERE u.iscc_id = self),
+             'simprints', (SELECT jsonb_object_agg(t.simprint_type, t.simprints) FROM (
+                             SELECT s.simprint_type, jsonb_agg(iscc_simprint_text(s.body)) AS simprints
+                               FROM catalogue.simprint s WHERE s.iscc_id = self GROUP BY s.simprint_type) t))
+      INTO known FROM catalogue.asset a WHERE a.iscc_id = self;
+    IF NOT FOUND THEN
+      RAISE 'asset % is not in the catalogue', self USING ERRCODE = 'P0002';
+    END IF;
+    query := known;
+  ELSIF query IS NULL OR nullif(query->'iscc_code', 'null') IS NULL AND nullif(query->'units', 'null') IS NULL
+        AND nullif(query->'simprints', 'null') IS NULL THEN
+    RAISE 'empty query' USING ERRCODE = '22023',
+      HINT = 'A query is an object with "iscc_id", "iscc_code", "units" or "simprints".';
+  END IF;
+END $$;
+COMMENT ON FUNCTION catalogue.resolve(jsonb) IS 'a query with the units and simprints of the asset that it names, and that asset';
+
+-- All assets whose unit of this type is within reach of a unit; of an Instance-Code, those where one is a prefix of
+-- the other, at any length.
+CREATE FUNCTION catalogue.near(unit_type text, body bitvec, reach float8) RETURNS SETOF catalogue.hit
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+BEGIN
+  IF near.unit_type = 'INSTANCE_NONE_V0' THEN
+    -- In bytewise order, what starts with a code comes between the code and the code followed by ones.
+    RETURN QUERY SELECT u.iscc_id, u.unit_type, 1::float8 FROM catalogue.unit_instance u
+      WHERE u.body BETWEEN near.body AND near.body || '\xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff'
+    UNION ALL SELECT u.iscc_id, u.unit_type, 1 FROM catalogue.unit_instance u
+      WHERE u.body = ANY (prefixes(near.body, '{32,64,96,128,160,192,224}')) AND u.body <> near.body;
+  ELSE
+    RETURN QUERY SELECT u.iscc_id, u.unit_type, 1 - (u.body <~> near.body) FROM catalogue.unit u
+      WHERE u.unit_type = near.unit_type AND nphd_within(u.body, near.body, near.reach);
+  END IF;
+END $$;
+COMMENT ON FUNCTION catalogue.near(text, bitvec, float8) IS 'all assets with a unit of this type within reach of the unit, a distance';
+
+-- Complete, without reading everything: titles (Meta-Codes) may have thousands of units in reach, the other types have
+-- few. An asset in reach by its title alone ranks by that distance. So of the titles only the nearest are read, enough of
+-- them to fill the answer even if all assets that other types have found are among them.
+CREATE FUNCTION catalogue.search(query jsonb, max_results int DEFAULT 100)
+RETURNS TABLE (iscc_id iscc_id, score float8, types jsonb)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+  reach CONSTANT float8 := 0.25;
+  self iscc_id;
+  unit record;
+  broad record;           -- the unit of which only the nearest are read
+  hits catalogue.hit[] := '{}';
+  found iscc_id[];
+  wanted bigint;
+  radius float8;
+BEGIN
+  IF max_results < 1 OR max_results IS NULL THEN
+    RAISE 'max_results must be at least 1' USING ERRCODE = '22023';
+  END IF;
+  SELECT * INTO query, self FROM catalogue.resolve(query);
+
+  -- Meta, or else Semantic, Content or Data; the only unit of its type.
+  FOR unit IN
+    SELECT unit_type, body, array_position('{META,SEMANTIC,CONTENT,DATA}'::text[], split_part(unit_type, '_', 1)) AS rank,
+           count(*) OVER (PARTITION BY unit_type) AS of_type
+      FROM catalogue.units_of(query) ORDER BY rank
+  LOOP
+    IF broad IS NULL AND unit.of_type = 1 AND unit.rank IS NOT NULL THEN
+      broad := unit;
+    ELSE
+      hits := hits || ARRAY(SELECT h FROM catalogue.near(unit.unit_type, unit.body, reach) h);
+    END IF;
+  END LOOP;
+
+  IF broad IS NOT NULL THEN
+    found := ARRAY(SELECT DISTINCT h.iscc_id FROM unnest(hits) h);
+    wanted := max_results + cardinality(found) + 1;
+    -- As many rows as wanted, found by the graph, are within this radius. So are then the nearest.
+    SELECT CASE WHEN count(*) < wanted THEN reach ELSE least(reach, max(d)) END INTO radius FROM (
+      SELECT u.body <~> broad.body AS d FROM catalogue.unit u WHERE u.unit_type = broad.unit_type
+       ORDER BY u.body <~> broad.body LIMIT wanted) u;
+    hits := hits
+      || ARRAY(SELECT ROW(u.iscc_id, broad.unit_type, 1 - u.d)::catalogue.hit FROM (
+                 SELECT u.iscc_id, u.body <~> broad.body AS d FROM catalogue.unit u
+                  WHERE u.unit_type = broad.unit_type AND nphd_within(u.body, broad.body, radius)
+                  ORDER BY 2, 1 LIMIT wanted) u)
+      || ARRAY(SELECT ROW(u.iscc_id, u.unit_type, 1 - (u.body <~> broad.body))::catalogue.hit FROM catalogue.unit u
+                WHERE u.unit_type = broad.unit_type AND u.iscc_id = ANY (found) AND nphd_within(u.body, broad.body, reach));
+  END IF;
+
+  -- Ordered within each asset, so that equal similarities always give the same score.
+  RETURN QUERY
+    WITH hit AS MATERIALIZED (
+      SELECT iscc_id, unit_type, max(similarity) AS s FROM unnest(hits) WHERE iscc_id IS DISTINCT FROM self GROUP BY 1, 2),
+    best AS (
+      SELECT iscc_id, iscc_score(s) AS score, sum(s) AS total FROM (SELECT * FROM hit ORDER BY iscc_id, s DESC) h
+       GROUP BY 1 ORDER BY 2 DESC, 3 DESC, 1 LIMIT max_results)
+    SELECT b.iscc_id, b.score, jsonb_object_agg(h.unit_type, h.s) FROM best b JOIN hit h ON h.iscc_id = b.iscc_id
+     GROUP BY b.iscc_id, b.score, b.total ORDER BY b.score DESC, b.total DESC, b.iscc_id;
+END $$;
+COMMENT ON FUNCTION catalogue.search(jsonb, int) IS
+  'the assets most similar to a query by their units, best first: complete up to a distance of 0.25 per unit';
+
+-- Each simprint of the query with all stored ones within reach. Whatever equals a stored simprint is in reach too, so the
+-- number of assets that have exactly this one is known without another look.
+CREATE FUNCTION catalogue.search_chunks(query jsonb, max_results int DEFAULT 100)
+RETURNS TABLE (iscc_id iscc_id, score float8, matches bigint)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+  reach CONSTANT float8 := 0.25;
+  self iscc_id;
+  total bigint;
+BEGIN
+  IF max_results < 1 OR max_results IS NULL THEN
+    RAISE 'max_results must be at least 1' USING ERRCODE = '22023';
+  END IF;
+  SELECT * INTO query, self FROM catalogue.resolve(query);
+  total := (SELECT count(*) FROM catalogue.asset);
+  RETURN QUERY
+    WITH asked AS MATERIALIZED (
+      SELECT row_number() OVER () AS n, simprint_type, catalogue.read_simprint(simprint #>> '{}') AS body
+        FROM catalogue.simprints_of(query)),
+    near AS MATERIALIZED (
+      SELECT a.n, s.iscc_id, s.chunk, s.body, s.d FROM asked a CROSS JOIN LATERAL (
+        SELECT s.iscc_id, s.chunk, s.body, s.body <~> a.body AS d FROM catalogue.simprint s
+         WHERE s.simprint_type = a.simprint_type AND nphd_within(s.body, a.body, reach)) s),
+    weight AS MATERIALIZED (
+      SELECT n, body, iscc_idf(total, count(DISTINCT iscc_id)) AS idf FROM near GROUP BY 1, 2),
+    own AS (
+      SELECT a.n, coalesce(w.idf, iscc_idf(total, 0)) AS idf FROM asked a LEFT JOIN weight w ON w.n = a.n AND w.body = a.body),
+    best AS (
+      SELECT DISTINCT ON (n, iscc_id) n, iscc_id, body, 1 - d AS similarity FROM near
+       WHERE iscc_id IS DISTINCT FROM self ORDER BY n, iscc_id, d, chunk)
+    -- Rounded, so that the order of summation does not decide between equals.
+    SELECT b.iscc_id, round((sum(w.idf * b.similarity)
+             / (sum(w.idf - o.idf) + (SELECT sum(idf) FROM own)))::numeric, 12)::float8, count(*)
+      FROM best b JOIN weight w ON w.n = b.n AND w.body = b.body JOIN own o ON o.n = b.n
+     GROUP BY 1 ORDER BY 2 DESC, 3 DESC, 1 LIMIT max_results;
+END $$;
+COMMENT ON FUNCTION catalogue.search_chunks(jsonb, int) IS
+  'the assets with passages most similar to those of a query, by their simprints: complete up to a distance of 0.25';
+
+COMMIT;
