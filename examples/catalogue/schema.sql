@@ -357,22 +357,24 @@ BEGIN
     WITH asked AS MATERIALIZED (
       SELECT row_number() OVER () AS n, simprint_type, catalogue.read_simprint(simprint #>> '{}') AS body
         FROM catalogue.simprints_of(query)),
-    near AS MATERIALIZED (
-      SELECT a.n, s.iscc_id, s.chunk, s.body, s.d FROM asked a CROSS JOIN LATERAL (
-        SELECT s.iscc_id, s.chunk, s.body, s.body <~> a.body AS d FROM catalogue.simprint s
-         WHERE s.simprint_type = a.simprint_type AND nphd_within(s.body, a.body, reach)) s),
-    weight AS MATERIALIZED (
-      SELECT n, body, iscc_idf(total, count(DISTINCT iscc_id)) AS idf FROM near GROUP BY 1, 2),
-    own AS (
-      SELECT a.n, coalesce(w.idf, iscc_idf(total, 0)) AS idf FROM asked a LEFT JOIN weight w ON w.n = a.n AND w.body = a.body),
+    stored AS (
+      SELECT DISTINCT ON (a.n, s.body, s.iscc_id) a.n, s.body, s.iscc_id, s.chunk, s.d, s.body = a.body AS same
+        FROM asked a CROSS JOIN LATERAL (
+          SELECT s.iscc_id, s.chunk, s.body, s.body <~> a.body AS d FROM catalogue.simprint s
+           WHERE s.simprint_type = a.simprint_type AND nphd_within(s.body, a.body, reach)) s
+       ORDER BY a.n, s.body, s.iscc_id, s.chunk),
+    weighed AS MATERIALIZED (
+      SELECT *, iscc_idf(total, count(*) OVER (PARTITION BY n, body)) AS idf FROM stored),
+    own AS MATERIALIZED (
+      SELECT a.n, coalesce(w.idf, iscc_idf(total, 0)) AS idf
+        FROM asked a LEFT JOIN (SELECT n, min(idf) AS idf FROM weighed WHERE same GROUP BY 1) w ON w.n = a.n),
     best AS (
-      SELECT DISTINCT ON (n, iscc_id) n, iscc_id, body, 1 - d AS similarity FROM near
-       WHERE iscc_id IS DISTINCT FROM self ORDER BY n, iscc_id, d, chunk)
+      SELECT DISTINCT ON (iscc_id, n) iscc_id, 1 - d AS similarity, idf, (SELECT array_agg(idf ORDER BY n) FROM own)[n] AS own
+        FROM weighed WHERE iscc_id IS DISTINCT FROM self ORDER BY iscc_id, n, d, chunk)
     -- Rounded, so that the order of summation does not decide between equals.
-    SELECT b.iscc_id, round((sum(w.idf * b.similarity)
-             / (sum(w.idf - o.idf) + (SELECT sum(idf) FROM own)))::numeric, 12)::float8, count(*)
-      FROM best b JOIN weight w ON w.n = b.n AND w.body = b.body JOIN own o ON o.n = b.n
-     GROUP BY 1 ORDER BY 2 DESC, 3 DESC, 1 LIMIT max_results;
+    SELECT iscc_id, round((sum(idf * similarity) / (sum(idf - own) + (SELECT sum(idf) FROM own)))::numeric, 12)::float8,
+           count(*)
+      FROM best GROUP BY 1 ORDER BY 2 DESC, 3 DESC, 1 LIMIT max_results;
 END $$;
 COMMENT ON FUNCTION catalogue.search_chunks(jsonb, int) IS
   'the assets with passages most similar to those of a query, by their simprints: complete up to a distance of 0.25';
