@@ -337,6 +337,16 @@ END $$;
 COMMENT ON FUNCTION catalogue.search(jsonb, int) IS
   'the assets most similar to a query by their units, best first: complete up to a distance of 0.25 per unit';
 
+-- A function of its own, so that the index is asked for each simprint, whatever the planner makes of their number.
+CREATE FUNCTION catalogue.near_simprints(simprint_type text, body bitvec, reach float8) RETURNS SETOF catalogue.simprint
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+BEGIN
+  RETURN QUERY SELECT s.* FROM catalogue.simprint s
+    WHERE s.simprint_type = near_simprints.simprint_type AND nphd_within(s.body, near_simprints.body, near_simprints.reach);
+END $$;
+COMMENT ON FUNCTION catalogue.near_simprints(text, bitvec, float8) IS
+  'all simprints of this type within reach of the simprint, a distance';
+
 -- Each simprint of the query with all stored ones within reach. Whatever equals a stored simprint is in reach too, so the
 -- number of assets that have exactly this one is known without another look.
 CREATE FUNCTION catalogue.search_chunks(query jsonb, max_results int DEFAULT 100)
@@ -360,8 +370,7 @@ BEGIN
     stored AS (
       SELECT DISTINCT ON (a.n, s.body, s.iscc_id) a.n, s.body, s.iscc_id, s.chunk, s.d, s.body = a.body AS same
         FROM asked a CROSS JOIN LATERAL (
-          SELECT s.iscc_id, s.chunk, s.body, s.body <~> a.body AS d FROM catalogue.simprint s
-           WHERE s.simprint_type = a.simprint_type AND nphd_within(s.body, a.body, reach)) s
+          SELECT *, s.body <~> a.body AS d FROM catalogue.near_simprints(a.simprint_type, a.body, reach) s) s
        ORDER BY a.n, s.body, s.iscc_id, s.chunk),
     weighed AS MATERIALIZED (
       SELECT *, iscc_idf(total, count(*) OVER (PARTITION BY n, body)) AS idf FROM stored),
