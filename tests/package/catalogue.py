@@ -16,6 +16,9 @@ import psycopg
 from iscc_search.indexes.usearch.index import UsearchIndex
 from iscc_search.remote.client import RemoteIndex
 from iscc_search.schema import IsccEntry, IsccQuery
+from loguru import logger
+
+logger.remove()
 
 ROOT = Path(__file__).resolve().parents[2]
 UNKNOWN = "ISCC:MAIGIIFJRDGEQQAA"

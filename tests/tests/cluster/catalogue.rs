@@ -27,17 +27,17 @@ const PLAIN: &str = r"
 
 /// Queries whose answers differ from those computed beforehand, whose scores have nine digits.
 const WRONG: &str = r"
-    SELECT count(*) FROM golden, unnest('{10,100}'::int[]) n WHERE line ? 'query' AND (
-      (SELECT jsonb_agg(e ORDER BY i) FROM jsonb_array_elements(line->'assets') WITH ORDINALITY a (e, i) WHERE i <= n)
+    SELECT count(*) FROM golden, unnest('{10,100}'::int[]) AS l (k) WHERE line ? 'query' AND (
+      (SELECT jsonb_agg(e ORDER BY i) FROM jsonb_array_elements(line->'assets') WITH ORDINALITY a (e, i) WHERE i <= k)
         IS DISTINCT FROM
       (SELECT jsonb_agg(jsonb_build_array(iscc_id, round(score::numeric, 9),
                 (SELECT jsonb_object_agg(key, round(value::numeric, 9)) FROM jsonb_each(types))) ORDER BY i)
-         FROM catalogue.search(line->'query', n) WITH ORDINALITY s (iscc_id, score, types, i))
+         FROM catalogue.search(line->'query', k) WITH ORDINALITY s (iscc_id, score, types, i))
       OR line ? 'chunks' AND
-      (SELECT jsonb_agg(e ORDER BY i) FROM jsonb_array_elements(line->'chunks') WITH ORDINALITY a (e, i) WHERE i <= n)
+      (SELECT jsonb_agg(e ORDER BY i) FROM jsonb_array_elements(line->'chunks') WITH ORDINALITY a (e, i) WHERE i <= k)
         IS DISTINCT FROM
       (SELECT jsonb_agg(jsonb_build_array(iscc_id, round(score::numeric, 9), matches) ORDER BY i)
-         FROM catalogue.search_chunks(line->'query', n) WITH ORDINALITY s (iscc_id, score, matches, i)
+         FROM catalogue.search_chunks(line->'query', k) WITH ORDINALITY s (iscc_id, score, matches, i)
         WHERE i <= jsonb_array_length(line->'chunks'))
       OR (SELECT count(*) FROM catalogue.search(line->'query', 10000)) <> (line->'total')::int)";
 
@@ -90,7 +90,7 @@ fn answers() {
                           jsonb_build_object('units', (SELECT jsonb_agg(iscc_encode(unit_type, prefix(body, 64)))
                             FROM catalogue.units_of(line->'entry'))) AS short) e,
           LATERAL (VALUES (whole), (by_id), (untitled), (short)) q (query)
-         WHERE line ? 'entry' AND n % 50 = 1 AND
+         WHERE line ? 'entry' AND n % 100 = 1 AND
            (SELECT jsonb_agg(s) FROM catalogue.search(query, limits) s) IS DISTINCT FROM
            (SELECT jsonb_agg(s) FROM pg_temp.plain(query, limits) s)";
     for prepare in ["ANALYZE", "VACUUM", SEAL, "VACUUM ANALYZE"] {
@@ -99,16 +99,21 @@ fn answers() {
         assert_eq!(count(&mut client, plain), 0, "after {prepare}");
     }
     // They can fail.
-    each(&mut client, "SELECT catalogue.forget(iscc_id) FROM catalogue.asset");
+    each(
+        &mut client,
+        "SELECT catalogue.forget(iscc_id) FROM catalogue.asset
+            WHERE iscc_id::text NOT IN (SELECT line->'query'->>'iscc_id' FROM golden WHERE line->'query' ? 'iscc_id')",
+    );
     assert!(count(&mut client, WRONG) > 0);
 }
 
-/// Two assets that tests declare again and again: each time all of it is different.
+/// Entries of one asset. All units have 256 bits: none is a prefix of another entry's, which would leave that in place.
 fn versions(client: &mut Client) -> Vec<String> {
     golden(client);
-    let sql = "SELECT (line->'entry' || '{\"iscc_id\":\"ISCC:MAIGIIFJRDGEQQAA\"}')::text FROM golden
-                WHERE line ? 'entry' AND jsonb_array_length(line->'entry'->'simprints'->'CONTENT_TEXT_V0') BETWEEN 3 AND 20
-                ORDER BY n LIMIT 40";
+    let sql = r#"SELECT (line->'entry' || '{"iscc_id":"ISCC:MAIGIIFJRDGEQQAA"}')::text FROM golden
+                  WHERE line ? 'entry' AND jsonb_array_length(line->'entry'->'simprints'->'CONTENT_TEXT_V0') BETWEEN 3 AND 20
+                    AND NOT line->'entry' @? '$.units[*] ? (!(@ like_regex "^.{60}$"))'
+                  ORDER BY n LIMIT 40"#;
     client
         .query(sql, &[])
         .expect("entries")
@@ -139,8 +144,7 @@ fn rules() {
         };
         assert_eq!(result, expected.trim(), "case {number}: {statement}");
         // An error changes nothing.
-        let whole =
-            "SELECT md5(string_agg(catalogue.entry(iscc_id)::text || xmin, '' ORDER BY iscc_id)) FROM catalogue.asset";
+        let whole = "SELECT coalesce(md5(string_agg(catalogue.entry(iscc_id)::text || xmin, '' ORDER BY iscc_id)), '') FROM catalogue.asset";
         let now = value(&mut client, whole);
         if result.len() == 5 && result != "false" {
             assert_eq!(now, state, "case {number}: {statement}");
@@ -292,7 +296,7 @@ fn searched_beside_deletions() {
         let number = 1 + random.below(300) as i64;
         // Its own units are found in full.
         let sql = "SELECT (SELECT count(*) FROM jsonb_object_keys(types) t) FROM golden LEFT JOIN LATERAL
-                     catalogue.search(line->'entry' - 'iscc_id', 1000) s ON s.iscc_id::text = line->'entry'->>'iscc_id'
+                     catalogue.search((line->'entry') - 'iscc_id', 1000) s ON s.iscc_id::text = line->'entry'->>'iscc_id'
                     WHERE n = $1";
         match client.query_one(sql, &[&number]).expect("a search").get::<_, i64>(0) {
             4 => whole += 1,
