@@ -126,8 +126,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION catalogue.simprints_of(jsonb) IS 'the simprints of an entry or a query in JSON';
 
+-- Plans live as long as the session, those of foreign keys too. One made when the tables were empty would read all of a
+-- table that has grown meanwhile: hence no sequential scans, here and below.
 CREATE FUNCTION catalogue.declare(entry jsonb) RETURNS iscc_id
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
   id iscc_id;
@@ -203,7 +205,7 @@ COMMENT ON FUNCTION catalogue.declare(jsonb) IS
   'makes an asset what the entry says: new, changed or as it was, all or nothing; returns its ISCC-ID';
 
 CREATE FUNCTION catalogue.forget(iscc_id iscc_id) RETURNS boolean
-LANGUAGE plpgsql STRICT SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STRICT SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 BEGIN
   DELETE FROM catalogue.asset a WHERE a.iscc_id = forget.iscc_id;
   RETURN FOUND;
@@ -258,7 +260,7 @@ COMMENT ON FUNCTION catalogue.resolve(jsonb) IS 'a query with the units and simp
 -- All assets whose unit of this type is within reach of a unit; of an Instance-Code, those where one is a prefix of
 -- the other, at any length.
 CREATE FUNCTION catalogue.near(unit_type text, body bitvec, reach float8) RETURNS SETOF catalogue.hit
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 BEGIN
   IF near.unit_type = 'INSTANCE_NONE_V0' THEN
     -- In bytewise order, what starts with a code comes between the code and the code followed by ones.
@@ -278,7 +280,8 @@ COMMENT ON FUNCTION catalogue.near(text, bitvec, float8) IS 'all assets with a u
 -- them to fill the answer even if all assets that other types have found are among them.
 CREATE FUNCTION catalogue.search(query jsonb, max_results int DEFAULT 100)
 RETURNS TABLE (iscc_id iscc_id, score float8, types jsonb)
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
   reach CONSTANT float8 := 0.25;
@@ -339,7 +342,7 @@ COMMENT ON FUNCTION catalogue.search(jsonb, int) IS
 
 -- A function of its own, so that the index is asked for each simprint, whatever the planner makes of their number.
 CREATE FUNCTION catalogue.near_simprints(simprint_type text, body bitvec, reach float8) RETURNS SETOF catalogue.simprint
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 BEGIN
   RETURN QUERY SELECT s.* FROM catalogue.simprint s
     WHERE s.simprint_type = near_simprints.simprint_type AND nphd_within(s.body, near_simprints.body, near_simprints.reach);
@@ -351,7 +354,8 @@ COMMENT ON FUNCTION catalogue.near_simprints(text, bitvec, float8) IS
 -- number of assets that have exactly this one is known without another look.
 CREATE FUNCTION catalogue.search_chunks(query jsonb, max_results int DEFAULT 100)
 RETURNS TABLE (iscc_id iscc_id, score float8, matches bigint)
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
   reach CONSTANT float8 := 0.25;
