@@ -257,23 +257,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION catalogue.resolve(jsonb) IS 'a query with the units and simprints of the asset that it names, and that asset';
 
--- All assets whose unit of this type is within reach of a unit; of an Instance-Code, those where one is a prefix of
--- the other, at any length.
-CREATE FUNCTION catalogue.near(unit_type text, body bitvec, reach float8) RETURNS SETOF catalogue.hit
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
-BEGIN
-  IF near.unit_type = 'INSTANCE_NONE_V0' THEN
-    -- In bytewise order, what starts with a code comes between the code and the code followed by ones.
-    RETURN QUERY SELECT u.iscc_id, u.unit_type, 1::float8 FROM catalogue.unit_instance u
-      WHERE u.body BETWEEN near.body AND near.body || '\xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff'
-    UNION ALL SELECT u.iscc_id, u.unit_type, 1 FROM catalogue.unit_instance u
-      WHERE u.body = ANY (prefixes(near.body, '{32,64,96,128,160,192,224}')) AND u.body <> near.body;
-  ELSE
-    RETURN QUERY SELECT u.iscc_id, u.unit_type, 1 - (u.body <~> near.body) FROM catalogue.unit u
-      WHERE u.unit_type = near.unit_type AND nphd_within(u.body, near.body, near.reach);
-  END IF;
-END $$;
-COMMENT ON FUNCTION catalogue.near(text, bitvec, float8) IS 'all assets with a unit of this type within reach of the unit, a distance';
+-- All assets whose Instance-Code starts with the code or is its start, at any length.
+CREATE FUNCTION catalogue.same_instance(code bitvec) RETURNS SETOF iscc_id
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+  -- In bytewise order, what starts with a code comes between the code and the code followed by ones.
+  SELECT u.iscc_id FROM catalogue.unit_instance u
+   WHERE u.body BETWEEN code AND code || '\xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff'
+  UNION ALL
+  SELECT u.iscc_id FROM catalogue.unit_instance u
+   WHERE u.body = ANY (prefixes(code, '{32,64,96,128,160,192,224}')) AND u.body <> code;
+END;
+COMMENT ON FUNCTION catalogue.same_instance(bitvec) IS 'the assets that have this Instance-Code, as far as both codes go';
 
 -- Complete, without reading everything: titles (Meta-Codes) may have thousands of units in reach, the other types have
 -- few. An asset in reach by its title alone ranks by that distance. So of the titles only the nearest are read, enough of
@@ -287,11 +282,13 @@ DECLARE
   reach CONSTANT float8 := 0.25;
   self iscc_id;
   unit record;
-  broad record;           -- the unit of which only the nearest are read
-  hits catalogue.hit[] := '{}';
-  found iscc_id[];
+  broad record;                     -- the unit of which only the nearest are read
+  nearest catalogue.hit[] := '{}';  -- those
+  hits catalogue.hit[] := '{}';     -- of all other units
+  found iscc_id[];                  -- the assets in `hits`
   wanted bigint;
   radius float8;
+  bound float8;
 BEGIN
   IF max_results < 1 OR max_results IS NULL THEN
     RAISE 'max_results must be at least 1' USING ERRCODE = '22023';
@@ -306,25 +303,39 @@ BEGIN
   LOOP
     IF broad IS NULL AND unit.of_type = 1 AND unit.rank IS NOT NULL THEN
       broad := unit;
+    ELSIF unit.rank IS NULL THEN
+      hits := hits || ARRAY(SELECT ROW(i, unit.unit_type, 1)::catalogue.hit FROM catalogue.same_instance(unit.body) i);
     ELSE
-      hits := hits || ARRAY(SELECT h FROM catalogue.near(unit.unit_type, unit.body, reach) h);
+      hits := hits || ARRAY(SELECT ROW(u.iscc_id, unit.unit_type, 1 - (u.body <~> unit.body))::catalogue.hit
+        FROM catalogue.unit u WHERE u.unit_type = unit.unit_type AND nphd_within(u.body, unit.body, reach));
     END IF;
   END LOOP;
 
   IF broad IS NOT NULL THEN
     found := ARRAY(SELECT DISTINCT h.iscc_id FROM unnest(hits) h);
     wanted := max_results + cardinality(found) + 1;
-    -- As many rows as wanted, found by the graph, are within this radius. So are then the nearest.
+    -- The graph finds as many rows as wanted within this radius, so the nearest are within it, too.
     SELECT CASE WHEN count(*) < wanted THEN reach ELSE least(reach, max(d)) END INTO radius FROM (
       SELECT u.body <~> broad.body AS d FROM catalogue.unit u WHERE u.unit_type = broad.unit_type
        ORDER BY u.body <~> broad.body LIMIT wanted) u;
-    hits := hits
-      || ARRAY(SELECT ROW(u.iscc_id, broad.unit_type, 1 - u.d)::catalogue.hit FROM (
-                 SELECT u.iscc_id, u.body <~> broad.body AS d FROM catalogue.unit u
-                  WHERE u.unit_type = broad.unit_type AND nphd_within(u.body, broad.body, radius)
-                  ORDER BY 2, 1 LIMIT wanted) u)
-      || ARRAY(SELECT ROW(u.iscc_id, u.unit_type, 1 - (u.body <~> broad.body))::catalogue.hit FROM catalogue.unit u
-                WHERE u.unit_type = broad.unit_type AND u.iscc_id = ANY (found) AND nphd_within(u.body, broad.body, reach));
+    nearest := ARRAY(SELECT ROW(u.iscc_id, broad.unit_type, 1 - u.d)::catalogue.hit FROM (
+      SELECT u.iscc_id, u.body <~> broad.body AS d FROM catalogue.unit u
+       WHERE u.unit_type = broad.unit_type AND nphd_within(u.body, broad.body, radius)
+       ORDER BY 2, 1 LIMIT wanted) u);
+    -- The assets in reach by this unit alone. If they fill the answer, who cannot reach the score of the last of them, not
+    -- even with an equal unit of this type, is left out.
+    nearest := ARRAY(SELECT n FROM unnest(nearest) n
+                      WHERE iscc_id IS DISTINCT FROM self AND NOT EXISTS (SELECT FROM unnest(found) f WHERE f = n.iscc_id)
+                      ORDER BY similarity DESC, iscc_id LIMIT max_results);
+    IF cardinality(nearest) = max_results THEN
+      bound := nearest[max_results].similarity ^ 3 - 1e-9;  -- less than any difference of scores, more than rounding
+      found := ARRAY(SELECT iscc_id FROM (SELECT iscc_id, unit_type, max(similarity) AS s FROM unnest(hits) GROUP BY 1, 2) h
+                      GROUP BY 1 HAVING greatest(sum(s ^ 4) / sum(s), (sum(s ^ 4) + 1) / (sum(s) + 1)) >= bound);
+      hits := ARRAY(SELECT h FROM unnest(hits) h JOIN unnest(found) f ON f = h.iscc_id);
+    END IF;
+    hits := hits || nearest || ARRAY(
+      SELECT ROW(u.iscc_id, u.unit_type, 1 - (u.body <~> broad.body))::catalogue.hit FROM catalogue.unit u
+       WHERE u.unit_type = broad.unit_type AND u.iscc_id = ANY (found) AND nphd_within(u.body, broad.body, reach));
   END IF;
 
   -- Ordered within each asset, so that equal similarities always give the same score.
