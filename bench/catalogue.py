@@ -23,6 +23,7 @@ from psycopg.types.json import Jsonb
 
 ROOT = Path(__file__).resolve().parents[1]
 ASSETS = 100_000
+DECLARATIONS = 10_000
 HEADERS = {"META_NONE_V0": 0x00, "CONTENT_TEXT_V0": 0x20, "DATA_NONE_V0": 0x30, "INSTANCE_NONE_V0": 0x40}
 TABLES = {kind: "catalogue.unit_" + kind.lower().removesuffix("_v0").removesuffix("_none") for kind in HEADERS}
 
@@ -68,7 +69,7 @@ def spread(times: list[float]) -> str:
 def declarations(connection: psycopg.Connection, stored: dict[int, Units], simprints: list[str]) -> None:
     """Entries with 4 units and 10 simprints, one by one and in batches of 100, as iscc-search's client sends them."""
     entries = []
-    for n, (key, asset) in enumerate(list(stored.items())[:4000]):
+    for n, (key, asset) in enumerate(list(stored.items())[:DECLARATIONS]):
         passages = [{"simprint": simprints[10 * n + i], "offset": 1000 * i, "size": 1000} for i in range(10)]
         entries.append({"iscc_id": iscc(b"\x60\x10", key.to_bytes(8, "big")), "units": units(asset, 32),
                         "simprints": {"CONTENT_TEXT_V0": passages}})
