@@ -123,6 +123,26 @@ SELECT count(*)::text FROM catalogue.search('{"simprints":{"CONTENT_TEXT_V0":["P
 SELECT count(*)::text FROM catalogue.search_chunks('{"simprints":{"CONTENT_TEXT_V0":[5]}}')
 -- 22P02
 
+SELECT (catalogue.declare(jsonb_build_object('iscc_id', 'ISCC:MAIGIIFJRDGEQQAA', 'units', ARRAY[
+  iscc_encode('DATA_NONE_V0', sha256('a')::bitvec), iscc_encode('INSTANCE_NONE_V0', sha256('b')::bitvec)])))::text
+-- ISCC:MAIGIIFJRDGEQQAA
+
+SELECT string_agg(b::text, ' ') FROM (
+SELECT s.iscc_id, s.score, s.types
+  FROM (SELECT iscc_seq_decode(decode((SELECT encode(iscc_seq_encode(ARRAY[iscc_encode('DATA_NONE_V0', sha256('a')::bitvec), iscc_encode('INSTANCE_NONE_V0', sha256('b')::bitvec)]), 'base64')), 'base64')) AS units) q
+ CROSS JOIN LATERAL catalogue.search(jsonb_build_object('units', q.units), 10) s
+ WHERE (SELECT bool_and(length(iscc_body(u)) = 256) FROM unnest(q.units) u)
+ ORDER BY s.score DESC, s.iscc_id) b
+-- (ISCC:MAIGIIFJRDGEQQAA,1,"{""DATA_NONE_V0"": 1, ""INSTANCE_NONE_V0"": 1}")
+
+SELECT string_agg(b::text, ' ') FROM (
+SELECT s.iscc_id, s.score, s.types
+  FROM (SELECT iscc_seq_decode(decode((SELECT encode(iscc_seq_encode(ARRAY[iscc_encode('DATA_NONE_V0', prefix(sha256('a')::bitvec, 64)), iscc_encode('INSTANCE_NONE_V0', sha256('b')::bitvec)]), 'base64')), 'base64')) AS units) q
+ CROSS JOIN LATERAL catalogue.search(jsonb_build_object('units', q.units), 10) s
+ WHERE (SELECT bool_and(length(iscc_body(u)) = 256) FROM unnest(q.units) u)
+ ORDER BY s.score DESC, s.iscc_id) b
+-- NULL
+
 SELECT catalogue.forget('ISCC:MAIGIIFJRDGEQQAA')::text
 -- true
 
