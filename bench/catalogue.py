@@ -71,8 +71,13 @@ def declarations(connection: psycopg.Connection, stored: dict[int, Units], simpr
     entries = []
     for n, (key, asset) in enumerate(list(stored.items())[:DECLARATIONS]):
         passages = [{"simprint": simprints[10 * n + i], "offset": 1000 * i, "size": 1000} for i in range(10)]
-        entries.append({"iscc_id": iscc(b"\x60\x10", key.to_bytes(8, "big")), "units": units(asset, 32),
-                        "simprints": {"CONTENT_TEXT_V0": passages}})
+        entries.append(
+            {
+                "iscc_id": iscc(b"\x60\x10", key.to_bytes(8, "big")),
+                "units": units(asset, 32),
+                "simprints": {"CONTENT_TEXT_V0": passages},
+            }
+        )
     directory = tempfile.mkdtemp()
     theirs = UsearchIndex(Path(directory) / "index")
     sql = "SELECT count(catalogue.declare(e)) FROM unnest(%s::jsonb[]) e"
@@ -107,7 +112,7 @@ def plain(query: dict[str, str]) -> str:
 
 def search(connection: psycopg.Connection, stored: dict[int, Units]) -> None:
     print(f"\nsearch by units at {ASSETS} assets, 100 results, one client\n")
-    print("| bits | plain statement, ms | 95 % | catalogue.search, ms | 95 % | ratio of medians | of 95 % |\n|---|---|---|---|---|---|---|")
+    print("| bits | plain statement, ms | 95 % | search, ms | 95 % | ratio | of 95 % |\n|---|---|---|---|---|---|---|")
     sample = random.Random(1).sample(list(stored.values()), 200)
     for size in (8, 32):
         times: tuple[list[float], list[float]] = ([], [])
@@ -121,7 +126,9 @@ def search(connection: psycopg.Connection, stored: dict[int, Units]) -> None:
             assert answers[0] == answers[1], "other rows than the plain statement"
         ratios = [statistics.median(times[0]) / statistics.median(times[1])]
         ratios.append(statistics.quantiles(times[0], n=20)[-1] / statistics.quantiles(times[1], n=20)[-1])
-        print(f"| {8 * size} | {spread(times[0])} | {spread(times[1])} | {ratios[0]:.1f} | {ratios[1]:.1f} |", flush=True)
+        print(
+            f"| {8 * size} | {spread(times[0])} | {spread(times[1])} | {ratios[0]:.1f} | {ratios[1]:.1f} |", flush=True
+        )
 
 
 def chunks(connection: psycopg.Connection, simprints: list[str]) -> None:
@@ -129,7 +136,9 @@ def chunks(connection: psycopg.Connection, simprints: list[str]) -> None:
     for n in range(40):
         asked = random.Random(n).choices(simprints, k=25)
         query = Jsonb({"simprints": {"CONTENT_TEXT_V0": asked}})
-        times.append(timed(lambda: connection.execute("SELECT * FROM catalogue.search_chunks(%s, 100)", [query]).fetchall()))
+        times.append(
+            timed(lambda: connection.execute("SELECT * FROM catalogue.search_chunks(%s, 100)", [query]).fetchall())
+        )
     print("\nsearch by 25 simprints over 1,000,000, 100 results, one client\n")
     print(f"| median, ms | 95 % |\n|---|---|\n| {spread(times)} |", flush=True)
 
@@ -156,8 +165,10 @@ def fill(connection: psycopg.Connection, stored: dict[int, Units]) -> None:
                 copy.write_row([ids[at % len(ids)], "CONTENT_TEXT_V0", chunk, "\\x" + code])
                 at += 1
     connection.execute("VACUUM ANALYZE catalogue.asset, catalogue.unit, catalogue.simprint")
-    for (index,) in connection.execute("SELECT indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = indexrelid "
-                                       "JOIN pg_am a ON a.oid = relam WHERE amname = 'usearch' AND relkind = 'i'").fetchall():
+    for (index,) in connection.execute(
+        "SELECT indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = indexrelid "
+        "JOIN pg_am a ON a.oid = relam WHERE amname = 'usearch' AND relkind = 'i'"
+    ).fetchall():
         connection.execute("SELECT usearch_compact(%s)", [index])
 
 

@@ -19,7 +19,11 @@ def main(source: Path, target: Path) -> None:
     target.mkdir(exist_ok=True)
     index = UsearchIndex(source)
     realm = index._realm_id
-    with index.env.begin() as txn, open(target / "assets.jsonl", "w") as assets, open(target / "simprints.tsv", "w") as simprints:
+    with (
+        index.env.begin() as txn,
+        open(target / "assets.jsonl", "w") as assets,
+        open(target / "simprints.tsv", "w") as simprints,
+    ):
         for _, entry in txn.cursor(index.env.open_db(b"__assets__", txn=txn)):
             assets.write(json.dumps(json.loads(entry)) + "\n")
         for kind, database in index._sp_data_dbs.items():

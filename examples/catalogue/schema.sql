@@ -128,6 +128,37 @@ COMMENT ON FUNCTION catalogue.simprints_of(jsonb) IS 'the simprints of an entry 
 
 -- Plans live as long as the session, those of foreign keys too. One made when the tables were empty would read all of a
 -- table that has grown meanwhile: hence no sequential scans, here and below.
+-- For declare, which holds the lock of the asset.
+CREATE FUNCTION catalogue.amend(id iscc_id, types text[], bodies bitvec[], simprint_types text[], chunks uuid[],
+                                simprints bitvec[]) RETURNS bigint
+LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+DECLARE
+  n bigint;
+  changes bigint;
+BEGIN
+  DELETE FROM catalogue.unit u WHERE u.iscc_id = id AND u.unit_type <> ALL (types);
+  GET DIAGNOSTICS changes = ROW_COUNT;
+  -- What is a prefix of what is stored says nothing new.
+  INSERT INTO catalogue.unit SELECT id, t, b FROM unnest(types, bodies) AS n (t, b)
+   WHERE NOT EXISTS (SELECT FROM catalogue.unit u WHERE u.iscc_id = id AND u.unit_type = t AND u.body ^@ b)
+      ON CONFLICT (iscc_id, unit_type) DO UPDATE SET body = excluded.body;
+  GET DIAGNOSTICS n = ROW_COUNT;
+  changes := changes + n;
+  DELETE FROM catalogue.simprint s
+   WHERE s.iscc_id = id AND NOT EXISTS (SELECT FROM unnest(simprint_types, chunks, simprints) AS n (t, c, b)
+                                         WHERE s.simprint_type = t AND s.chunk = c AND s.body = b);
+  GET DIAGNOSTICS n = ROW_COUNT;
+  changes := changes + n;
+  INSERT INTO catalogue.simprint SELECT id, t, c, b FROM unnest(simprint_types, chunks, simprints) AS n (t, c, b)
+   WHERE NOT EXISTS (SELECT FROM catalogue.simprint s
+                      WHERE s.iscc_id = id AND s.simprint_type = t AND s.chunk = c AND s.body = b);
+  GET DIAGNOSTICS n = ROW_COUNT;
+  changes := changes + n;
+  RETURN changes;
+END $$;
+COMMENT ON FUNCTION catalogue.amend(iscc_id, text[], bitvec[], text[], uuid[], bitvec[]) IS
+  'gives a declared asset these units and simprints and no others; returns the number of rows that this has changed';
+
 CREATE FUNCTION catalogue.declare(entry jsonb) RETURNS iscc_id
 LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -141,8 +172,6 @@ DECLARE
   chunks uuid[];
   simprints bitvec[];
   old catalogue.asset;
-  n bigint;
-  changes bigint := 0;
 BEGIN
   IF jsonb_typeof(entry->'iscc_id') IS DISTINCT FROM 'string' OR jsonb_typeof(meta) <> 'object' THEN
     RAISE 'invalid entry' USING ERRCODE = '22023',
@@ -178,25 +207,8 @@ BEGIN
     EXIT WHEN FOUND;  -- or else it has been forgotten meanwhile
   END LOOP;
 
-  DELETE FROM catalogue.unit u WHERE u.iscc_id = id AND u.unit_type <> ALL (types);
-  GET DIAGNOSTICS changes = ROW_COUNT;
-  -- What is a prefix of what is stored says nothing new.
-  INSERT INTO catalogue.unit SELECT id, t, b FROM unnest(types, bodies) AS n (t, b)
-   WHERE NOT EXISTS (SELECT FROM catalogue.unit u WHERE u.iscc_id = id AND u.unit_type = t AND u.body ^@ b)
-      ON CONFLICT (iscc_id, unit_type) DO UPDATE SET body = excluded.body;
-  GET DIAGNOSTICS n = ROW_COUNT;
-  changes := changes + n;
-  DELETE FROM catalogue.simprint s
-   WHERE s.iscc_id = id AND NOT EXISTS (SELECT FROM unnest(simprint_types, chunks, simprints) AS n (t, c, b)
-                                         WHERE s.simprint_type = t AND s.chunk = c AND s.body = b);
-  GET DIAGNOSTICS n = ROW_COUNT;
-  changes := changes + n;
-  INSERT INTO catalogue.simprint SELECT id, t, c, b FROM unnest(simprint_types, chunks, simprints) AS n (t, c, b)
-   WHERE NOT EXISTS (SELECT FROM catalogue.simprint s
-                      WHERE s.iscc_id = id AND s.simprint_type = t AND s.chunk = c AND s.body = b);
-  GET DIAGNOSTICS n = ROW_COUNT;
-  changes := changes + n;
-  IF changes > 0 OR old.iscc_code IS DISTINCT FROM code OR old.metadata IS DISTINCT FROM meta THEN
+  IF catalogue.amend(id, types, bodies, simprint_types, chunks, simprints) > 0
+     OR old.iscc_code IS DISTINCT FROM code OR old.metadata IS DISTINCT FROM meta THEN
     UPDATE catalogue.asset a SET iscc_code = code, metadata = meta, changed = now() WHERE a.iscc_id = id;
   END IF;
   RETURN id;
@@ -270,6 +282,24 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION catalogue.same_instance(bitvec) IS 'the assets that have this Instance-Code, as far as both codes go';
 
+CREATE FUNCTION catalogue.rank(hits catalogue.hit[], self iscc_id, max_results int)
+RETURNS TABLE (iscc_id iscc_id, score float8, types jsonb)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+BEGIN
+  -- Ordered within each asset, so that equal similarities always give the same score.
+  RETURN QUERY
+    WITH hit AS MATERIALIZED (
+      SELECT iscc_id, unit_type, max(similarity) AS s FROM unnest(hits) WHERE iscc_id IS DISTINCT FROM self GROUP BY 1, 2),
+    best AS (
+      SELECT iscc_id, iscc_score(s) AS score, sum(s) AS total FROM (SELECT * FROM hit ORDER BY iscc_id, s DESC) h
+       GROUP BY 1 ORDER BY 2 DESC, 3 DESC, 1 LIMIT max_results)
+    SELECT b.iscc_id, b.score, jsonb_object_agg(h.unit_type, h.s) FROM best b JOIN hit h ON h.iscc_id = b.iscc_id
+     GROUP BY b.iscc_id, b.score, b.total ORDER BY b.score DESC, b.total DESC, b.iscc_id;
+END $$;
+COMMENT ON FUNCTION catalogue.rank(catalogue.hit[], iscc_id, int) IS
+  'the assets of these hits, each type once, by their scores; without the asset `self`';
+
 -- Complete, without reading everything: titles (Meta-Codes) may have thousands of units in reach, the other types have
 -- few. An asset in reach by its title alone ranks by that distance. So of the titles only the nearest are read, enough of
 -- them to fill the answer even if all assets that other types have found are among them.
@@ -338,15 +368,7 @@ BEGIN
        WHERE u.unit_type = broad.unit_type AND u.iscc_id = ANY (found) AND nphd_within(u.body, broad.body, reach));
   END IF;
 
-  -- Ordered within each asset, so that equal similarities always give the same score.
-  RETURN QUERY
-    WITH hit AS MATERIALIZED (
-      SELECT iscc_id, unit_type, max(similarity) AS s FROM unnest(hits) WHERE iscc_id IS DISTINCT FROM self GROUP BY 1, 2),
-    best AS (
-      SELECT iscc_id, iscc_score(s) AS score, sum(s) AS total FROM (SELECT * FROM hit ORDER BY iscc_id, s DESC) h
-       GROUP BY 1 ORDER BY 2 DESC, 3 DESC, 1 LIMIT max_results)
-    SELECT b.iscc_id, b.score, jsonb_object_agg(h.unit_type, h.s) FROM best b JOIN hit h ON h.iscc_id = b.iscc_id
-     GROUP BY b.iscc_id, b.score, b.total ORDER BY b.score DESC, b.total DESC, b.iscc_id;
+  RETURN QUERY SELECT * FROM catalogue.rank(hits, self, max_results);
 END $$;
 COMMENT ON FUNCTION catalogue.search(jsonb, int) IS
   'the assets most similar to a query by their units, best first: complete up to a distance of 0.25 per unit';

@@ -31,7 +31,9 @@ def serve(conninfo: str, port: int) -> subprocess.Popen[bytes]:
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE"}
     env = os.environ | {names[key]: str(value) for key, value in options.items() if key in names}
     command = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port), "--log-level", "warning"]
-    process = subprocess.Popen(command, cwd=ROOT / "examples/catalogue/server", env=env | {"CATALOGUE_API_KEY": "secret"})
+    process = subprocess.Popen(
+        command, cwd=ROOT / "examples/catalogue/server", env=env | {"CATALOGUE_API_KEY": "secret"}
+    )
     for _ in range(600):
         try:
             if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
@@ -63,7 +65,10 @@ def check_assets(client: RemoteIndex, entries: list[dict[str, Any]]) -> None:
     refused(FileNotFoundError, lambda: client.get_asset("catalogue", UNKNOWN))
     refused(FileNotFoundError, lambda: client.get_asset("other", UNKNOWN))
     refused(ValueError, lambda: client.get_asset("catalogue", "ISCC:nonsense"))
-    half = [IsccEntry(iscc_id=UNKNOWN, units=entries[0]["units"]), IsccEntry(iscc_id=UNKNOWN, iscc_code="ISCC:" + "K" * 24)]
+    half = [
+        IsccEntry(iscc_id=UNKNOWN, units=entries[0]["units"]),
+        IsccEntry(iscc_id=UNKNOWN, iscc_code="ISCC:" + "K" * 24),
+    ]
     refused(ValueError, lambda: client.add_assets("catalogue", half))
     refused(FileNotFoundError, lambda: client.get_asset("catalogue", UNKNOWN))
     assert client.get_index("catalogue").assets == len(entries)
@@ -72,7 +77,7 @@ def check_assets(client: RemoteIndex, entries: list[dict[str, Any]]) -> None:
 
 def check_search(client: RemoteIndex, theirs: UsearchIndex, entries: list[dict[str, Any]]) -> int:
     """What iscc-search finds at a limit beyond the number of assets. Even then its graph may miss a unit, but what it
-    finds is as similar here, and where it has missed nothing, the score is the same. Returns the number of such rows."""
+    finds is as similar here, and if it has missed nothing, the score is the same. Returns the number of such rows."""
     rows = missed = 0
     for entry in entries[::10]:
         for query in (IsccQuery(units=entry["units"]), IsccQuery(iscc_id=entry["iscc_id"])):
@@ -111,7 +116,9 @@ def check_move(conninfo: str, directory: Path, entries: list[dict[str, Any]]) ->
     """What export.py writes and load.sql declares is what iscc-search was given."""
     scripts = ROOT / "examples/catalogue"
     exported = directory / "export"
-    subprocess.run([sys.executable, scripts / "export.py", directory / "iscc-search", exported], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, scripts / "export.py", directory / "iscc-search", exported], check=True, capture_output=True
+    )
     psql = Path(os.environ["ISCC_PG_BINDIR"]) / "psql"
     with psycopg.connect(conninfo, autocommit=True) as connection:
         declared = "SELECT iscc_id::text, catalogue.entry(iscc_id) FROM catalogue.asset"

@@ -31,8 +31,8 @@ DECLARE = """
 """
 SEARCH = """
     SELECT s.iscc_id::text, s.score, s.types, a.metadata
-      FROM catalogue.search(%s, %s) WITH ORDINALITY AS s (iscc_id, score, types, n) JOIN catalogue.asset a USING (iscc_id)
-     ORDER BY n
+      FROM catalogue.search(%s, %s) WITH ORDINALITY AS s (iscc_id, score, types, n)
+      JOIN catalogue.asset a USING (iscc_id) ORDER BY n
 """
 SEARCH_CHUNKS = """
     SELECT s.iscc_id::text, s.score, s.matches, a.metadata
@@ -119,9 +119,7 @@ async def forget_asset(request: Request, connection: psycopg.AsyncConnection) ->
     return JSONResponse({"iscc_id": iscc_id, "status": "deleted"})
 
 
-async def chunk_matches(
-    connection: psycopg.AsyncConnection, query: dict[str, Any], limit: int
-) -> list[dict[str, Any]]:
+async def chunk_matches(connection: psycopg.AsyncConnection, query: dict[str, Any], limit: int) -> list[dict[str, Any]]:
     """Matches of passages, with the numbers of each type of simprints that the query has."""
     if query.get("iscc_id"):
         entry = ((await all_rows(connection, "SELECT catalogue.entry(%s)", query["iscc_id"]))[0][0]) or {}
@@ -136,8 +134,10 @@ async def chunk_matches(
         for iscc_id, score, _, metadata in found
     }
     for kind, asked in simprints.items():
-        part = found if len(simprints) == 1 else await all_rows(
-            connection, SEARCH_CHUNKS, Jsonb({"simprints": {kind: asked}}), 2**31 - 1
+        part = (
+            found
+            if len(simprints) == 1
+            else await all_rows(connection, SEARCH_CHUNKS, Jsonb({"simprints": {kind: asked}}), 2**31 - 1)
         )
         for iscc_id, score, count, _ in part:
             if iscc_id in matches:
@@ -145,9 +145,7 @@ async def chunk_matches(
     return list(matches.values())
 
 
-async def search(
-    connection: psycopg.AsyncConnection, query: dict[str, Any], limit: str
-) -> JSONResponse:
+async def search(connection: psycopg.AsyncConnection, query: dict[str, Any], limit: str) -> JSONResponse:
     if not limit.isascii() or not limit.isdigit() or int(limit) >= 2**31:
         raise HTTPException(400, "limit must be a positive number")
     found = await all_rows(connection, SEARCH, Jsonb(query), int(limit))
