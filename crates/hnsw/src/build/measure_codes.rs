@@ -121,6 +121,7 @@ impl Trial {
         let code = query.code();
         let (tenth, curve) = self.climb.run(
             &View::new(of.codes, of.graph, &code),
+            None,
             |effort| cost::graph_ns(nodes, width, effort as f64) <= flat_ns,
             self.truth.len(),
             |found, _| {
