@@ -1,6 +1,7 @@
 //! Whole-cluster tests, one module a subject. Each test has a server of its own, so they run in parallel.
 
 mod beyond_table;
+mod catalogue;
 mod concurrency;
 mod crash;
 mod drivers;
