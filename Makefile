@@ -2,16 +2,19 @@
 PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
 export PG_CONFIG
 
-.PHONY: help demo test build install uninstall installcheck lint bench microbench miri fuzz clean setup
+.PHONY: help demo test test-python build install uninstall installcheck lint bench microbench miri fuzz clean setup
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 demo: setup ## search 110,308 real codes on a private server
 	@scripts/demo
 
 test: setup ## unit tests, SQL regression tests, whole-cluster tests (with TESTS: only those, and SQL), on private servers
 	@scripts/test $(TESTS)
+
+test-python: setup ## the Python package in python/ and the Python code of the documentation (needs PyPI once)
+	@scripts/test-python
 
 build: setup ## build the library
 	@scripts/build
