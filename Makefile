@@ -2,7 +2,7 @@
 PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
 export PG_CONFIG
 
-.PHONY: help demo test test-python build install uninstall installcheck lint bench microbench miri fuzz clean setup
+.PHONY: help demo test test-python test-node build install uninstall installcheck lint bench microbench miri fuzz clean setup
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -15,6 +15,9 @@ test: setup ## unit tests, SQL regression tests, whole-cluster tests (with TESTS
 
 test-python: setup ## the Python package in python/ and the Python code of the documentation (needs PyPI once)
 	@scripts/test-python
+
+test-node: setup ## the Node.js package in node/ and the JavaScript code of the documentation (needs npm once)
+	@scripts/test-node
 
 build: setup ## build the library
 	@scripts/build
