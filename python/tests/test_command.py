@@ -171,7 +171,7 @@ def test_report_of_a_lost_shard(connection, files):
     os.unlink(file)
     out = run("report", code=3)
     assert "  shards   1 missing" in out.splitlines()
-    assert "  problem  1 shards are missing" in out.splitlines()
+    assert "  problem  shards missing: 1" in out.splitlines()
 
 
 def test_report_of_a_table_of_others(connection, files):

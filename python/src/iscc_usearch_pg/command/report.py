@@ -42,7 +42,7 @@ def examine(
         ).fetchone()
         assert row is not None
         report = Report(index, row.pop("definition"), row, _shards(cursor, index))
-        report.problems += [f"{n} shards are {state}" for state, n in report.shards.items() if state != "ok"]
+        report.problems += [f"shards {state}: {n}" for state, n in report.shards.items() if state != "ok"]
         if sample and row["entries"] > row["null_entries"]:
             report.recall = cursor.execute("SELECT * FROM usearch_recall(%s, %s, %s)", [index, k, sample]).fetchone()
             if min_recall is not None and report.recall and (report.recall["recall"] or 0) < min_recall:
