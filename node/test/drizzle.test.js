@@ -62,7 +62,7 @@ test('the indexes', async () => {
   const { rows } = await pool.query("SELECT indexdef FROM pg_indexes WHERE indexdef LIKE '%usearch%' ORDER BY indexname")
   assert.deepEqual(rows.map((row) => row.indexdef), [
     'CREATE INDEX image_hamming ON public.image USING usearch (phash bitvec_hamming_ops)',
-    "CREATE INDEX image_phash ON public.image USING usearch (phash) WITH (m='24')"
+    "CREATE INDEX image_phash ON public.image USING usearch (phash) WITH (m='24', shard_size='65536')"
   ])
 })
 

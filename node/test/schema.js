@@ -9,7 +9,7 @@ export const image = pgTable(
   { id: integer().primaryKey(), phash: bitvec() },
   (table) => [
     check('phash_bits', sql`bit_length(phash) <= 64`),
-    usearchIndex('image_phash', table.phash, { with: { m: 24 } }),
+    usearchIndex('image_phash', table.phash, { with: { m: 24, shard_size: 65536 } }),
     usearchIndex('image_hamming', table.phash, { opclass: 'bitvec_hamming_ops' })
   ]
 )

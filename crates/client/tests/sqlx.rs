@@ -77,3 +77,23 @@ async fn text_results() {
         .expect("a row");
     assert_eq!(row.get::<Bitvec, _>(0), Bitvec::from([0xff, 0x80]));
 }
+
+/// What the table in docs/clients.md says.
+#[tokio::test]
+async fn without_this_crate() {
+    let mut connection = connect().await;
+    let bytes = vec![0xfc_u8, 0xbd];
+    let insert = sqlx::query("INSERT INTO image VALUES (1, $1)").bind(&bytes);
+    insert.execute(&mut connection).await.expect("bytes");
+    let insert = sqlx::query("INSERT INTO image VALUES (2, $1)").bind("\\xfcbd");
+    assert!(insert.execute(&mut connection).await.is_err());
+    let insert = sqlx::query("INSERT INTO image VALUES (2, $1::bitvec)").bind("\\xfcbd");
+    insert.execute(&mut connection).await.expect("text");
+    let row = sqlx::query("SELECT phash, phash::bytea FROM image WHERE phash <~> $1 < 0.1")
+        .bind(&bytes)
+        .fetch_one(&mut connection)
+        .await
+        .expect("a row");
+    assert!(row.try_get::<Vec<u8>, _>(0).is_err());
+    assert_eq!(row.get::<Vec<u8>, _>(1), bytes);
+}

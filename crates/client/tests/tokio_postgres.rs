@@ -112,3 +112,29 @@ async fn vectors_need_no_type() {
         .expect("SELECT");
     assert_eq!(row.get::<_, f64>(0), 0.5);
 }
+
+/// What the table in docs/clients.md says.
+#[tokio::test]
+async fn without_this_crate() {
+    let client = connect().await;
+    let bytes = vec![0xfc_u8, 0xbd];
+    assert!(
+        client
+            .execute("INSERT INTO image VALUES (1, $1)", &[&bytes])
+            .await
+            .is_err()
+    );
+    for (parameter, value) in [
+        ("$1::bytea", &bytes as &(dyn tokio_postgres::types::ToSql + Sync)),
+        ("$1::text::bitvec", &"\\xfcbd"),
+    ] {
+        let sql = format!("INSERT INTO image VALUES (1, {parameter})");
+        client.execute(&sql, &[value]).await.expect(&sql);
+    }
+    let row = client
+        .query_one("SELECT phash, phash::bytea FROM image LIMIT 1", &[])
+        .await
+        .expect("a row");
+    assert!(row.try_get::<_, Vec<u8>>(0).is_err());
+    assert_eq!(row.get::<_, Vec<u8>>(1), bytes);
+}
