@@ -2,7 +2,7 @@
 PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
 export PG_CONFIG
 
-.PHONY: help demo test test-python test-node build install uninstall installcheck lint bench microbench miri fuzz clean setup
+.PHONY: help demo test test-python test-node test-rust-client test-java test-clients wheel build install uninstall installcheck lint bench microbench miri fuzz clean setup
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -18,6 +18,17 @@ test-python: setup ## the Python package in python/ and the Python code of the d
 
 test-node: setup ## the Node.js package in node/ and the JavaScript code of the documentation (needs npm once)
 	@scripts/test-node
+
+test-rust-client: setup ## the Rust crate for clients in crates/client (needs crates.io once, and libpq)
+	@scripts/test-rust-client
+
+test-java: setup ## the Java programs of the documentation (needs a JDK and the JDBC driver)
+	@scripts/test-java
+
+test-clients: test-python test-node test-rust-client test-java ## all four
+
+wheel: setup ## the Python package as a wheel, in target/wheel-python
+	@scripts/wheel
 
 build: setup ## build the library
 	@scripts/build
