@@ -2,7 +2,7 @@
 PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
 export PG_CONFIG
 
-.PHONY: help demo test test-python test-node test-rust-client test-java test-clients wheel build install uninstall installcheck lint bench microbench miri fuzz clean setup
+.PHONY: all help demo test test-python test-node test-rust-client test-java test-clients wheel build install uninstall installcheck package test-package lint docs docs-test explorer test-explorer bench microbench miri fuzz clean setup
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -33,6 +33,9 @@ wheel: setup ## the Python package as a wheel, in target/wheel-python
 build: setup ## build the library
 	@scripts/build
 
+# What PGXN's client makes before it installs.
+all: build
+
 install: ## copy the build into the PostgreSQL that PG_CONFIG names, below DESTDIR (as root, without Rust)
 	@scripts/install $(DESTDIR)
 
@@ -42,8 +45,26 @@ uninstall: ## remove it from there
 installcheck: ## SQL regression tests on a running server (PGHOST, PGPORT, PGUSER)
 	@scripts/pg-regress
 
+package: setup ## Debian packages for the PostgreSQL that PG_CONFIG names, in target/deb
+	@scripts/package
+
+test-package: setup ## make the packages for PostgreSQL 15, and install and use one in a clean Debian (as root)
+	@scripts/test-package
+
 lint: setup ## rustfmt, layers, clippy, misuse that must not compile, shellcheck
 	@scripts/lint
+
+docs: ## check the links of the documentation and build its site, target/docs/index.html
+	@scripts/docs
+
+docs-test: setup ## run the SQL of README and docs/, and compare what they show (PAGES="FAQ pooler": only those)
+	@scripts/docs-test $(PAGES)
+
+explorer: setup ## a web page to search the demo's data, on a private server
+	@scripts/explorer
+
+test-explorer: setup ## click through it in headless Chromium
+	@scripts/explorer --test
 
 bench: setup ## measure speed and recall, compared with pgvector, FAISS and iscc-usearch (about an hour)
 	@scripts/bench

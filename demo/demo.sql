@@ -126,5 +126,19 @@ SELECT count(*) AS problems FROM usearch_check('unit_code', true);
 \set ECHO none
 
 \echo
+\echo
+\echo '  9. A catalogue of ISCC assets: examples/catalogue has the schema. 2,000 of the files, each with four units and its'
+\echo '     passages, are declared as JSON. Which are most like this one? All units count, and the search is complete.'
+\echo
+\i examples/catalogue/schema.sql
+CREATE TEMP TABLE line (line jsonb);
+\copy line FROM PROGRAM 'gzip -dc tests/data/catalogue.jsonl.gz' WITH (FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02')
+\set ECHO queries
+SELECT count(catalogue.declare(line->'entry')) AS declared FROM line WHERE line ? 'entry';
+SELECT round(score::numeric, 4) AS score, types, name
+FROM catalogue.search('{"iscc_id": "ISCC:MAIGAJBXSGGHVEAD"}', 5) s JOIN asset ON id = s.iscc_id::bigint
+ORDER BY score DESC, s.iscc_id;
+\set ECHO none
+\echo
 \echo '  That was a private server, and nothing of it is left. `make install` installs the extension into yours.'
 \echo

@@ -52,3 +52,9 @@ as_server() (
   fi
   exec "$@"
 )
+
+# The version of the extension. Cargo.toml has it; scripts/check-versions compares the other places with that.
+version() { sed -n '/^\[workspace.package\]/,/^\[/ s/^version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml"; }
+
+# True if the changelog has a date for it.
+is_released() { grep -qE "^## $(version) \([0-9]{4}-[0-9]{2}-[0-9]{2}\)$" "$ROOT/CHANGELOG.md"; }

@@ -801,6 +801,70 @@ CREATE FUNCTION usearch_shards(
 COMMENT ON FUNCTION usearch_shards(regclass) IS
     'one row per shard of a usearch index; state is ok, missing, damaged or refused (a distance function has failed); entries are those with a code; dead and dead_share are as of the last VACUUM; level is the maximum number of times that its entries were built into a shard before; calibration is the recall of the ten nearest by effort, measured when the shard was built, by length of the query and distance of the tenth code; rows is what the shard keeps of each value: i8, f16 or f32 numbers of a vector, or the bits of a code; dimensions is how many, at most; for the owner, members of pg_read_all_stats, and whoever may SELECT from the table and is not subject to row-level security';
 
+CREATE FUNCTION usearch_index_summary(
+    index regclass,
+    OUT log_bytes bigint, OUT shard_bytes bigint, OUT shards integer, OUT unusable_shards integer,
+    OUT entries bigint, OUT tail_entries bigint, OUT dead_share double precision,
+    OUT last_seal timestamptz, OUT worker_state text
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'usearch_index_summary_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+    ROWS 1;
+COMMENT ON FUNCTION usearch_index_summary(regclass) IS
+    'internal: a row of the view usearch_indexes; none where the current user may not know it, or the index cannot be read now';
+
+-- Arguments have the exact types, and operators are qualified, so that nobody else's is bound.
+CREATE VIEW usearch_indexes AS
+    SELECT n.nspname AS schemaname, t.relname, c.relname AS indexrelname, i.indrelid AS relid, i.indexrelid,
+           s.log_bytes, s.shard_bytes, s.shards, s.unusable_shards, s.entries, s.tail_entries, s.dead_share,
+           s.last_seal, s.worker_state
+      FROM pg_catalog.pg_index AS i
+      JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+      JOIN pg_catalog.pg_class AS t ON t.oid OPERATOR(pg_catalog.=) i.indrelid
+      JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+      JOIN pg_catalog.pg_am AS a ON a.oid OPERATOR(pg_catalog.=) c.relam
+      -- An index that is only being created has nothing to read yet.
+      LEFT JOIN LATERAL usearch_index_summary(CASE WHEN i.indisready THEN i.indexrelid::pg_catalog.regclass END) AS s ON true
+     WHERE a.amname OPERATOR(pg_catalog.=) 'usearch'::pg_catalog.name
+       AND c.relkind OPERATOR(pg_catalog.=) 'i'::pg_catalog."char";
+GRANT SELECT ON usearch_indexes TO PUBLIC;
+COMMENT ON VIEW usearch_indexes IS
+    'one row per usearch index of this database, for monitoring: reads no log, takes no lock that others wait for; numbers are NULL where the current user may not call usearch_index_stats, and for indexes that are damaged, exclusively locked, or not readable here';
+COMMENT ON COLUMN usearch_indexes.log_bytes IS 'size of the index relation';
+COMMENT ON COLUMN usearch_indexes.shard_bytes IS 'size of the shard files';
+COMMENT ON COLUMN usearch_indexes.shards IS 'number of shards';
+COMMENT ON COLUMN usearch_indexes.unusable_shards IS
+    'shards whose file is missing or damaged, or whose distance function has failed: searches compare all their entries';
+COMMENT ON COLUMN usearch_indexes.entries IS 'entries of the log, with dead ones and NULLs';
+COMMENT ON COLUMN usearch_indexes.tail_entries IS 'entries that are in no shard yet: searches compare all of them';
+COMMENT ON COLUMN usearch_indexes.dead_share IS 'fraction of the entries that VACUUM has marked dead, as of its last run';
+COMMENT ON COLUMN usearch_indexes.last_seal IS 'when the newest shard was built; NULL without a usable shard';
+COMMENT ON COLUMN usearch_indexes.worker_state IS
+    'working: somebody seals, merges or compacts this index now; waiting: that is due, and the background worker is busy elsewhere; due: that is due, and no worker runs; idle: nothing is due';
+
+CREATE FUNCTION usearch_get_progress(
+    OUT pid integer, OUT datid oid, OUT indexrelid oid, OUT command text, OUT phase text,
+    OUT done bigint, OUT total bigint
+) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'usearch_get_progress_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED
+    ROWS 10;
+COMMENT ON FUNCTION usearch_get_progress() IS 'internal: the rows of the view usearch_progress';
+
+CREATE VIEW usearch_progress AS
+    SELECT p.pid, p.datid, d.datname, p.indexrelid, c.relname AS indexrelname, p.command, p.phase, p.done, p.total
+      FROM usearch_get_progress() AS p
+      LEFT JOIN pg_catalog.pg_database AS d ON d.oid OPERATOR(pg_catalog.=) p.datid
+      LEFT JOIN pg_catalog.pg_class AS c
+        ON c.oid OPERATOR(pg_catalog.=) p.indexrelid AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database();
+GRANT SELECT ON usearch_progress TO PUBLIC;
+COMMENT ON VIEW usearch_progress IS
+    'one row per process of the server that seals, rebuilds, merges or compacts shards, but for CREATE INDEX and VACUUM, which pg_stat_progress_create_index and pg_stat_progress_vacuum show; what the processes of other users do is for members of pg_read_all_stats';
+COMMENT ON COLUMN usearch_progress.indexrelname IS 'name of the index, if it is in this database';
+COMMENT ON COLUMN usearch_progress.command IS 'sealing, rebuilding, merging or compacting';
+COMMENT ON COLUMN usearch_progress.phase IS 'moving entries, reading the log, building the graph, or writing the file';
+COMMENT ON COLUMN usearch_progress.done IS
+    'how much is done of total: pages while entries are moved, entries while the log is read, distinct values while the graph is built';
+COMMENT ON COLUMN usearch_progress.total IS 'how much there is to do in this phase; NULL before a graph is begun, and while a file is written';
+
 CREATE FUNCTION usearch_total_size(index regclass) RETURNS bigint
     AS 'MODULE_PATHNAME', 'usearch_total_size_wrapper' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION usearch_total_size(regclass) IS

@@ -116,5 +116,24 @@ BEGIN
             EXECUTE pg_catalog.format(statement, class.metric, class.operator, class.what, pgvector);
         END LOOP;
     END LOOP;
+    -- Sparse vectors, by calling pgvector's own functions.
+    FOR class IN
+        SELECT * FROM (VALUES
+            ('l2', '<->', 'l2_distance', 'the Euclidean distance'),
+            ('ip', '<#>', 'sparsevec_negative_inner_product', 'the negative inner product'),
+            ('cosine', '<=>', 'cosine_distance', 'the cosine distance'),
+            ('l1', '<+>', 'l1_distance', 'the sum of absolute differences')
+        ) AS classes (metric, operator, distance, what)
+         WHERE pg_catalog.to_regtype(pgvector OPERATOR(pg_catalog.||) '.sparsevec') IS NOT NULL
+    LOOP
+        FOREACH statement IN ARRAY ARRAY[
+            'CREATE OPERATOR CLASS sparsevec_%1$s_ops FOR TYPE %5$s.sparsevec USING usearch AS
+                OPERATOR 1 %5$s.%2$s (%5$s.sparsevec, %5$s.sparsevec) FOR ORDER BY pg_catalog.float_ops,
+                FUNCTION 1 %5$s.%3$s(%5$s.sparsevec, %5$s.sparsevec)',
+            'COMMENT ON OPERATOR CLASS sparsevec_%1$s_ops USING usearch IS ''order by %2$s, %4$s''']
+        LOOP
+            EXECUTE pg_catalog.format(statement, class.metric, class.operator, class.distance, class.what, pgvector);
+        END LOOP;
+    END LOOP;
 END
 $$;

@@ -391,6 +391,30 @@ pub fn restrict_search_path() {
     }
 }
 
+/// The number of a wait event with this name. Before PostgreSQL 17 there is one for all extensions.
+pub fn wait_event(name: &std::ffi::CStr) -> u32 {
+    let _ = name;
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    // SAFETY: a C string, which is copied; the same name gives the same number.
+    return unsafe { pg_sys::WaitEventExtensionNew(name.as_ptr()) };
+    #[cfg(not(any(feature = "pg17", feature = "pg18")))]
+    pg_sys::PG_WAIT_EXTENSION
+}
+
+/// The server's processes, as its statistics have them for this transaction.
+pub fn processes() -> Vec<pg_sys::PgBackendStatus> {
+    // SAFETY: numbers from 1 to the count; the result is this backend's own copy, or null.
+    unsafe {
+        let count = pg_sys::pgstat_fetch_stat_numbackends();
+        #[cfg(feature = "pg15")]
+        let get = |number| pg_sys::pgstat_fetch_stat_local_beentry(number);
+        #[cfg(not(feature = "pg15"))]
+        let get = |number| pg_sys::pgstat_get_local_beentry_by_index(number);
+        let entries = (1..=count).filter_map(|number| get(number).as_ref());
+        entries.map(|entry| entry.backendStatus).collect()
+    }
+}
+
 /// Installs a signal handler.
 pub fn handle_signal(signal: i32, handler: unsafe extern "C" fn(i32)) {
     // SAFETY: the handler is one of PostgreSQL's own; the two types differ only in how a panic would pass.

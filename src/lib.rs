@@ -23,6 +23,7 @@ mod relation;
 mod search;
 mod storage;
 mod types;
+mod version;
 
 use pgrx::prelude::*;
 

@@ -8,6 +8,7 @@ use postgres::Client;
 use postgres::types::ToSql;
 
 use crate::measure::{Binary, median};
+use crate::processors;
 
 const ROUNDS: usize = 3;
 /// Rows of a round.
@@ -114,9 +115,9 @@ fn insert(client: &mut Client, kind: &Kind, form: &str, vectors: &[Vector]) -> f
 /// Builds the shard; processor time of the session and its threads.
 fn seal(client: &mut Client) -> f64 {
     let pid: i32 = search::value(client, "SELECT pg_backend_pid()");
-    let before = ticks(pid);
+    let before = processors::seconds(pid);
     search::seal(client, "w_v");
-    ticks(pid) - before
+    processors::seconds(pid) - before
 }
 
 /// Processor time of a process so far (Linux).
@@ -124,12 +125,4 @@ fn processor_seconds(pid: i32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
     let nanoseconds = stat.split(' ').next().and_then(|field| field.parse::<f64>().ok());
     nanoseconds.unwrap_or_default() / 1e9
-}
-
-/// The same in hundredths of a second, with threads that have ended.
-fn ticks(pid: i32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-    let ticks = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok());
-    ticks.sum::<f64>() / 100.0
 }

@@ -13,6 +13,9 @@ mod systems;
 use cluster_tests::{Cluster, search};
 use postgres::Client;
 
+pub use in_process::python;
+pub use set::{reduced, thousands};
+
 use curves::Truth;
 use results::{Build, Results};
 use set::Set;

@@ -1,4 +1,4 @@
-//! `make bench`: what the README and `docs/benchmark.md` say about speed, memory and recall, measured again.
+//! `make bench`: what `docs/numbers.md` and `docs/benchmark.md` say about speed, memory and recall, measured again.
 //!
 //! Everything is a ratio or a pair measured in one run on one private server: machines differ, and
 //! shared ones differ from minute to minute.
@@ -7,11 +7,14 @@ mod commits;
 mod compare;
 mod endurance;
 mod iscc;
+mod markdown;
 mod measure;
 mod plans;
 mod processors;
 mod reads;
 mod recall;
+mod scale;
+mod servers;
 mod writes;
 
 use cluster_tests::codes::{self, Row};
@@ -21,17 +24,21 @@ use cluster_tests::{Cluster, search};
 const ROWS: usize = 100_000;
 /// Parts that look at one table of Text-Codes.
 const TABLE: [&str; 7] = ["recall", "latency", "filter", "first_query", "memory", "copy", "vacuum"];
+/// Others, each with tables of its own.
+const PARTS: [&str; 7] = ["plans", "endurance", "commits", "iscc", "scale", "servers", "compare"];
+/// Codes that `scale` measures, in millions, unless another number is given.
+const MILLIONS: usize = 10;
 
 fn main() {
     // `scripts/bench latency copy` runs these parts only, `scripts/bench compare text` one set of a part.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (sets, parts): (Vec<_>, Vec<_>) = arguments.into_iter().partition(|a| compare::SETS.contains(&a.as_str()));
-    let known = |part: &String| {
-        TABLE.contains(&part.as_str()) || ["plans", "endurance", "commits", "iscc", "compare"].contains(&part.as_str())
-    };
+    // `scripts/bench scale 10` measures ten million codes.
+    let (numbers, parts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|a| a.parse::<usize>().is_ok());
+    let known = |part: &String| TABLE.contains(&part.as_str()) || PARTS.contains(&part.as_str());
     if let Some(unknown) = parts.iter().find(|part| !known(part)) {
         eprintln!(
-            "no part {unknown}: {TABLE:?}, \"plans\", \"endurance\", \"commits\", \"iscc\", \"compare\" of {:?}",
+            "no part {unknown}: {TABLE:?}, {PARTS:?}, the last of {:?}",
             compare::SETS
         );
         std::process::exit(1);
@@ -54,6 +61,17 @@ fn main() {
     }
     if wanted("iscc") {
         iscc::run();
+    }
+    if parts.iter().any(|part| part == "scale") {
+        scale::run(
+            numbers
+                .first()
+                .and_then(|number| number.parse().ok())
+                .unwrap_or(MILLIONS),
+        );
+    }
+    if parts.iter().any(|part| part == "servers") {
+        servers::run();
     }
     if wanted("compare") || !sets.is_empty() {
         compare::run(&sets);

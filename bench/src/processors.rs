@@ -61,3 +61,11 @@ pub fn pin_backend(client: &mut Client, nth: usize) {
     let pid: i32 = search::value(client, "SELECT pg_backend_pid()");
     pin(&pid.to_string(), nth);
 }
+
+/// Seconds of processor time that a process has used so far, in hundredths, with threads that have ended (Linux).
+pub fn seconds(pid: i32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    let ticks = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
+}

@@ -87,12 +87,13 @@ impl Census {
         share(self.dead, self.entries - self.nulls)
     }
 
-    /// How many entries alive have a code of how many bits. (jsonb orders keys by their length first: these as numbers.)
-    pub fn code_bits(&self) -> JsonB {
+    /// How many entries alive have a code of how many bits, where each stands behind some other bytes. (jsonb orders keys by
+    /// their length first: these as numbers.)
+    pub fn code_bits(&self, before: usize) -> JsonB {
         let lengths = self.alive.iter().enumerate().filter(|&(_, &entries)| entries > 0);
         JsonB(
             lengths
-                .map(|(bytes, &entries)| ((8 * bytes).to_string(), entries))
+                .map(|(bytes, &entries)| ((8 * bytes.saturating_sub(before)).to_string(), entries))
                 .collect(),
         )
     }

@@ -24,6 +24,7 @@ use crate::storage::log::{self, Mismatch, block_and_offset, tid_bytes};
 use crate::storage::shard_cache::{self, MappedShard, Unusable};
 use crate::storage::shard_file::{self, ShardId};
 use crate::storage::table::TableExtent;
+use crate::version;
 
 /// Problems found, each with the part of the index that has it.
 #[derive(Default)]
@@ -52,6 +53,9 @@ fn usearch_check(
         .detail("The check needs a lock on the table that cannot be taken on a standby.")
         .hint("Omit the second argument, or run the check on the primary.")
         .raise();
+    }
+    if let Some(mismatch) = version::mismatch() {
+        mismatch.warn();
     }
     let lock = if heap {
         pg_sys::ShareLock

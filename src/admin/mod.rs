@@ -4,9 +4,11 @@ mod census;
 mod check;
 mod prewarm;
 mod privileges;
+mod progress;
 mod recall;
 mod size;
 mod stats;
+mod summary;
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;

@@ -61,10 +61,21 @@ pub fn require_size(index: Index<'_>) {
 /// Raises an error unless the current user may know how many codes of what kind the index has: as for its size, but who
 /// sees some of the rows only does not, as in the view pg_stats.
 pub fn require_statistics(index: Index<'_>) {
-    let may = || may_select(index) && !has_policies(index);
-    if !reads_all_statistics() && !compat::owns_relation(index.oid()) && !may() {
+    if !may_see_statistics(index) {
         refuse_statistics(index, " without row-level security");
     }
+}
+
+/// Whether the current user may know that.
+pub fn may_see_statistics(index: Index<'_>) -> bool {
+    let may = || may_select(index) && !has_policies(index);
+    reads_all_statistics() || compat::owns_relation(index.oid()) || may()
+}
+
+/// Whether the current user may know what processes of this user do, as in pg_stat_activity.
+pub fn may_see_activity_of(user: pg_sys::Oid) -> bool {
+    // SAFETY: reads catalogs inside a transaction.
+    reads_all_statistics() || unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), user) }
 }
 
 fn refuse_statistics(index: Index<'_>, condition: &str) -> ! {

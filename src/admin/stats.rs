@@ -74,7 +74,7 @@ fn usearch_index_stats(
         max_bits(&options),
         i32::from(LOG_VERSION),
         census.dead_share(),
-        census.code_bits(),
+        census.code_bits(options.comparison.value.checksum_bytes()),
         index_bytes + shard_bytes,
         free * i64::from(pg_sys::BLCKSZ),
         dimensions(index, &options),

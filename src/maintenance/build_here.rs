@@ -13,6 +13,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::context::{Job, Stopped, Watcher, YIELD_INTERVAL};
+use super::progress;
 use super::subtransaction::{self, Failed};
 use crate::error::report;
 use crate::metrics::function::{DistanceFunction, Stored};
@@ -124,6 +125,7 @@ impl Watched<'_> {
         self.snapshot.renew();
         let mut watcher = self.watcher.borrow_mut();
         watcher.progress(self.title, self.control.done(), self.control.total());
+        progress::show_done(self.control.done());
         if watcher.must_yield() {
             self.control.cancel();
         }

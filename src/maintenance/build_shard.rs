@@ -12,6 +12,7 @@ use pgrx::pg_sys;
 
 use super::context::{Job, Stopped, WorkDone, milliseconds};
 use super::plan::ShardPlan;
+use super::progress::{self, Phase};
 use super::signals;
 use super::threads::{self, GraphBuild};
 use crate::error;
@@ -107,6 +108,7 @@ impl Job<'_> {
         let segments = plan.joined_sources();
         let expected = segments.iter().map(|s| u64::from(s.entries)).sum();
         let stride = segments.iter().map(|s| s.stride).max().unwrap_or(1);
+        progress::show(plan.purpose, Phase::Reading, 0, expected);
         threads::check_memory(expected, &self.options.build_params(stride, 1))?;
         let (collected, log) = self.collect(segments)?;
         let entries = collected.len() as i64;
@@ -117,6 +119,7 @@ impl Job<'_> {
         // A build takes long; meanwhile a snapshot for reading catalogs would keep VACUUM from removing rows.
         // SAFETY: no catalog scan is in progress.
         unsafe { pg_sys::InvalidateCatalogSnapshot() };
+        progress::show(plan.purpose, Phase::Building, 0, 0);
         let graph = match collected {
             Collected::ForThreads(collected) => Graph::OnThreads(GraphBuild::start(collected, self.threads.are_nice)?),
             Collected::ForHere(collected) => Graph::Built(Box::new(self.build_here(collected, &title)?)),
@@ -139,6 +142,7 @@ impl Job<'_> {
             Graph::Built(built) => *built,
         };
         let nodes = built.nodes();
+        progress::show(plan.purpose, Phase::Writing, 0, 0);
         let identity = ShardIdentity {
             id: plan.id,
             ranges: log.segments.iter().map(entry_range).collect(),
@@ -155,7 +159,7 @@ impl Job<'_> {
             return Ok(WorkDone::default());
         }
         error::log(format!(
-            "{} {entries} entries ({nodes} distinct codes) of index \"{}\" into a shard of {} bytes in {} ms",
+            "{} {entries} entries ({nodes} distinct) of index \"{}\" into a shard of {} bytes in {} ms",
             plan.purpose.past_participle(),
             self.index.name(),
             published.bytes,
@@ -215,12 +219,15 @@ impl Job<'_> {
         let mut all_counts = Vec::with_capacity(segments.len());
         let mut base = 0;
         let mut lsn = 0;
+        let mut entries = 0;
         for segment in segments {
             let mut counts = EntryCounts::default();
             let mut first = base;
             log::for_each_page(self.index, segment, |block, page| {
                 // The parts of a value were written before its page.
                 lsn = lsn.max(page.lsn());
+                entries += page.len() as u64;
+                progress::show_done(entries);
                 for slot in 0..page.len() {
                     let alive = page.tid(slot).is_some_and(|tid| is_alive(&tid));
                     match page.code(slot) {

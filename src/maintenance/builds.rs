@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use super::build_shard::RunningBuild;
 use super::context::{BESIDE_INTERVAL, Job, Stopped, Watcher, WorkDone, YIELD_INTERVAL};
 use super::plan::ShardPlan;
+use super::progress::{self, Phase, Progress};
 use super::report::warn;
-use super::signals;
+use super::signals::{self, WaitEvent};
 use super::threads;
 use crate::failpoint::failpoint_is_on;
 use crate::relation::in_recovery;
@@ -26,6 +27,7 @@ struct Builds {
 impl Job<'_> {
     /// Builds a shard and lists it. If the job looks for work beside a long build, it may do more.
     pub(super) fn build_shard(&mut self, plan: ShardPlan) -> Result<WorkDone, Stopped> {
+        let _progress = Progress::begin(self.index);
         let builds = Builds {
             main: self.begin(plan)?,
             beside: None,
@@ -50,7 +52,7 @@ impl Job<'_> {
                 done += self.publish(build)?;
                 continue;
             }
-            signals::wait(wait);
+            signals::wait(wait, WaitEvent::Build);
             wait = LONGEST_WAIT.min(wait * 2);
             builds.show_progress(self.watcher);
             if signals::wants_to_stop() {
@@ -128,6 +130,7 @@ impl Builds {
         if let Some(build) = self.beside.as_ref().or(self.main.as_ref()) {
             let (inserted, total) = build.progress();
             watcher.progress(&build.title, inserted, total);
+            progress::show(build.plan.purpose, Phase::Building, inserted, total);
         }
     }
 

@@ -10,7 +10,7 @@ use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use super::process::{self, Started};
-use super::signals::{self, Request};
+use super::signals::{self, Request, WaitEvent};
 use super::worker;
 use crate::compat;
 use crate::guc;
@@ -70,7 +70,7 @@ fn rest_of_interval(since: Instant) -> Option<Duration> {
 
 /// Waits for at most this time, and does what signals have asked for.
 fn pause(time: Duration) {
-    signals::wait(time);
+    signals::wait(time, WaitEvent::Launcher);
     pgrx::check_for_interrupts!();
     if signals::is_pending(Request::ShutDown) {
         // Not 0, after which it would not be started again: somebody may have called pg_terminate_backend.

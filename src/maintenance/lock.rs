@@ -120,6 +120,38 @@ pub fn index_is_wanted(index: pg_sys::Oid) -> bool {
     may_be && all_locks().iter().any(|lock| is_of_index(&lock.locktag) && waits(lock))
 }
 
+/// Who maintains an index, as of now. Asking takes no lock, so it is in nobody's way.
+pub struct Maintainers {
+    /// Somebody is at this index.
+    pub of_index: bool,
+    /// This database's worker runs.
+    pub worker: bool,
+}
+
+impl Maintainers {
+    pub fn of(index: pg_sys::Oid) -> Self {
+        let locks = all_locks();
+        let is_held = |tag: pg_sys::LOCKTAG| {
+            let fields = |of: &pg_sys::LOCKTAG| {
+                let numbers = (
+                    of.locktag_field1,
+                    of.locktag_field2,
+                    of.locktag_field3,
+                    of.locktag_field4,
+                );
+                (numbers, of.locktag_type)
+            };
+            locks
+                .iter()
+                .any(|lock| lock.holdMask != 0 && fields(&lock.locktag) == fields(&tag))
+        };
+        Maintainers {
+            of_index: is_held(tag(Subject::Maintenance, index)),
+            worker: is_held(tag(Subject::Worker, pg_sys::InvalidOid)),
+        }
+    }
+}
+
 /// A copy of the server's lock table.
 fn all_locks() -> Vec<pg_sys::LockInstanceData> {
     // SAFETY: PostgreSQL's copy is allocated for us, has as many elements as it says, and is freed after it was copied.

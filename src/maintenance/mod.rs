@@ -18,6 +18,7 @@
 //! | `subtransaction` | surviving what it does |
 //! | `threads` | the threads that build a graph |
 //! | `plan` | what a shard is built from, and what it replaces |
+//! | `progress` | how far it is, for the view |
 //! | `context`, `report` | what all of these are given, and how they end |
 //! | `lock`, `signals`, `process` | who may do what beside whom; waiting; background processes |
 //!
@@ -32,6 +33,7 @@ pub mod launcher;
 pub mod lock;
 mod plan;
 mod process;
+pub mod progress;
 mod reclaim;
 mod refused;
 mod report;

@@ -19,7 +19,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// For `pg_stat_activity`.
+    /// For `pg_stat_activity` and the view of progress.
     pub fn present_participle(self) -> &'static str {
         match self {
             Purpose::Seal => "sealing",

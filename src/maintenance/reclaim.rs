@@ -14,7 +14,8 @@ use pgrx::pg_sys;
 use super::context::{Job, Stopped, WorkDone, milliseconds};
 use super::exchange::count_alive;
 use super::lock::{self, AdvisoryLock};
-use super::plan::{ShardPlan, times_built};
+use super::plan::{Purpose, ShardPlan, times_built};
+use super::progress::{self, Phase, Progress};
 use crate::error;
 use crate::failpoint::failpoint;
 use crate::relation::Index;
@@ -67,6 +68,7 @@ impl Job<'_> {
     ) -> Result<Option<WorkDone>, Stopped> {
         let started = Instant::now();
         let name = self.index.name();
+        let _progress = Progress::begin(self.index);
         self.watcher.begin(&format!("reclaiming space of index \"{name}\""));
         let Some(places) = lock::places_alone(self.index.oid()) else {
             return Err(Stopped::Yielded);
@@ -170,10 +172,13 @@ impl Job<'_> {
             page: Vec::new(),
         };
         let mut pages = 0;
+        let all_pages = segments.iter().map(|segment| u64::from(segment.page_count())).sum();
+        progress::show(Purpose::Move, Phase::Moving, 0, all_pages);
         for segment in segments {
             for block in segment.pages() {
                 pgrx::check_for_interrupts!();
                 pages += 1;
+                progress::show_done(pages as u64);
                 if pages % PAGES_BETWEEN_LOOKS == 0 && (places.is_wanted() || self.watcher.must_yield()) {
                     self.discard(pending);
                     return Err(Stopped::Yielded);

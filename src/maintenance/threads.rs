@@ -10,7 +10,7 @@ use iscc_hnsw::control::{BuildControl, Cancelled};
 use iscc_hnsw::params::BuildParams;
 use pgrx::prelude::*;
 
-use super::signals;
+use super::signals::{self, WaitEvent};
 use crate::error::report;
 
 /// The `nice` value of the threads of background builds.
@@ -59,7 +59,7 @@ impl GraphBuild {
     /// Waits for the end of the build as long as nobody cancels the statement.
     pub fn wait(self) -> BuiltShard {
         while !self.is_finished() {
-            signals::wait(INTERVAL);
+            signals::wait(INTERVAL, WaitEvent::Build);
             if signals::wants_to_stop() {
                 // First the threads: the process may end at the next look for interrupts, without coming back here.
                 drop(self);

@@ -16,13 +16,15 @@ use super::context::{Foreground, Job, RebuiltShards, Stopped, Watcher};
 use super::lock::{self, AdvisoryLock};
 use super::process::{self, Started, show_activity};
 use super::report::warn;
-use super::signals;
+use super::signals::{self, WaitEvent};
 use crate::compat;
+use crate::error::Report;
 use crate::failpoint::failpoint;
 use crate::guc;
 use crate::relation::{Index, OpenRelation};
 use crate::storage::definition::is_usearch_index;
 use crate::storage::sweep;
+use crate::version;
 
 /// The name of a worker in `pg_stat_activity` and the server's log.
 pub(super) const NAME: &CStr = c"iscc_usearch worker";
@@ -64,7 +66,7 @@ pub fn hand_over() -> bool {
     };
     let began = Instant::now();
     loop {
-        signals::wait(Duration::from_millis(10));
+        signals::wait(Duration::from_millis(10), WaitEvent::WorkerStart);
         pgrx::check_for_interrupts!();
         if !lock::worker_is_missing() {
             return true;
@@ -136,6 +138,7 @@ fn in_transaction<T>(work: impl FnOnce() -> T) -> Option<T> {
 
 fn work() {
     failpoint!("worker_began");
+    in_transaction(|| with_snapshot(version::mismatch).map(Report::warn));
     let mut rebuilt = RebuiltShards::new();
     // Another request may come after the last look and before the role is given up; it would find a worker and trust it.
     for _ in 0..MAX_ROUNDS {
@@ -176,7 +179,7 @@ fn work_as_the_only_one(rebuilt: &mut RebuiltShards) -> bool {
         }
         if !worked {
             retries += 1;
-            signals::wait(RETRY_PAUSE);
+            signals::wait(RETRY_PAUSE, WaitEvent::WorkerRetry);
             pgrx::check_for_interrupts!();
         }
     }
@@ -191,7 +194,7 @@ fn become_worker() -> Option<AdvisoryLock> {
         if let Some(role) = in_transaction(lock::become_worker).flatten() {
             return Some(role);
         }
-        signals::wait(Duration::from_millis(20));
+        signals::wait(Duration::from_millis(20), WaitEvent::WorkerRetry);
     }
     None
 }
@@ -220,16 +223,24 @@ fn all_indexes() -> Vec<pg_sys::Oid> {
            AND c.relkind OPERATOR(pg_catalog.=) 'i' AND i.indisready
            AND (c.relpersistence OPERATOR(pg_catalog.=) 'p'
                 OR (c.relpersistence OPERATOR(pg_catalog.=) 'u' AND NOT pg_catalog.pg_is_in_recovery()))";
-    // SAFETY: inside a transaction; a snapshot for reading catalogs.
-    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
-    let oids = Spi::connect(|client| -> Result<Vec<pg_sys::Oid>, pgrx::spi::Error> {
-        let rows = client.select(sql, None, &[])?;
-        rows.map(|row| Ok(row.get::<pg_sys::Oid>(1)?.unwrap_or(pg_sys::InvalidOid)))
-            .collect()
+    let oids = with_snapshot(|| {
+        Spi::connect(|client| -> Result<Vec<pg_sys::Oid>, pgrx::spi::Error> {
+            let rows = client.select(sql, None, &[])?;
+            rows.map(|row| Ok(row.get::<pg_sys::Oid>(1)?.unwrap_or(pg_sys::InvalidOid)))
+                .collect()
+        })
     });
+    oids.unwrap_or_default()
+}
+
+/// Runs queries with a snapshot for reading catalogs.
+fn with_snapshot<T>(query: impl FnOnce() -> T) -> T {
+    // SAFETY: inside a transaction.
+    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
+    let result = query();
     // SAFETY: pushed before the query.
     unsafe { pg_sys::PopActiveSnapshot() };
-    oids.unwrap_or_default()
+    result
 }
 
 /// Calls `work` with the index open, unless it is gone or locked.

@@ -1,6 +1,6 @@
 //! How values of the indexed types are read.
 
-use iscc_hnsw::opaque::Layout;
+use iscc_hnsw::opaque::{CHECKSUM_BYTES, Layout};
 use iscc_metrics::dense::Scalar;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
@@ -52,6 +52,14 @@ impl Value {
             Self::Code | Self::Bits | Self::Opaque(_) => None,
             Self::Array | Self::Vector => Some(Scalar::F32),
             Self::HalfVector => Some(Scalar::F16),
+        }
+    }
+
+    /// Bytes of a checksum that stands before each value in the log.
+    pub const fn checksum_bytes(self) -> usize {
+        match self {
+            Self::Opaque(_) => CHECKSUM_BYTES,
+            _ => 0,
         }
     }
 

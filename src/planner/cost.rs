@@ -2,10 +2,12 @@
 
 use iscc_hnsw::cost::{FIRST_ROWS, MOST_ROWS, START_NS, Vectors, Width};
 use iscc_hnsw::cost::{first_rows_ns, flat_ns, graph_calls, more_rows_ns};
-use iscc_hnsw::search::looked_up;
+use iscc_hnsw::search::{looked_up, within_ns};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use super::ball_expr::BallExpr;
+use super::functions::call_of_two;
 use super::nodes::{IndexInfo, Planner};
 use super::vectors::vectors_of;
 use crate::compat;
@@ -115,9 +117,14 @@ impl Cost {
                 let wanted = share_wanted(planner, path);
                 Cost::ordered(entries, wanted).with_calls(call_cost(planner, index), entries, wanted)
             }
-            (true, false) => Cost::range(entries, share()),
-            (false, false) if all_are_near(index, conditions) => Cost::ordered_near(entries, share()),
-            (false, false) => Cost::ordered_range(entries, share()),
+            (has_no_order, false) => {
+                let compared = compared_ns(planner, entries, conditions);
+                match has_no_order {
+                    true => Cost::range(entries, share(), compared),
+                    false if all_are_near(index, conditions) => Cost::ordered_near(entries, share(), compared),
+                    false => Cost::ordered_range(entries, share(), compared),
+                }
+            }
         }
     }
 
@@ -153,16 +160,16 @@ impl Cost {
         }
     }
 
-    /// This share of the rows, in no order.
-    fn range(entries: f64, share: f64) -> Cost {
+    /// This share of the rows, in no order, found in so many nanoseconds.
+    fn range(entries: f64, share: f64, compared: f64) -> Cost {
         let startup = START_NS / NS_PER_COST_UNIT;
-        let total = startup + flat_ns(entries, USUAL_QUERY) / NS_PER_COST_UNIT + returning(entries * share);
+        let total = startup + compared / NS_PER_COST_UNIT + returning(entries * share);
         Cost { startup, total, share }
     }
 
     /// The nearest of this share of the rows, or all of them when few are in it.
-    fn ordered_near(entries: f64, share: f64) -> Cost {
-        let range = Cost::ordered_range(entries, share);
+    fn ordered_near(entries: f64, share: f64, compared: f64) -> Cost {
+        let range = Cost::ordered_range(entries, share, compared);
         let first_rows = first_rows_ns(entries.max(1.0), USUAL_QUERY, usual_effort()) / NS_PER_COST_UNIT;
         Cost {
             startup: first_rows.min(range.startup),
@@ -170,13 +177,26 @@ impl Cost {
         }
     }
 
-    /// This share of the rows, in order of distance.
-    fn ordered_range(entries: f64, share: f64) -> Cost {
-        let startup = (START_NS + flat_ns(entries, USUAL_QUERY)) / NS_PER_COST_UNIT;
+    /// This share of the rows, in order of distance, found in so many nanoseconds.
+    fn ordered_range(entries: f64, share: f64, compared: f64) -> Cost {
+        let startup = (START_NS + compared) / NS_PER_COST_UNIT;
         let rows = (entries * share).max(1.0);
         let total = startup + more_rows_ns(entries, USUAL_QUERY, rows) / NS_PER_COST_UNIT + returning(rows);
         Cost { startup, total, share }
     }
+}
+
+/// Nanoseconds of finding what meets all conditions: the narrowest one is looked up.
+fn compared_ns(planner: Planner<'_>, entries: f64, conditions: List<'_, pg_sys::RestrictInfo>) -> f64 {
+    let Width::Code(bytes) = USUAL_QUERY else { return 0.0 };
+    let ball_of = |condition: Node<'_, pg_sys::RestrictInfo>| {
+        let (_, [_, ball]) = call_of_two(condition.clause())?;
+        BallExpr::of(planner, ball)?.radius
+    };
+    let radii = conditions.iter().filter_map(ball_of);
+    radii
+        .map(|radius| within_ns(entries, bytes, radius))
+        .fold(flat_ns(entries, USUAL_QUERY), f64::min)
 }
 
 /// What a call of the index's distance function costs; 0 where the distance is computed without one.

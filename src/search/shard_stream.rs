@@ -73,12 +73,19 @@ enum Way {
     Flat(usize),
     /// All that are within the radius, at once.
     Within,
+    /// All that are as near as the farthest wanted, at once; so many in the first pass over all codes, if more are wanted.
+    Near(usize),
 }
 
 impl Way {
     /// Whether it misses nothing.
     fn is_exact(self) -> bool {
-        matches!(self, Way::Flat(_) | Way::Within)
+        matches!(self, Way::Flat(_) | Way::Within | Way::Near(_))
+    }
+
+    /// Whether passes over all codes have begun.
+    fn is_flat(self) -> bool {
+        matches!(self, Way::Flat(_))
     }
 }
 
@@ -158,9 +165,9 @@ impl ShardStream {
             Way::Undecided => self.begin(),
             // More rows are wanted than one search is good for: from here on none is missed. Nodes returned before come
             // again, and are left out one by one.
-            Way::Graph(effort) => {
+            Way::Graph(rows) | Way::Near(rows) => {
                 self.buffers.batch.clear();
-                self.scan_all(effort, u32::MAX);
+                self.scan_all(rows, u32::MAX);
             }
             Way::Flat(limit) if self.prefers_log(limit) => {}
             Way::Flat(limit) => self.scan_all(limit, u32::MAX),
@@ -211,13 +218,7 @@ impl ShardStream {
             Some(effort) if effort > least => self.widen_graph(effort),
             Some(_) => {}
             None if mode == SearchMode::Graph => self.widen_graph(UNCALIBRATED_EFFORT.max(least)),
-            None => {
-                // That many nodes are as near as the farthest of these.
-                let hint = self.buffers.batch.first().map_or(u32::MAX, |farthest| farthest.key + 1);
-                let found = self.buffers.batch.len();
-                self.buffers.batch.clear();
-                self.scan_all(found.max(1), hint);
-            }
+            None => self.scan_near(wanted),
         }
     }
 
@@ -253,27 +254,57 @@ impl ShardStream {
         self.settled = self.buffers.batch.len().div_ceil(2);
     }
 
+    /// Misses none of the nearest, of which the graph has found some: what is nearer than the farthest wanted of these is
+    /// looked up by pieces of the codes, if that is cheaper than to compare all.
+    fn scan_near(&mut self, wanted: usize) {
+        // The farthest comes first.
+        let batch = &self.buffers.batch;
+        let beyond = |candidate: Option<&Candidate>| candidate.map_or(u32::MAX, |last| last.key.saturating_add(1));
+        let radius = beyond(batch.len().checked_sub(wanted).and_then(|at| batch.get(at)));
+        // That many nodes are as near as the farthest of all found.
+        let (found, hint) = (batch.len().max(1), beyond(batch.first()));
+        self.buffers.batch.clear();
+        if self.bound() > radius && self.looks_up(radius) {
+            self.way = Way::Near(found);
+            self.settle_all();
+        } else {
+            self.scan_all(found, hint);
+        }
+    }
+
     /// Searches so that nothing is missed: by pieces of the codes where there is a radius and that is cheaper, else by
     /// comparing all.
     fn scan_all(&mut self, limit: usize, hint: u32) {
-        let Buffers {
-            flat, within, batch, ..
-        } = &mut self.buffers;
-        let (shard, query) = (&*self.shard, &*self.query);
-        let is_first = !self.way.is_exact();
-        let bound = self.restriction.as_ref().map(Restriction::bound);
-        let bound = bound.map_or(u32::MAX, key_of_code);
-        if is_first && self.settings.mode != SearchMode::Exact && within.find(shard, query, bound, batch) {
+        let bound = self.bound();
+        let is_first = !self.way.is_flat();
+        if is_first && self.looks_up(bound) {
             self.way = Way::Within;
         } else {
+            let Buffers { flat, batch, .. } = &mut self.buffers;
             if is_first {
                 flat.start(bound);
             }
-            flat.next(shard, query, limit, hint, batch);
+            flat.next(&*self.shard, &*self.query, limit, hint, batch);
             self.way = Way::Flat(limit * GROWTH);
         }
-        batch.reverse();
-        self.settled = batch.len();
+        self.settle_all();
+    }
+
+    /// What is farther than this key does not meet the conditions.
+    fn bound(&self) -> u32 {
+        let bound = self.restriction.as_ref().map(Restriction::bound);
+        bound.map_or(u32::MAX, key_of_code)
+    }
+
+    /// Fills the batch with all nodes below a key by pieces of their codes; false where comparing all costs no more.
+    fn looks_up(&mut self, below: u32) -> bool {
+        let Buffers { within, batch, .. } = &mut self.buffers;
+        self.settings.mode != SearchMode::Exact && within.find(&*self.shard, &*self.query, below, batch)
+    }
+
+    fn settle_all(&mut self) {
+        self.buffers.batch.reverse();
+        self.settled = self.buffers.batch.len();
     }
 
     fn prefers_flat(&self, effort: usize) -> bool {
@@ -293,7 +324,7 @@ impl ShardStream {
             Way::Within => true,
             Way::Flat(_) if self.restriction.is_some() => self.buffers.flat.is_complete(),
             Way::Flat(_) => self.done == u64::from(self.shard.entries()),
-            Way::Undecided | Way::Graph(_) => false,
+            Way::Undecided | Way::Graph(_) | Way::Near(_) => false,
         }
     }
 
@@ -342,7 +373,7 @@ impl ShardStream {
         };
         let exact = match self.way {
             Way::Flat(_) => self.buffers.flat.visited(),
-            Way::Within => self.buffers.within.visited(),
+            Way::Within | Way::Near(_) => self.buffers.within.visited(),
             Way::Undecided | Way::Graph(_) => 0,
         };
         let is_exact = self.way.is_exact();

@@ -64,26 +64,29 @@ pub fn simprint_rows(count: usize) -> Vec<Row> {
 
 /// `count` distinct codes near the simprints: of each in turn, its bits are flipped with probability 0.02, 0.05 or 0.1.
 pub fn variants(count: usize, seed: u64) -> Vec<Row> {
+    let simprints: Vec<Row> = simprints().into_iter().map(|(row, _)| row).collect();
+    let mut seen = HashSet::with_capacity(count);
+    let distinct = variants_of(&simprints, seed).filter(|row| seen.insert(row.code.clone()));
+    (1..)
+        .zip(distinct.take(count))
+        .map(|(id, row)| Row { id, ..row })
+        .collect()
+}
+
+/// Codes near these without end, a few of them equal: of each in turn, its bits are flipped with probability 0.02, 0.05 or
+/// 0.1.
+pub fn variants_of(codes: &[Row], seed: u64) -> impl Iterator<Item = Row> {
     // In 65,536ths.
     const CHANCES: [u64; 3] = [1311, 3277, 6554];
-    let simprints = simprints();
     let mut random = Random(seed);
-    let mut seen = HashSet::with_capacity(count);
-    let mut rows = Vec::with_capacity(count);
-    for (simprint, _) in simprints.iter().cycle() {
-        if rows.len() == count {
-            break;
+    (1..).zip(codes.iter().cycle()).map(move |(id, row)| {
+        let code = flipped(&row.full, CHANCES[random.below(CHANCES.len())], &mut random);
+        Row {
+            id,
+            full: code.clone(),
+            code,
         }
-        let code = flipped(&simprint.full, CHANCES[random.below(CHANCES.len())], &mut random);
-        if seen.insert(code.clone()) {
-            rows.push(Row {
-                id: rows.len() as i64 + 1,
-                full: code.clone(),
-                code,
-            });
-        }
-    }
-    rows
+    })
 }
 
 /// A code with each bit flipped with a chance in 65,536ths.

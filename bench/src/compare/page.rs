@@ -10,6 +10,7 @@ use super::clients::CLIENTS;
 use super::in_process::python;
 use super::results::{Point, Results};
 use super::set::{reduced, thousands};
+use crate::markdown::{machine, replace_section, table};
 
 /// Recalls at which latencies are compared.
 const RECALLS: [f64; 6] = [0.9, 0.95, 0.98, 0.99, 0.995, 0.999];
@@ -28,14 +29,6 @@ fn section(results: &Results) -> String {
     text
 }
 
-fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let names: Vec<String> = head.iter().map(|name| name.to_string()).collect();
-    let mut text = line(&names) + &format!("|{}\n", "---|".repeat(head.len()));
-    rows.into_iter().for_each(|row| text.push_str(&line(&row)));
-    text + "\n"
-}
-
 fn head(results: &Results) -> String {
     format!(
         "{} rows ({} distinct {}), {} queries that are not among them.\n{}; {}.\n\
@@ -49,20 +42,6 @@ fn head(results: &Results) -> String {
         results.software.join(", "),
         results.round_trip,
         results.name
-    )
-}
-
-fn machine() -> String {
-    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let wide = cpu.contains("avx512_vpopcntdq");
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!(
-        "{}, {cores} cores{}",
-        model.map_or("Unknown processor", |(_, name)| name),
-        if wide { ", AVX-512 with VPOPCNTDQ" } else { "" }
     )
 }
 
@@ -191,9 +170,7 @@ pub fn write(results: &Results) {
     if reduced().is_some() {
         fs::write(scratch.join(format!("{}.md", results.name)), text).expect("the section");
     } else {
-        let page = docs.join("benchmark.md");
-        let earlier = fs::read_to_string(&page).expect("docs/benchmark.md");
-        fs::write(page, replaced(&earlier, results.name, &text)).expect("the page");
+        replace_section(&docs.join("benchmark.md"), results.name, &text);
     }
     plot(
         results,
@@ -201,14 +178,6 @@ pub fn write(results: &Results) {
         &output.join(format!("benchmark-{}.svg", results.name)),
     );
     eprintln!("written to {}", output.canonicalize().expect("the directory").display());
-}
-
-/// The page with the text between a set's markers replaced.
-fn replaced(page: &str, name: &str, section: &str) -> String {
-    let marker = |end: &str| format!("<!-- {end} {name} -->\n");
-    let (head, rest) = page.split_once(&marker("begin")).expect("a marker in the page");
-    let (_, tail) = rest.split_once(&marker("end")).expect("a marker in the page");
-    [head, &marker("begin"), section, &marker("end"), tail].concat()
 }
 
 fn plot(results: &Results, scratch: &Path, target: &Path) {

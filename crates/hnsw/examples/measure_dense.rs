@@ -1,6 +1,6 @@
 //! Build rate, recall and time of searches on dense vectors.
 //!
-//! Usage: `measure_dense ROWS.npy QUERIES.npy [METRIC] [KIND] [THREADS]`, where the files are two-dimensional arrays of half
+//! Usage: `measure_dense ROWS.npy QUERIES.npy [METRIC] [KIND] [THREADS] [SEED]`, where the files are two-dimensional arrays of half
 //! precision, METRIC is `cosine`, `ip`, `l2` or `l1`, and KIND is `auto`, `i8`, `f16` or `f32`. Candidates are compared
 //! again by the distance of their values, from memory.
 
@@ -211,7 +211,7 @@ fn main() {
         m: 16,
         ef_construction: 128,
         threads: word(5, "1").parse().expect("a number"),
-        seed: 42,
+        seed: word(6, "42").parse().expect("a number"),
     };
     let shard = build(&values, params);
     let encoding = shard.encoding().expect("vectors");

@@ -13,7 +13,7 @@ const FLAT_ROW_NS: f64 = 3.0;
 const FLAT_ROW_BYTE_NS: f64 = 0.045;
 const GRAPH_ROW_BYTE_NS: f64 = 2.0;
 /// Looking up a piece of a code in a table, and comparing a code that is found there.
-const PIECE_NS: f64 = 25.0;
+const PIECE_NS: f64 = 60.0;
 const PIECE_CANDIDATE_NS: f64 = 20.0;
 /// Reading and comparing one vector of the log with a query, and each byte of it.
 const LOG_VECTOR_NS: f64 = 20.0;

@@ -353,16 +353,14 @@ fn long_inputs() {
     }
 }
 
-/// What README shows works, and the index serves it.
+/// What the page on ISCCs in tables shows works, and the index serves it.
 #[test]
-fn what_readme_shows() {
-    let readme = include_str!("../../../README.md");
-    let (_, section) = readme.split_once("\n## ISCC\n").expect("a section on ISCC");
-    let (section, _) = section.split_once("\n## ").expect("a next section");
+fn documented_tables() {
+    let page = include_str!("../../../docs/how-to/iscc-tables.md");
     let cluster = Cluster::start();
     let mut client = cluster.client();
     let mut blocks = 0;
-    for block in section.split("```sql\n").skip(1) {
+    for block in page.split("```sql\n").skip(1) {
         let sql = block.split_once("```").expect("the end of a block").0;
         client.batch_execute(sql).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
         blocks += 1;

@@ -1,6 +1,7 @@
 //! Whole-cluster tests, one module a subject. Each test has a server of its own, so they run in parallel.
 
 mod beyond_table;
+mod catalogue;
 mod concurrency;
 mod crash;
 mod drivers;
@@ -9,12 +10,14 @@ mod failpoints;
 mod files;
 mod filters;
 mod first_day;
+mod foreign;
 mod harness;
 mod installation;
 mod iscc;
 mod launcher;
 mod lifecycle;
 mod maintenance;
+mod monitoring;
 mod older_files;
 mod operations;
 mod order;
@@ -35,6 +38,7 @@ mod standby_maintenance;
 mod stress;
 mod transactions;
 mod traps;
+mod upgrade;
 mod user_metrics;
 mod vacuum;
 mod vectors;

@@ -1,4 +1,4 @@
-//! iscc-usearch 0.8.1 itself, beside a server: programs of `tests/package`, in a virtual environment.
+//! iscc-usearch 0.8.1 and iscc-search 0.3.3 themselves, beside a server: programs of `tests/package`, in a virtual environment.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -36,8 +36,14 @@ fn fetch() -> Option<String> {
 
 /// Runs a program of `tests/package` beside a server, with a directory where both may write.
 fn run(program: &str) {
+    run_after(program, "");
+}
+
+/// The same after some statements.
+fn run_after(program: &str, statements: &str) {
     let Some(python) = python() else { return };
     let cluster = Cluster::start();
+    cluster.client().batch_execute(statements).expect("statements");
     let shared = cluster.beside("shared");
     std::fs::create_dir(&shared).expect("a directory");
     cluster.give_to_server(&shared);
@@ -62,4 +68,11 @@ fn round_trips_of_files() {
 #[test]
 fn behaviours_of_the_package() {
     run("behaviours.py");
+}
+
+/// iscc-search's own client with the server of `examples/catalogue`.
+#[test]
+fn server_of_the_catalogue() {
+    let schema = std::fs::read_to_string(project().join("examples/catalogue/schema.sql")).expect("the schema");
+    run_after("catalogue.py", &schema);
 }

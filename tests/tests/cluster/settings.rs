@@ -27,12 +27,10 @@ fn fresh(cluster: &Cluster, database: &str, statements: &str) -> Result<String, 
     Ok(last)
 }
 
-/// The SQL of README's section on settings, block by block.
+/// The SQL of the page on settings, block by block.
 fn documented() -> Vec<&'static str> {
-    let readme = include_str!("../../../README.md");
-    let (_, section) = readme.split_once("\n### Settings\n").expect("a section on settings");
-    let (section, _) = section.split_once("\n### ").expect("a next section");
-    let blocks = section.split("```sql\n").skip(1);
+    let page = include_str!("../../../docs/reference/settings.md");
+    let blocks = page.split("```sql\n").skip(1);
     blocks
         .map(|block| block.split_once("```").expect("the end of a block").0)
         .collect()
@@ -93,7 +91,7 @@ fn prepare(cluster: &Cluster) {
     fresh(cluster, "mydb", "CREATE EXTENSION iscc_usearch").expect("CREATE EXTENSION");
 }
 
-/// What README shows works in a fresh session, and has the effect that it tells of.
+/// What the page shows works in a fresh session, and has the effect that it tells of.
 #[test]
 fn documented_statements() {
     let cluster = Cluster::start();
@@ -103,7 +101,7 @@ fn documented_statements() {
         panic!("two blocks on settings: {:?}", documented());
     };
 
-    // Before the library is loaded: as README says.
+    // Before the library is loaded: as the page says.
     let run = |sql: &str| fresh(&cluster, "mydb", sql);
     assert_eq!(run("SHOW iscc_usearch.target_recall"), Err(SqlState::UNDEFINED_OBJECT));
     let change =

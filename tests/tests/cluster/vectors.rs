@@ -42,6 +42,11 @@ struct Kind {
 }
 
 impl Kind {
+    /// Whether there are functions and operators for all that is within a radius.
+    fn has_thresholds(&self) -> bool {
+        !["own", "sparsevec"].contains(&self.class)
+    }
+
     /// A value, in SQL.
     fn value(&self, id: &str) -> String {
         format!("{}({id})::{}", self.function, self.cast)
@@ -88,6 +93,16 @@ const BY_FUNCTION: Kind = Kind {
     cast: "real[]",
     class: "own",
     operators: ["<@->", "<@=>"],
+    function: "vec",
+    unit: 300,
+    shard_size: "256kB",
+};
+/// Distances by pgvector's functions.
+const SPARSE_VECTOR: Kind = Kind {
+    column: "sparsevec(32)",
+    cast: "sparsevec",
+    class: "sparsevec",
+    operators: ["<->", "<=>"],
     function: "vec",
     unit: 300,
     shard_size: "256kB",
@@ -225,7 +240,7 @@ fn assert_answers(connector: &Connector, kind: &Kind) {
 
 fn assert_good(cluster: &Cluster, kind: &Kind) {
     assert_answers(&cluster.connector(), kind);
-    if kind.operators[0] == "<->" {
+    if kind.has_thresholds() {
         assert_thresholds(&cluster.connector(), kind);
     }
     let mut client = cluster.client();
@@ -241,7 +256,7 @@ fn maintenance_and_crashes() {
 
 #[test]
 fn maintenance_and_crashes_by_function() {
-    maintain_and_crash(&[BY_FUNCTION]);
+    maintain_and_crash(&[BY_FUNCTION, SPARSE_VECTOR]);
 }
 
 #[test]
@@ -263,7 +278,7 @@ fn maintain_and_crash(kinds: &[Kind]) {
             ),
         );
         assert!(plan.contains("t_l2"), "{plan}");
-        if kind.operators[0] == "<->" {
+        if kind.has_thresholds() {
             assert_thresholds_are_planned(&cluster, kind);
         }
         assert_good(&cluster, kind);

@@ -8,7 +8,7 @@ use iscc_metrics::dense::rows::{Encoding, RowKind, RowQuery, Rows, Survey};
 use iscc_metrics::dense::{Query, Scalar};
 
 use super::measure::QUERIES;
-use super::trial_queries::{Sample, mixtures};
+use super::trial_queries::{Sample, TrialQuery, queries};
 use crate::graph::row_set::{Contents, RowSet, hash_content};
 use crate::shard::NEIGHBOURS;
 
@@ -69,8 +69,8 @@ impl DenseSurvey {
         };
         let encoding = |kind| self.survey.encoding(kind).expect("dimensions are in their range");
         let prepare = encoding(RowKind::F32);
-        let trials = mixtures(&prepare, self.sample.values(), seed);
-        let trials = trials.into_iter().map(|value| Trial::new(value, &prepare)).collect();
+        let trials = queries(&prepare, self.sample.values(), seed);
+        let trials = trials.into_iter().map(|query| Trial::new(query, &prepare)).collect();
         let fallback = self.wanted.is_none().then(|| encoding(wider));
         DenseRows::new(encoding(kind), fallback, trials, seed)
     }
@@ -81,22 +81,46 @@ pub(crate) struct Trial {
     /// The query, as the values are.
     pub(crate) value: Vec<u8>,
     query: Query,
-    /// The nearest rows, each with the key of its nearest value; nearest first.
+    /// Whether a value equal to the query is stored, which is not to be found; and once all rows are known, its row.
+    is_stored: bool,
+    pub(crate) hidden: Option<u32>,
+    /// The nearest rows, each with the key of its nearest value; nearest first. Until it is known which row is hidden, one
+    /// more.
     nearest: Vec<(u64, u32)>,
 }
 
 impl Trial {
-    fn new(value: Vec<u8>, encoding: &Encoding) -> Self {
+    fn new(TrialQuery { value, is_stored }: TrialQuery, encoding: &Encoding) -> Self {
         Self {
             query: Query::new(encoding.metric(), encoding.scalar(), &value),
             value,
-            nearest: Vec::with_capacity(NEIGHBOURS + 1),
+            is_stored,
+            hidden: None,
+            nearest: Vec::with_capacity(NEIGHBOURS + 2),
         }
+    }
+
+    /// The same query, of which nothing is known yet.
+    fn anew(self, encoding: &Encoding) -> Self {
+        let Self { value, is_stored, .. } = self;
+        Self::new(TrialQuery { value, is_stored }, encoding)
+    }
+
+    /// Neighbours that are kept.
+    fn kept(&self) -> usize {
+        NEIGHBOURS + usize::from(self.is_stored)
+    }
+
+    /// Leaves out the row of the query's own value.
+    fn hide(&mut self, own: Option<u32>) {
+        self.hidden = own;
+        self.nearest.retain(|&(_, row)| Some(row) != own);
+        self.nearest.truncate(NEIGHBOURS);
     }
 
     /// Values from this key on are not near.
     fn bound(&self) -> u64 {
-        match self.nearest.get(NEIGHBOURS - 1) {
+        match self.nearest.get(self.kept() - 1) {
             Some(&(key, _)) => key,
             None => u64::MAX,
         }
@@ -115,7 +139,7 @@ impl Trial {
         }
         let at = self.nearest.partition_point(|&(other, _)| other <= key);
         self.nearest.insert(at, (key, row));
-        self.nearest.truncate(NEIGHBOURS);
+        self.nearest.truncate(self.kept());
     }
 
     /// Numbers of the nearest rows.
@@ -271,9 +295,10 @@ impl DenseRows {
     /// What was collected; or another pass, for wider rows, if these are not good enough.
     pub(crate) fn reviewed(mut self) -> Reviewed {
         self.compare_batch();
+        self.hide_own_rows();
         match self.fallback.take() {
             Some(wider) if !self.are_rows_good() => {
-                let trials = self.trials.into_iter().map(|trial| Trial::new(trial.value, &wider));
+                let trials = self.trials.into_iter().map(|trial| trial.anew(&wider));
                 let wider = Self::new(wider.clone(), None, trials.collect(), self.seed);
                 Reviewed::Poor(Box::new(wider))
             }
@@ -282,6 +307,15 @@ impl DenseRows {
                 encoding: self.encoding,
                 trials: self.trials,
             }),
+        }
+    }
+
+    /// Leaves out of the neighbours of stored values these values themselves.
+    fn hide_own_rows(&mut self) {
+        for trial in self.trials.iter_mut().filter(|trial| trial.is_stored) {
+            self.row.clear();
+            self.encoding.encode(&trial.value, &mut self.row);
+            trial.hide(self.rows.find(&self.row));
         }
     }
 

@@ -134,6 +134,7 @@ fn measure<D: Distance>(
         let Some(&farthest) = keys.last() else { continue };
         let (tenth, curve) = climb.run(
             &View::new(values, graph, &centre),
+            None,
             |effort| cost::graph_calls(values.count(), graph.capacity(0), effort) <= f64::from(values.count()),
             keys.len(),
             |found, _| {

@@ -41,11 +41,13 @@ pub(crate) struct Climb {
 }
 
 impl Climb {
-    /// Searches with rising effort, as long as `pays` says that another kind of search is no cheaper: how many true
-    /// neighbours each search finds, as `count` says, and the key of the tenth row that the first one finds.
+    /// Searches with rising effort, as long as `pays` says that another kind of search is no cheaper, as if the graph did not
+    /// have `hidden`, a node of its base level only: how many true neighbours each search finds, as `count` says, and the key
+    /// of the tenth row that the first one finds.
     pub(crate) fn run<S: Space>(
         &mut self,
         view: &View<'_, &Graph, S>,
+        hidden: Option<u32>,
         pays: impl Fn(usize) -> bool,
         expected: usize,
         count: impl Fn(&[Candidate], usize) -> usize,
@@ -59,7 +61,7 @@ impl Climb {
         for (at, &effort) in EFFORTS.iter().enumerate() {
             if at == 0 {
                 let max_level = view.links.levels().max_level();
-                self.search.start_in(view, max_level, effort, &mut self.found);
+                self.search.start_in(view, max_level, effort, hidden, &mut self.found);
                 let nearest = self.found.get(NEIGHBOURS - 1).or(self.found.last());
                 tenth = nearest.map(|tenth| tenth.key);
             } else if !pays(effort) {

@@ -31,9 +31,16 @@ pub(crate) fn measure(
         let mut results = Vec::new();
         for trial in trials.iter().skip(first).step_by(step) {
             control.check()?;
-            let truth: Vec<u32> = trial.neighbours().map(|row| node_of_row[row as usize]).collect();
+            let node_of = |row: u32| node_of_row[row as usize];
+            let hidden = trial.hidden.map(node_of);
+            // Others lead to a node of an upper level: without it, the graph would be another one.
+            if hidden.is_some_and(|node| graph.levels().level_of(node) > 0) {
+                continue;
+            }
+            let truth: Vec<u32> = trial.neighbours().map(node_of).collect();
             let (tenth, curve) = climb.run(
                 &View::new(vectors, graph, &encoding.query(&trial.value)),
+                hidden,
                 |effort| cost::graph_ns(nodes, width, effort as f64) <= flat_ns,
                 truth.len(),
                 |found, effort| {

@@ -1,4 +1,5 @@
-//! Queries for a shard of dense vectors, made of its own values.
+//! Queries for a shard of dense vectors, made of its own values: every other one is a value itself, looked for as if it
+//! were not stored, the others lie between two of them.
 
 use iscc_metrics::DenseMetric;
 use iscc_metrics::dense::Scalar;
@@ -47,9 +48,17 @@ impl Sample {
     }
 }
 
-/// Queries between the values of a sample, as values are. `prepare` makes rows of 32-bit numbers: under the cosine distance
-/// they have the length 1, so that each value has its share.
-pub(crate) fn mixtures(prepare: &Encoding, sample: &[Vec<u8>], seed: u64) -> Vec<Vec<u8>> {
+/// A query.
+pub(crate) struct TrialQuery {
+    /// As values are.
+    pub(crate) value: Vec<u8>,
+    /// Whether it is one of them, which is not to be found.
+    pub(crate) is_stored: bool,
+}
+
+/// Queries of a sample of values. `prepare` makes rows of 32-bit numbers: under the cosine distance they have the length 1, so
+/// that each of two values has its share of one that lies between them.
+pub(crate) fn queries(prepare: &Encoding, sample: &[Vec<u8>], seed: u64) -> Vec<TrialQuery> {
     let numbers = |value: &Vec<u8>| {
         let mut row = Vec::new();
         prepare.encode(value, &mut row);
@@ -64,14 +73,23 @@ pub(crate) fn mixtures(prepare: &Encoding, sample: &[Vec<u8>], seed: u64) -> Vec
     let vectors: Vec<Vec<f32>> = sample.iter().map(numbers).collect();
     let mut random = Random(seed ^ 0x006D_6978);
     let query = |number: u32| {
-        let first = vectors.get(number as usize * vectors.len() / QUERIES as usize)?;
+        let at = number as usize * vectors.len() / QUERIES as usize;
+        if number % 2 == 1 {
+            let value = sample.get(at)?.clone();
+            let is_stored = true;
+            return Some(TrialQuery { value, is_stored });
+        }
+        let first = vectors.get(at)?;
         let second = vectors.get(random.below(vectors.len() as u64) as usize)?;
-        let share = SHARES[number as usize % SHARES.len()];
+        let share = SHARES[number as usize / 2 % SHARES.len()];
         let pairs = first.iter().zip(second);
         let mixed: Vec<f32> = pairs.map(|(a, b)| a + share * (b - a)).collect();
         // A vector of zeros has no direction, so no neighbours.
         let has_neighbours = prepare.metric() != DenseMetric::Cosine || mixed.iter().any(|&number| number != 0.0);
-        has_neighbours.then(|| value_of(prepare.scalar(), &mixed))
+        has_neighbours.then(|| TrialQuery {
+            value: value_of(prepare.scalar(), &mixed),
+            is_stored: false,
+        })
     };
     (0..QUERIES).filter_map(query).collect()
 }

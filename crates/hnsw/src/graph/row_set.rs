@@ -55,17 +55,24 @@ impl Table {
         if count as usize >= self.numbers.len() / 3 * 2 {
             self.grow(count, &content_of);
         }
-        let mask = self.numbers.len() - 1;
-        let mut position = hash_content(content, self.seed) as usize & mask;
-        while self.numbers[position] != EMPTY && content_of(self.numbers[position]) != content {
-            position = (position + 1) & mask;
-        }
+        let position = self.position(content, &content_of);
         let is_new = self.numbers[position] == EMPTY;
         if is_new {
             assert!(count < MAX_NODES, "a shard has too many distinct rows");
             self.numbers[position] = count;
         }
         (self.numbers[position], is_new)
+    }
+
+    /// Where the number of this content is, or would be.
+    #[inline]
+    fn position<'a>(&self, content: &[u8], content_of: &impl Fn(u32) -> &'a [u8]) -> usize {
+        let mask = self.numbers.len() - 1;
+        let mut position = hash_content(content, self.seed) as usize & mask;
+        while self.numbers[position] != EMPTY && content_of(self.numbers[position]) != content {
+            position = (position + 1) & mask;
+        }
+        position
     }
 
     fn grow<'a>(&mut self, count: u32, content_of: &impl Fn(u32) -> &'a [u8]) {
@@ -135,6 +142,12 @@ impl RowSet {
             self.rows.resize(self.count as usize * self.stride(), 0);
         }
         row
+    }
+
+    /// Number of the row with this content, if there is one.
+    pub(crate) fn find(&self, content: &[u8]) -> Option<u32> {
+        let position = self.table.position(content, &|row| self.content(row));
+        Some(self.table.numbers[position]).filter(|&row| row != EMPTY)
     }
 }
 

@@ -58,20 +58,23 @@ impl GraphSearch {
     ) {
         let centre = query.centre();
         let view = View::new(query.space(shard), shard.links(), centre.borrow());
-        self.start_in(&view, usize::from(shard.max_level()), ef, out);
+        self.start_in(&view, usize::from(shard.max_level()), ef, None, out);
     }
 
+    /// The same where the graph is not a file's yet; `hidden` is a node that is not to be found, nor anything through it.
     pub(crate) fn start_in<L: Links, S: Space>(
         &mut self,
         view: &View<'_, L, S>,
         max_level: usize,
         ef: usize,
+        hidden: Option<u32>,
         out: &mut Vec<Candidate>,
     ) {
         self.walk.reset(view.space.count(), ef);
         self.waiting.clear();
         self.leftovers.clear();
         self.walk.computed = 0;
+        self.walk.visited.insert_all(hidden.into_iter());
         out.clear();
         if view.space.count() > 0 {
             let entry = self.walk.descend(view, max_level, 0);

@@ -10,4 +10,5 @@ pub use flat_search::FlatSearch;
 pub(crate) use flat_search::WordPass;
 pub use graph_search::{Candidate, GraphSearch, looked_up};
 pub use query::{ShardQuery, ValueQuery};
+pub use within_plan::within_ns;
 pub use within_search::WithinSearch;

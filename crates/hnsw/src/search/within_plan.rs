@@ -7,14 +7,14 @@
 
 use std::sync::OnceLock;
 
-use crate::cost;
-use crate::shard::pieces::PieceTables;
+use crate::cost::{self, Width};
+use crate::shard::pieces::{self, PIECE_BITS, PieceTables};
 
 /// The most bits by which a piece that is looked up may differ.
 const MOST_ALLOWANCE: usize = 3;
 
 /// Numbers of pieces that differ by at most so many bits.
-const LOOKUPS: [usize; MOST_ALLOWANCE + 1] = [1, 33, 529, 5489];
+const LOOKUPS: [usize; MOST_ALLOWANCE + 1] = [1, 25, 301, 2325];
 
 /// How many times more codes are expected with each further bit that may differ beyond one, if more than usual have the
 /// piece with one bit of difference.
@@ -31,7 +31,7 @@ fn masks() -> &'static [u32] {
             let end = masks.len();
             for at in first..end {
                 let mask: u32 = masks[at];
-                masks.extend((0..mask.trailing_zeros()).map(|bit| mask | 1 << bit));
+                masks.extend((0..mask.trailing_zeros().min(PIECE_BITS)).map(|bit| mask | 1 << bit));
             }
             first = end;
         }
@@ -101,6 +101,23 @@ pub(super) fn cheapest(tables: &PieceTables<'_>, pieces: &[u32], most: u32) -> O
     })
 }
 
+/// What it probably costs to find all of so many codes within a radius, a share of the bits, by the cheaper way: for who plans
+/// without the tables.
+pub fn within_ns(codes: f64, code_bytes: usize, radius: f64) -> f64 {
+    let all = cost::flat_ns(codes, Width::Code(code_bytes));
+    let pieces = usize::from(pieces::count(code_bytes, codes as usize));
+    let needed = (radius.clamp(0.0, 1.0) * 8.0 * code_bytes as f64) as usize + 1;
+    if needed > pieces * (MOST_ALLOWANCE + 1) {
+        return all;
+    }
+    // Pieces alike: some get one bit more than the others, which may get none.
+    let (each, more) = (needed / pieces, needed % pieces);
+    let lookups = |allowance: Option<usize>| allowance.map_or(0, |allowance| LOOKUPS[allowance]);
+    let least = (pieces - more) * lookups(each.checked_sub(1));
+    let most = if more > 0 { more * lookups(Some(each)) } else { 0 };
+    cost::lookups_ns((least + most) as f64, 0.0).min(all)
+}
+
 /// How a sum was reached: from which one, and by which allowance of the piece.
 #[derive(Clone, Copy)]
 struct Step {
@@ -125,6 +142,19 @@ fn costs(tables: &PieceTables<'_>, number: usize, piece: u32) -> [f64; MOST_ALLO
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn looking_up_pays_for_small_radii_of_many_codes() {
+        let all = |codes| cost::flat_ns(codes, Width::Code(32));
+        let share = |codes, radius| within_ns(codes, 32, radius) / all(codes);
+        assert!(share(1e6, 0.05) < 0.1);
+        assert!(share(1e7, 0.1) < 0.5);
+        assert_eq!(share(1e7, 0.3), 1.0);
+        assert_eq!(share(1e3, 0.0), 1.0);
+        let radii = (0..100).map(|percent| f64::from(percent) / 100.0);
+        let costs: Vec<f64> = radii.map(|radius| within_ns(1e7, 32, radius)).collect();
+        assert!(costs.is_sorted(), "{costs:?}");
+    }
 
     #[test]
     fn masks_are_all_and_distinct() {

@@ -62,9 +62,9 @@ pub struct Calibration {
     /// Keys at which the classes end, but for the last.
     ends: [u32; CLASSES - 1],
     lengths: Vec<LengthCurves>,
-    /// Whether a class that reaches a recall with no effort may borrow from all that are harder: where classes have few
-    /// queries each, that is often chance.
-    borrows: bool,
+    /// Whether the queries were vectors. Their classes have few each, so that a class that reaches a recall with no effort,
+    /// often by chance, borrows from all that are harder.
+    is_dense: bool,
 }
 
 impl Calibration {
@@ -73,7 +73,7 @@ impl Calibration {
         Self {
             ends: std::array::from_fn(|class| metric.class_end_key(class)),
             lengths: lengths.to_vec(),
-            borrows: false,
+            is_dense: false,
         }
     }
 
@@ -82,7 +82,7 @@ impl Calibration {
         Self {
             ends: section.ends.map(U32::get),
             lengths: vec![section.curves],
-            borrows: true,
+            is_dense: true,
         }
     }
 
@@ -105,14 +105,14 @@ impl Calibration {
     /// reaches the recall.
     pub fn favours_graph(&self, query_bytes: usize, recall: f64) -> bool {
         self.of_length(query_bytes)
-            .is_some_and(|curves| (0..CLASSES).any(|class| curves.effort(class, recall, self.borrows).is_some()))
+            .is_some_and(|curves| (0..CLASSES).any(|class| curves.effort(class, recall, self.is_dense).is_some()))
     }
 
     /// The least effort that reaches the recall for a query whose tenth row, found with the least effort, has this key;
     /// `None` if only an exact search is known to reach it.
     pub fn effort(&self, query_bytes: usize, tenth: u32, recall: f64) -> Option<usize> {
         self.of_length(query_bytes)?
-            .effort(self.class_of(tenth), recall, self.borrows)
+            .effort(self.class_of(tenth), recall, self.is_dense)
     }
 
     /// Curves of the longest queries that were tried and not longer than this one: they are no easier.
@@ -123,18 +123,25 @@ impl Calibration {
 }
 
 impl LengthCurves {
-    fn effort(&self, class: usize, recall: f64, borrows: bool) -> Option<usize> {
+    fn effort(&self, class: usize, recall: f64, is_dense: bool) -> Option<usize> {
         if recall >= 1.0 {
             return None;
         }
         // Half of what may be missed is left to chance: the queries are a sample.
         let goal = (1.0 + recall) / 2.0;
         let mut sum = Curve::default();
-        for curve in &self.classes[class..] {
+        // With few queries, the classes beside it say as much of what is to be expected.
+        let (first, beside) = if is_dense {
+            (class.saturating_sub(1), class + 1)
+        } else {
+            (class, class)
+        };
+        for (number, curve) in self.classes.iter().enumerate().skip(first) {
             sum.add(curve);
-            if u32::from(sum.queries.get()) >= ENOUGH {
+            let is_complete = number >= beside.min(CLASSES - 1) && u32::from(sum.queries.get()) >= ENOUGH;
+            if is_complete {
                 let effort = sum.effort(goal);
-                if effort.is_some() || !borrows {
+                if effort.is_some() || !is_dense {
                     return effort;
                 }
             }
@@ -150,14 +157,24 @@ impl LengthCurves {
 }
 
 impl Curve {
-    /// The least effort that finds this share of the true neighbours.
+    /// The least effort that finds this share of the true neighbours. Between two efforts that were tried, what is missed is
+    /// assumed to fall as a power of the effort.
     fn effort(&self, goal: f64) -> Option<usize> {
-        let reaches = |found: u16| f64::from(found) >= goal * f64::from(self.expected.get());
-        let at = self
-            .found
-            .iter()
-            .position(|found| found.get() > 0 && reaches(found.get()))?;
-        Some(EFFORTS[at])
+        let reaches = |found: &U16| found.get() > 0 && f64::from(found.get()) >= goal * f64::from(self.expected.get());
+        let at = self.found.iter().position(reaches)?;
+        let Some(before) = at.checked_sub(1) else {
+            return Some(EFFORTS[at]);
+        };
+        let (more, less, wanted) = (self.missed(before), self.missed(at), 1.0 - goal);
+        let step = ((more / wanted).ln() / (more / less).ln()).clamp(0.0, 1.0);
+        let effort = EFFORTS[before] as f64 * (EFFORTS[at] as f64 / EFFORTS[before] as f64).powf(step);
+        Some((effort.ceil() as usize).clamp(EFFORTS[before], EFFORTS[at]))
+    }
+
+    /// The share of the true neighbours that an effort misses; where it missed none of those tried, half of one.
+    fn missed(&self, effort: usize) -> f64 {
+        let (found, expected) = (self.found[effort].get(), self.expected.get());
+        f64::from(expected.saturating_sub(found)).max(0.5) / f64::from(expected.max(1))
     }
 
     pub(crate) fn add(&mut self, other: &Self) {

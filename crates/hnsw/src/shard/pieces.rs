@@ -1,6 +1,6 @@
 //! Which codes have a given piece: tables that find all codes within a radius without comparing all codes.
 //!
-//! A piece is four bytes of a code. Codes that differ in few bits have pieces that differ in fewer bits still, or not at
+//! A piece is three bytes of a code. Codes that differ in few bits have pieces that differ in fewer bits still, or not at
 //! all, so it is enough to look up the pieces near those of a query ([`crate::search::WithinSearch`]).
 //!
 //! A table is a hash table without collisions to resolve: buckets of some [`BUCKET`] codes each, in which an entry is a
@@ -10,16 +10,18 @@ use iscc_metrics::bits::WordGroup;
 use iscc_metrics::code::WORD_BYTES;
 use iscc_metrics::prefetch::{prefetch, prefetch_at};
 
-use crate::control::{BuildControl, CHECK_STRIDE, Cancelled};
+use crate::control::{BuildControl, Cancelled};
 
 /// Bytes of a piece.
-pub(crate) const PIECE_BYTES: usize = 4;
+pub(crate) const PIECE_BYTES: usize = 3;
+/// Bits of a piece.
+pub(crate) const PIECE_BITS: u32 = 8 * PIECE_BYTES as u32;
 /// Pieces of a code that have tables: the first ones.
 const MOST_PIECES: usize = 16;
 /// Codes of one length that are not worth tables: comparing them all takes no longer than a look at the tables.
 const FEWEST_CODES: usize = 1 << 14;
 /// Entries of a bucket, on average.
-pub(crate) const BUCKET: usize = 8;
+pub(crate) const BUCKET: usize = 16;
 
 /// Buckets that are loaded at once.
 const AT_ONCE: usize = 32;
@@ -80,8 +82,13 @@ impl Places {
 /// A piece of a code that starts at a byte, as a number.
 #[inline]
 pub(crate) fn piece_of(code: &[u8], piece: usize) -> Option<u32> {
-    let bytes = code.get(piece * PIECE_BYTES..)?.first_chunk()?;
-    Some(u32::from_le_bytes(*bytes))
+    let &[a, b, c] = code.get(piece * PIECE_BYTES..)?.first_chunk()?;
+    Some(number_of([a, b, c]))
+}
+
+#[inline]
+fn number_of([a, b, c]: [u8; PIECE_BYTES]) -> u32 {
+    u32::from_le_bytes([a, b, c, 0])
 }
 
 /// Adds the table of a piece of a group's codes.
@@ -93,17 +100,17 @@ pub(crate) fn write_table(
     control: &BuildControl,
 ) -> Result<(), Cancelled> {
     let places = Places::new(group.count, nodes);
-    let column = &group.words[piece * PIECE_BYTES / WORD_BYTES * group.count..][..group.count];
-    let place_of = |word: &[u8; WORD_BYTES]| {
-        let start = piece * PIECE_BYTES % WORD_BYTES;
-        let piece = piece_of(&word[start..], 0).unwrap_or_default();
-        places.of(piece)
+    // A piece may begin in one word and end in the next.
+    let byte = |index: usize, at: usize| group.words[at / WORD_BYTES * group.count + index][at % WORD_BYTES];
+    let place_of = |index: usize| {
+        let bytes = std::array::from_fn(|at| byte(index, piece * PIECE_BYTES + at));
+        places.of(number_of(bytes))
     };
     // Counts, then where each bucket ends; filling them from behind makes that where each begins.
     let mut ends = vec![0u32; buckets(group.count) + 1];
-    for words in column.chunks(CHECK_STRIDE) {
-        control.check()?;
-        words.iter().for_each(|word| ends[place_of(word).0] += 1);
+    for index in 0..group.count {
+        control.check_at(index)?;
+        ends[place_of(index).0] += 1;
     }
     let mut end = 0;
     for bucket in &mut ends {
@@ -111,9 +118,9 @@ pub(crate) fn write_table(
         *bucket = end;
     }
     let mut entries = vec![0u32; group.count];
-    for (index, word) in column.iter().enumerate().rev() {
+    for index in (0..group.count).rev() {
         control.check_at(index)?;
-        let (bucket, rest) = place_of(word);
+        let (bucket, rest) = place_of(index);
         ends[bucket] -= 1;
         entries[ends[bucket] as usize] = rest | group.node(index);
     }

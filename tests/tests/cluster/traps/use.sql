@@ -61,6 +61,10 @@ EXPLAIN (ANALYZE) SELECT id FROM public.t ORDER BY code OPERATOR(x.<~>) 'ff'::x.
 SELECT * FROM x.usearch_seal('public.t_code'::pg_catalog.regclass);
 SELECT * FROM x.usearch_compact('public.t_code'::pg_catalog.regclass);
 SELECT * FROM x.usearch_index_stats('public.t_short'::pg_catalog.regclass);
+SELECT * FROM x.usearch_index_summary('public.t_code'::pg_catalog.regclass);
+SELECT * FROM x.usearch_get_progress();
+SELECT * FROM x.usearch_indexes;
+SELECT * FROM x.usearch_progress;
 SELECT * FROM x.usearch_shards('public.t_code'::pg_catalog.regclass);
 SELECT * FROM x.usearch_total_size('public.t_code'::pg_catalog.regclass);
 SELECT * FROM x.usearch_prewarm('public.t_code'::pg_catalog.regclass);

@@ -1,0 +1,29 @@
+//! Versions: of this library, and of the SQL objects in a database, which ALTER EXTENSION brings to the library's.
+
+use pgrx::prelude::*;
+
+use crate::error::{Report, report};
+
+/// The version of the library.
+const LIBRARY: &str = env!("CARGO_PKG_VERSION");
+
+/// What is to be said if this database has objects of another version; None if all is well. Runs a query: the caller is
+/// in a transaction, with a snapshot.
+pub fn mismatch() -> Option<Report> {
+    let sql = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'iscc_usearch'::pg_catalog.name";
+    let installed = Spi::get_one::<String>(sql).ok().flatten()?;
+    if installed == LIBRARY {
+        return None;
+    }
+    let message =
+        format!("extension \"iscc_usearch\" has version {installed} here, but its library has version {LIBRARY}");
+    let report = report(PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, message);
+    Some(match numbers(&installed) < numbers(LIBRARY) {
+        true => report.hint("Run ALTER EXTENSION iscc_usearch UPDATE in this database."),
+        false => report.hint(format!("Install the library of version {installed}.")),
+    })
+}
+
+fn numbers(version: &str) -> Vec<u32> {
+    version.split('.').map(|number| number.parse().unwrap_or(0)).collect()
+}
