@@ -2,7 +2,7 @@
 PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
 export PG_CONFIG
 
-.PHONY: all help demo test build install uninstall installcheck package test-package lint docs docs-test explorer test-explorer bench microbench miri fuzz clean setup
+.PHONY: all help demo test test-python test-node test-rust-client test-java test-clients wheel build install uninstall installcheck package test-package lint docs docs-test explorer test-explorer bench microbench miri fuzz clean setup
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -12,6 +12,23 @@ demo: setup ## search 110,308 real codes on a private server
 
 test: setup ## unit tests, SQL regression tests, whole-cluster tests (with TESTS: only those, and SQL), on private servers
 	@scripts/test $(TESTS)
+
+test-python: setup ## the Python package in python/ and the Python code of the documentation (needs PyPI once)
+	@scripts/test-python
+
+test-node: setup ## the Node.js package in node/ and the JavaScript code of the documentation (needs npm once)
+	@scripts/test-node
+
+test-rust-client: setup ## the Rust crate for clients in crates/client (needs crates.io once, and libpq)
+	@scripts/test-rust-client
+
+test-java: setup ## the Java programs of the documentation (needs a JDK and the JDBC driver)
+	@scripts/test-java
+
+test-clients: test-python test-node test-rust-client test-java ## all four
+
+wheel: setup ## the Python package as a wheel, in target/wheel-python
+	@scripts/wheel
 
 build: setup ## build the library
 	@scripts/build

@@ -15,6 +15,12 @@ die() {
   exit 1
 }
 
+# Ends a test that cannot run here.
+skip() {
+  printf '\n*** SKIPPED: %s: %s. They did NOT run. ***\n\n' "$1" "$2" >&2
+  exit 0
+}
+
 say() { printf '\033[1m== %s\033[0m\n' "$1" >&2; }
 
 # The major version that PG_CONFIG belongs to: 15, 16, ...
