@@ -299,7 +299,7 @@ impl ShardStream {
     /// Fills the batch with all nodes below a key by pieces of their codes; false where comparing all costs no more.
     fn looks_up(&mut self, below: u32) -> bool {
         let Buffers { within, batch, .. } = &mut self.buffers;
-        self.settings.mode != SearchMode::Exact && within.find(&*self.shard, &*self.query, below, batch)
+        self.settings.mode != SearchMode::Exact && within.find(&*self.shard, &self.query, below, batch)
     }
 
     fn settle_all(&mut self) {
