@@ -71,12 +71,12 @@ function searchFor(what) {
     $("fact-sample").textContent = "…";
     const sample = await post("/api/recall", settings()).catch(() => null);
     if (sample && mine === latest) {
-      $("fact-sample").replaceChildren(percent(sample.recall), element("small", { textContent: ` in ${time(sample.median_ms)} each` }));
+      $("fact-sample").replaceChildren(percent(sample.recall), element("small", { textContent: `${time(sample.median_ms)} each` }));
     }
   });
 }
 
-const percent = (fraction) => `${(100 * fraction).toFixed(fraction < 0.9995 ? 1 : 0)} %`;
+const percent = (fraction) => `${(100 * fraction).toFixed(fraction < 0.9995 ? 1 : 0)}\u00a0%`;
 const time = (milliseconds) => `${milliseconds.toFixed(milliseconds < 1 ? 3 : 1)} ms`;
 const bitsOf = (hex) => [...hex].flatMap((digit) => [8, 4, 2, 1].map((bit) => (parseInt(digit, 16) & bit ? 1 : 0)));
 
