@@ -11,7 +11,6 @@ from pages import LINK, ROOT, Page, all_pages, parse
 PENDING: set[str] = {
     "docs/clients.md",
     "docs/catalogue.md",
-    "docs/monitoring.md",
     "docs/benchmark-embeddings.svg",
     "docs/more-machines.md",
 }

@@ -17,7 +17,7 @@ PAGES = [
     ROOT / "docs/dense-vectors.md",
     *(ROOT / "docs").glob("monitoring.md"),
 ]
-KINDS = 8
+KINDS = 9
 ALIASES = {"array_element_error": "array_subscript_error"}
 # Errors of PostgreSQL's own that the library only looks for.
 PASSED_ON = {"successful_completion", "admin_shutdown", "crash_shutdown", "cannot_connect_now", "database_dropped"}
