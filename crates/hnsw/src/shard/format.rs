@@ -29,7 +29,7 @@
 //! | entry ranges | [`RangeRecord`] each: where in the log the ordinals are, see [`super::ranges`] |
 //! | groups | of codes: [`GroupRecord`] each, by ascending length of their codes |
 //! | scales | of vectors: `f32` for each dimension, if rows have them |
-//! | words | of codes, for each group: node number of each code `u32`, padded to 8 bytes, left out if there is one group only; then the codes in columns of 8-byte words. Behind all groups, for each piece of each group that has tables: where each bucket begins `u32` × (codes / 8 + 1), then the entries `u32`, see `pieces.rs` |
+//! | words | of codes, for each group: node number of each code `u32`, padded to 8 bytes, left out if there is one group only; then the codes in columns of 8-byte words. Behind all groups, for each piece of each group that has tables: where each bucket begins `u32` × (codes / 16 + 1), then the entries `u32`, see `pieces.rs` |
 //! | words | of opaque values, instead: the values, each behind its checksum as [`opaque`](crate::opaque) stores it |
 //! | calibration | how well searches of the graph do, see [`Calibration`](super::Calibration) |
 //! | footer | [`Footer`] |
