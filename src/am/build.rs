@@ -35,13 +35,24 @@ fn progress(parameter: u32, value: i64) {
     unsafe { pg_sys::pgstat_progress_update_param(parameter as i32, value) };
 }
 
-/// Shows in pg_stat_progress_create_index how far the shards are.
-struct Progress;
+/// Shows in pg_stat_progress_create_index how far the shards are, all that were begun together.
+#[derive(Default)]
+struct Progress {
+    /// Of the shards that are finished.
+    before: u64,
+    /// Of the shard that is being built.
+    done: u64,
+    total: u64,
+}
 
 impl Watcher for Progress {
     fn progress(&mut self, _what: &str, done: u64, total: u64) {
-        progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_TOTAL, total as i64);
-        progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, done as i64);
+        if done < self.done {
+            self.before += self.total;
+        }
+        (self.done, self.total) = (done, total);
+        progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_TOTAL, (self.before + total) as i64);
+        progress(pg_sys::PROGRESS_CREATEIDX_TUPLES_DONE, (self.before + done) as i64);
     }
 }
 
@@ -91,7 +102,7 @@ pub unsafe extern "C-unwind" fn ambuild(
     };
 
     progress(pg_sys::PROGRESS_CREATEIDX_SUBPHASE, PHASE_SHARDS);
-    if let Err(why) = Job::foreground(index, logging, &mut Progress).seal_all(Inspect::Header) {
+    if let Err(why) = Job::foreground(index, logging, &mut Progress::default()).seal_all(Inspect::Header) {
         maintenance::raise(index, why);
     }
     if index.needs_wal() {
