@@ -11,7 +11,9 @@ const LIBRARY: &str = env!("CARGO_PKG_VERSION");
 /// in a transaction, with a snapshot.
 pub fn mismatch() -> Option<Report> {
     let sql = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'iscc_usearch'::pg_catalog.name";
-    let installed = Spi::get_one::<String>(sql).ok().flatten()?;
+    // Read-only, so that it works on a standby.
+    let installed = Spi::connect(|client| client.select(sql, Some(1), &[])?.first().get_one::<String>());
+    let installed = installed.ok().flatten()?;
     if installed == LIBRARY {
         return None;
     }
