@@ -142,7 +142,7 @@ fn progress_of_a_graph() {
     let (first, last) = (seen.first().expect("nothing seen"), seen.last().expect("nothing seen"));
     assert!(seen.is_sorted(), "{seen:?}");
     assert!(first.0 < last.0 && last.0 <= last.1 && last.1 <= 20_000, "{seen:?}");
-    let expected = if server_version(&mut client) >= 170_000 {
+    let expected = if server_version(&mut client) >= 17 {
         "UsearchBuild"
     } else {
         "Extension"
