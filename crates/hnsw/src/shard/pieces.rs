@@ -16,9 +16,7 @@ use crate::control::{BuildControl, Cancelled};
 pub(crate) const PIECE_BYTES: usize = 3;
 /// Bits of a piece.
 pub(crate) const PIECE_BITS: u32 = 8 * PIECE_BYTES as u32;
-/// The pieces that have tables, the first ones of a code, are so many sevenths of those that fit: of 256 bits nine, which find
-/// nearly as much as ten. An index of such codes then has less than 300 bytes for each.
-const SEVENTHS: usize = 6;
+/// Pieces of a code that have tables: the first ones.
 const MOST_PIECES: usize = 16;
 /// Codes of one length that are not worth tables: comparing them all takes no longer than a look at the tables.
 const FEWEST_CODES: usize = 1 << 14;
@@ -33,7 +31,7 @@ pub(crate) fn count(code_bytes: usize, codes: usize) -> u16 {
     if codes < FEWEST_CODES {
         return 0;
     }
-    (code_bytes * SEVENTHS / (7 * PIECE_BYTES)).min(MOST_PIECES) as u16
+    (code_bytes / PIECE_BYTES).min(MOST_PIECES) as u16
 }
 
 fn buckets(codes: usize) -> usize {
