@@ -10,7 +10,6 @@ from pages import LINK, ROOT, Page, all_pages, parse
 # Plots that the next full run of the benchmarks draws.
 PENDING: set[str] = {
     "docs/benchmark-embeddings.svg",
-    "docs/scale.svg",
 }
 
 
