@@ -7,6 +7,7 @@
 
 mod admin;
 mod am;
+mod catalog;
 mod compat;
 mod error;
 mod failpoint;

@@ -50,6 +50,12 @@ impl<'a> Index<'a> {
         self.data().rd_id
     }
 
+    /// The type of the values in an index's first column.
+    pub fn input_type(self) -> pg_sys::Oid {
+        // SAFETY: an open index has at least one column, whose operator class PostgreSQL has looked up.
+        unsafe { *self.data().rd_opcintype }
+    }
+
     /// The name, for messages.
     pub fn name(self) -> String {
         let bytes = self.class().relname.data.iter().map(|&byte| byte as u8);

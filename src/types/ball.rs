@@ -46,8 +46,7 @@ fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
 sql_function!(
     /// Text input: `(code,radius)`.
     bitvec_ball_in, |args| {
-        // SAFETY: an input function's argument is a C string.
-        let text = unsafe { CStr::from_ptr(args.datum(0).cast_mut_ptr()) }.to_bytes();
+        let text = args.text(0).to_bytes();
         let Some((code, radius)) = split(text) else {
             let shown: String = String::from_utf8_lossy(text).chars().take(80).collect();
             report(
@@ -108,7 +107,7 @@ sql_function!(
 );
 
 /// A radius as PostgreSQL writes it.
-fn text_of(radius: f64) -> String {
+pub(super) fn text_of(radius: f64) -> String {
     // SAFETY: returns a C string in memory of its own.
     let text = unsafe { CStr::from_ptr(pg_sys::float8out_internal(radius)) };
     text.to_string_lossy().into_owned()
