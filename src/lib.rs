@@ -22,6 +22,7 @@ mod owner;
 mod planner;
 mod relation;
 mod search;
+mod server;
 mod storage;
 mod types;
 mod version;

@@ -287,8 +287,7 @@ fn all_are_near(index: IndexInfo<'_>, conditions: List<'_, pg_sys::RestrictInfo>
 
 /// What it costs to return this many rows.
 fn returning(rows: f64) -> f64 {
-    // SAFETY: a setting, which only this thread reads and writes.
-    rows * unsafe { pg_sys::cpu_index_tuple_cost }
+    rows * crate::server::cpu_index_tuple_cost()
 }
 
 /// The share of the index's entries that a scan will probably return until the statement has enough rows. In a statement
