@@ -249,7 +249,7 @@ fn query_of(index: Index<'_>, function: &mut SharedFunction, value: &[u8]) -> Qu
     unsafe { Query::new(index, pg_sys::CurrentMemoryContext, function, value) }
 }
 
-/// Values of entries alive, so many if there are, evenly spread over the log; the same ones as long as the log is the same.
+/// Up to `wanted` values of live entries, evenly spread over the log; the same ones as long as the log is the same.
 fn sample_values(index: Index<'_>, wanted: i64) -> Vec<Vec<u8>> {
     loop {
         let (directory, census) = Census::take(index);
@@ -376,7 +376,7 @@ impl Answer {
     }
 }
 
-/// The least value that so many per cent do not exceed; None without values.
+/// The nearest-rank percentile; None without values.
 fn percentile(values: &mut [f64], percent: usize) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let rank = (values.len() * percent).div_ceil(100);

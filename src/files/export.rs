@@ -90,7 +90,7 @@ struct Shard {
     params: BuildParams,
     keys: KeyColumn,
     entries: usize,
-    /// Most entries that it can have.
+    /// The largest number of entries that it can have.
     capacity: usize,
 }
 

@@ -57,7 +57,7 @@ impl Support {
         }
         let (value, metric) = match self.type_info {
             pg_sys::InvalidOid => match metric_of_address(address_of(self.distance)) {
-                // Operator classes of version 0.1.0 have none, nor have copies of ours.
+                // Operator classes of version 0.1.0 have none, and neither have copies of them.
                 Some(metric) => (Value::Code, metric),
                 None => (Value::Opaque(layout_of(self.input)?), Metric::User),
             },
@@ -208,7 +208,7 @@ pub fn function_of(family: pg_sys::Oid, input: pg_sys::Oid) -> Option<pg_sys::Oi
     is_opaque().then_some(support.distance)
 }
 
-/// The metric of a distance function of ours, recognised by its code; None for any other.
+/// The metric of one of our distance functions, recognised by its code; None for any other.
 pub fn metric_of_address(address: pgrx::pg_sys::PGFunction) -> Option<Metric> {
     let address = address? as *const ();
     if std::ptr::eq(address, nphd_distance as *const ()) {

@@ -130,7 +130,7 @@ pub fn call_of_two<'a>(node: Node<'a>) -> Option<(Oid, [Node<'a>; 2])> {
     }
 }
 
-/// The metric of a function that is a distance of ours. Its declaration is checked first, so that no library is loaded for
+/// The metric of a function that is one of our distances. Its declaration is checked first, so that no library is loaded for
 /// others.
 pub fn metric_of_distance(function: Oid) -> Option<Metric> {
     if result_type(function) != pg_sys::FLOAT8OID || function.to_u32() < pg_sys::FirstNormalObjectId {

@@ -157,7 +157,7 @@ sql_function!(
     nphd_within_unchecked, |args| is_near_enough(args, args.float(2))
 );
 
-/// The radius of the ball that has all codes with at most so many bits different from one of this length, if they are of
+/// The radius of the ball that has all codes that differ in at most `bits` bits from one of this length, if they are of
 /// this length, too.
 pub fn hamming_radius(bits: i32, bytes: usize) -> f64 {
     f64::from(bits) / (8 * bytes) as f64
@@ -172,7 +172,7 @@ sql_function!(
 );
 
 sql_function!(
-    /// `hamming_within(a, b, bits)`: whether two codes have the same length and at most so many different bits.
+    /// `hamming_within(a, b, bits)`: whether two codes have the same length and differ in at most that many bits.
     hamming_within, |args| {
         let (a, b) = (args.bytes(0), args.bytes(1));
         Datum::from(a.len() == b.len() && i64::from(hamming(a, b)) <= i64::from(args.int(2)))

@@ -22,7 +22,7 @@ use crate::error::report;
 enum Distance {
     /// Of arrays.
     Ours(DenseMetric),
-    /// By the function of somebody else's type.
+    /// By the function of another extension's type.
     Theirs(pg_sys::FmgrInfo),
 }
 
