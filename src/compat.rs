@@ -35,7 +35,7 @@ pub fn first_file_subid(relation: &pg_sys::RelationData) -> pg_sys::SubTransacti
 /// commits, or if it does not. Not those of temporary relations.
 pub fn files_to_be_removed(at_commit: bool) -> Vec<Locator> {
     let mut list = std::ptr::null_mut();
-    // SAFETY: reads this backend's own list; the copy has so many elements, and is ours.
+    // SAFETY: reads this backend's own list; the copy has `count` elements, and we own it.
     unsafe {
         let count = pg_sys::smgrGetPendingDeletes(at_commit, &mut list);
         if list.is_null() {

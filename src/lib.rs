@@ -7,6 +7,7 @@
 
 mod admin;
 mod am;
+mod catalog;
 mod compat;
 mod error;
 mod failpoint;
@@ -21,6 +22,7 @@ mod owner;
 mod planner;
 mod relation;
 mod search;
+mod server;
 mod storage;
 mod types;
 mod version;

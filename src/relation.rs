@@ -6,6 +6,7 @@ use pgrx::pg_sys;
 
 use crate::compat::{self, Locator};
 use crate::error::corrupt_page;
+use crate::server;
 
 /// An open relation, nearly always one of our indexes. Whoever makes the handle keeps the relation open, and locked as
 /// strongly as what is done with it needs, for as long as the handle lives.
@@ -50,6 +51,12 @@ impl<'a> Index<'a> {
         self.data().rd_id
     }
 
+    /// The type of the values in an index's first column.
+    pub fn input_type(self) -> pg_sys::Oid {
+        // SAFETY: an open index has at least one column, whose operator class PostgreSQL has looked up.
+        unsafe { *self.data().rd_opcintype }
+    }
+
     /// The name, for messages.
     pub fn name(self) -> String {
         let bytes = self.class().relname.data.iter().map(|&byte| byte as u8);
@@ -86,8 +93,7 @@ impl<'a> Index<'a> {
     pub fn needs_wal(self) -> bool {
         /// PostgreSQL's `InvalidSubTransactionId`.
         const INVALID: pg_sys::SubTransactionId = 0;
-        // SAFETY: a setting that does not change while the server runs.
-        let archiving = unsafe { pg_sys::wal_level } >= pg_sys::WalLevel::WAL_LEVEL_REPLICA as i32;
+        let archiving = server::wal_level() >= pg_sys::WalLevel::WAL_LEVEL_REPLICA as i32;
         let created_here = compat::first_file_subid(self.data()) != INVALID || self.data().rd_createSubid != INVALID;
         self.persistence() == pg_sys::RELPERSISTENCE_PERMANENT && (archiving || !created_here)
     }
@@ -109,17 +115,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// True on a standby.
-pub fn in_recovery() -> bool {
-    // SAFETY: reads shared state.
-    unsafe { pg_sys::RecoveryInProgress() }
-}
-
-/// Makes WAL durable up to the end of a record that was inserted; 0 stands for none.
-pub fn flush_wal(lsn: pg_sys::XLogRecPtr) {
-    // SAFETY: takes a number, and raises an error for one beyond the end of WAL.
-    unsafe { pg_sys::XLogFlush(lsn) };
-}
+pub use crate::server::{flush_wal, in_recovery};
 
 /// The only access to a relation. Given back when dropped; an error does so at the end of the transaction.
 pub struct Alone<'a>(Index<'a>);
@@ -129,9 +125,7 @@ impl<'a> Alone<'a> {
     pub fn try_lock(index: Index<'a>) -> Option<Self> {
         // A standby hears of this lock, for which the transaction needs a number; there are no new ones while parallel
         // processes are at work.
-        // SAFETY: reads this process's own state.
-        let is_parallel = unsafe { pg_sys::IsInParallelMode() };
-        if is_parallel || index.data().rd_refcnt != 1 {
+        if server::is_parallel() || index.data().rd_refcnt != 1 {
             return None;
         }
         // SAFETY: the relation is open.

@@ -3,6 +3,7 @@
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use crate::catalog;
 use crate::compat;
 use crate::error::report;
 use crate::relation::Index;
@@ -74,8 +75,7 @@ pub fn may_see_statistics(index: Index<'_>) -> bool {
 
 /// Whether the current user may know what processes of this user do, as in pg_stat_activity.
 pub fn may_see_activity_of(user: pg_sys::Oid) -> bool {
-    // SAFETY: reads catalogs inside a transaction.
-    reads_all_statistics() || unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), user) }
+    reads_all_statistics() || catalog::has_privileges_of(catalog::current_user(), user)
 }
 
 fn refuse_statistics(index: Index<'_>, condition: &str) -> ! {
@@ -94,22 +94,19 @@ fn refuse_statistics(index: Index<'_>, condition: &str) -> ! {
 /// Whether the current user has the SELECT privilege on the index's table.
 fn may_select(index: Index<'_>) -> bool {
     let right = pg_sys::ACL_SELECT as pg_sys::AclMode;
-    // SAFETY: reads catalogs inside a transaction.
-    unsafe { pg_sys::pg_class_aclcheck(table(index), pg_sys::GetUserId(), right) == pg_sys::AclResult::ACLCHECK_OK }
+    catalog::check_privileges(table(index), catalog::current_user(), right) == pg_sys::AclResult::ACLCHECK_OK
 }
 
 /// Whether row-level security applies to the current user on the index's table.
 fn has_policies(index: Index<'_>) -> bool {
-    // SAFETY: reads catalogs inside a transaction.
-    let applies = unsafe { pg_sys::check_enable_rls(table(index), pg_sys::InvalidOid, true) };
+    let applies = catalog::check_row_security(table(index), pg_sys::InvalidOid, true);
     applies == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
 }
 
 /// Whether the current user is a member of pg_read_all_stats, as pg_monitor is.
 fn reads_all_statistics() -> bool {
     let role = pg_sys::Oid::from(pg_sys::ROLE_PG_READ_ALL_STATS);
-    // SAFETY: reads catalogs inside a transaction.
-    unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), role) }
+    catalog::has_privileges_of(catalog::current_user(), role)
 }
 
 /// The index's table, which exists as long as the index is open.

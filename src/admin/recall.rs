@@ -3,7 +3,6 @@
 //! Both ways see the entries of the index, rows that VACUUM has not removed yet included: so the answers are comparable
 //! without a look at the table.
 
-use std::ffi::CStr;
 use std::time::Instant;
 
 use iscc_log::log_page::{LogPage, is_alive};
@@ -13,6 +12,7 @@ use pgrx::prelude::*;
 
 use super::census::Census;
 use super::privileges::require_all_rows;
+use crate::catalog;
 use crate::error::report;
 use crate::guc::SearchMode;
 use crate::metrics::opclass::comparison_of;
@@ -152,15 +152,14 @@ fn vector_queries(index: Index<'_>, vectors: Datum) -> Option<Vec<Query>> {
     let value = comparison_of(index).value;
     // SAFETY: SQL declares the argument as an array.
     let array = unsafe { pg_sys::pg_detoast_datum(vectors.cast_mut_ptr()) }.cast::<pg_sys::ArrayType>();
-    // SAFETY: the index is open and has one column; the array is one.
-    let (input, element) = unsafe { (*index.data().rd_opcintype, (*array).elemtype) };
+    // SAFETY: detoasted just now.
+    let (input, element) = (index.input_type(), unsafe { (*array).elemtype });
     let is_same = match value {
         Value::Array => element == pg_sys::FLOAT4OID,
         _ => element == input,
     };
     if !is_same {
-        // SAFETY: types of the catalog.
-        let name = |oid| unsafe { CStr::from_ptr(pg_sys::format_type_be(oid)) }.to_string_lossy();
+        let name = catalog::type_name;
         report(
             PgSqlErrorCode::ERRCODE_DATATYPE_MISMATCH,
             format!("vectors have type {}, not {}", name(element), name(input)),
@@ -250,7 +249,7 @@ fn query_of(index: Index<'_>, function: &mut SharedFunction, value: &[u8]) -> Qu
     unsafe { Query::new(index, pg_sys::CurrentMemoryContext, function, value) }
 }
 
-/// Values of entries alive, so many if there are, evenly spread over the log; the same ones as long as the log is the same.
+/// Up to `wanted` values of live entries, evenly spread over the log; the same ones as long as the log is the same.
 fn sample_values(index: Index<'_>, wanted: i64) -> Vec<Vec<u8>> {
     loop {
         let (directory, census) = Census::take(index);
@@ -377,7 +376,7 @@ impl Answer {
     }
 }
 
-/// The least value that so many per cent do not exceed; None without values.
+/// The nearest-rank percentile; None without values.
 fn percentile(values: &mut [f64], percent: usize) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let rank = (values.len() * percent).div_ceil(100);

@@ -1,6 +1,5 @@
 //! `usearch_export(index, key_column, path)`: an index as a directory that iscc-usearch opens.
 
-use std::ffi::CStr;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -37,8 +36,7 @@ sql_function!(
         require_role(pg_sys::ROLE_PG_WRITE_SERVER_FILES, "pg_write_server_files", "write files of the server");
         let path = server_path(args, 2);
         let index = pg_sys::Oid::from(args.datum(0).value() as u32);
-        // SAFETY: an argument of type name.
-        let column = unsafe { CStr::from_ptr(args.datum(1).cast_mut_ptr()) };
+        let column = args.text(1);
         let (name, options) = describe(index);
         let table = look_up(index, &name, column);
         let staging = Staging::create(path).unwrap_or_else(|why| io_report("create", path, &why).raise());
@@ -92,7 +90,7 @@ struct Shard {
     params: BuildParams,
     keys: KeyColumn,
     entries: usize,
-    /// Most entries that it can have.
+    /// The largest number of entries that it can have.
     capacity: usize,
 }
 

@@ -18,8 +18,7 @@ sql_function!(
     usearch_import, |args| {
         require_role(pg_sys::ROLE_PG_READ_SERVER_FILES, "pg_read_server_files", "read files of the server");
         let path = server_path(args, 0);
-        // SAFETY: reads the value of a setting.
-        let memory = unsafe { pg_sys::maintenance_work_mem }.max(1) as u64 * 1024;
+        let memory = crate::server::maintenance_work_mem().max(1) as u64 * 1024;
         let files = IndexFiles::find(path, memory).unwrap_or_else(|failure| raise(failure));
         let mut rows = Rows::begin(args);
         let mut row_context = PgMemoryContexts::new("usearch_import row");

@@ -14,13 +14,13 @@ use std::path::Path;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use crate::catalog;
 use crate::error::{Report, report};
 use crate::types::bitvec::Args;
 
 /// Raises an error unless the current user has the privileges of one of PostgreSQL's own roles.
 fn require_role(role: u32, name: &str, what: &str) {
-    // SAFETY: reads catalogs inside a transaction.
-    if !unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), pg_sys::Oid::from(role)) } {
+    if !catalog::has_privileges_of(catalog::current_user(), pg_sys::Oid::from(role)) {
         report(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             format!("permission denied to {what}"),

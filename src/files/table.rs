@@ -6,6 +6,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::cursor::{for_each_row, query};
+use crate::catalog;
 use crate::error::report;
 use crate::types::bitvec::varlena_bytes;
 
@@ -50,8 +51,7 @@ pub fn look_up(index: pg_sys::Oid, index_name: &str, column: &CStr) -> IndexedTa
     if has_functions {
         require_trust(index_name, owner);
     }
-    // SAFETY: looks up a type of the catalog.
-    let base = unsafe { pg_sys::getBaseType(column_type) };
+    let base = catalog::base_type(column_type);
     let key = match base {
         pg_sys::INT2OID | pg_sys::INT4OID | pg_sys::INT8OID => KeyType::Integer(base),
         pg_sys::UUIDOID => KeyType::Uuid,
@@ -96,8 +96,7 @@ fn lookup_query(index: pg_sys::Oid, column: &CStr) -> CString {
 
 /// Raises an error unless the functions of the index may run as the current user: who owns the table has chosen them.
 fn require_trust(index_name: &str, owner: pg_sys::Oid) {
-    // SAFETY: reads catalogs inside a transaction.
-    let is_trusted = unsafe { pg_sys::GetUserId() == owner || pg_sys::superuser_arg(owner) };
+    let is_trusted = catalog::current_user() == owner || catalog::is_superuser(owner);
     if !is_trusted {
         report(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,

@@ -1,18 +1,16 @@
 //! The type `iscc_id`, and chunks: an identifier's body, an offset and a size in a uuid.
 
 use std::cmp::Ordering;
-use std::ffi::CStr;
 
 use iscc_codes::Id;
 use iscc_codes::id::ID_BYTES;
-use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use super::values::varlena;
 use super::{checked, made};
 use crate::error::report;
-use crate::types::bitvec::{Args, build_text};
+use crate::types::bitvec::{Args, build_fixed, build_text};
 use crate::types::compare::{comparisons, hash, hash_extended};
 use crate::types::io::rest_of_message;
 use crate::types::sql_function;
@@ -22,24 +20,8 @@ const ISCC_ID: &str = "ISCC-ID";
 const EPOCH_MICROS: i64 = 946_684_800_000_000;
 const UUID_BYTES: usize = 16;
 
-/// An argument of a type of so many bytes that is passed by reference.
-fn fixed<const N: usize>(args: Args, n: usize) -> [u8; N] {
-    // SAFETY: SQL declares such a type: the Datum points to N bytes.
-    unsafe { *args.datum(n).cast_mut_ptr::<[u8; N]>() }
-}
-
-/// A new value of such a type.
-fn stored(bytes: &[u8]) -> Datum {
-    // SAFETY: the allocation has as many bytes.
-    unsafe {
-        let value = pg_sys::palloc(bytes.len()).cast::<u8>();
-        value.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-        Datum::from(value)
-    }
-}
-
 fn id(args: Args, n: usize) -> Id {
-    Id::from_stored(fixed::<ID_BYTES>(args, n))
+    Id::from_stored(args.fixed::<ID_BYTES>(n))
 }
 
 /// The lesser is earlier, or at the same time from a lower hub, or in a lower realm.
@@ -50,9 +32,8 @@ fn compare(args: Args) -> Ordering {
 sql_function!(
     /// Text input: an ISCC-ID in any form.
     iscc_id_in, |args| {
-        // SAFETY: an input function's first argument is a C string.
-        let text = unsafe { CStr::from_ptr(args.datum(0).cast_mut_ptr()) }.to_bytes();
-        stored(checked(ISCC_ID, text, Id::read(text)).bytes())
+        let text = args.text(0).to_bytes();
+        build_fixed(checked(ISCC_ID, text, Id::read(text)).bytes())
     }
 );
 sql_function!(
@@ -67,7 +48,7 @@ sql_function!(
     iscc_id_recv, |args| {
         // SAFETY: a receive function's first argument is a message.
         let bytes = unsafe { rest_of_message(args.datum(0).cast_mut_ptr()) };
-        stored(made(ISCC_ID, Id::from_bytes(bytes)).bytes())
+        build_fixed(made(ISCC_ID, Id::from_bytes(bytes)).bytes())
     }
 );
 sql_function!(
@@ -103,14 +84,14 @@ sql_function!(
     iscc_id_make, |args| {
         // Infinite times overflow; no identifier has what comes of them.
         let micros = args.bigint(1).checked_add(EPOCH_MICROS).unwrap_or(-1);
-        stored(made(ISCC_ID, Id::new(args.int(0), micros, args.int(2))).bytes())
+        build_fixed(made(ISCC_ID, Id::new(args.int(0), micros, args.int(2))).bytes())
     }
 );
 sql_function!(
     /// `iscc_id(body, realm)`.
     iscc_id_from_body, |args| {
         let id = Id::from_body(args.int(1), args.bigint(0) as u64);
-        stored(made(ISCC_ID, id).bytes())
+        build_fixed(made(ISCC_ID, id).bytes())
     }
 );
 sql_function!(
@@ -150,7 +131,7 @@ fn unsigned(args: Args, n: usize, what: &str) -> [u8; 4] {
 
 /// The four bytes at this place of a chunk's uuid.
 fn number_at(args: Args, at: usize) -> Datum {
-    let chunk = fixed::<UUID_BYTES>(args, 0);
+    let chunk = args.fixed::<UUID_BYTES>(0);
     let number = chunk[at..at + 4]
         .iter()
         .fold(0, |number, byte| number << 8 | i64::from(*byte));
@@ -164,15 +145,15 @@ sql_function!(
         chunk[..8].copy_from_slice(&id(args, 0).body().to_be_bytes());
         chunk[8..12].copy_from_slice(&unsigned(args, 1, "offset"));
         chunk[12..].copy_from_slice(&unsigned(args, 2, "size"));
-        stored(&chunk)
+        build_fixed(&chunk)
     }
 );
 sql_function!(
     /// `iscc_chunk_id(chunk, realm)`.
     iscc_chunk_id, |args| {
-        let chunk = fixed::<UUID_BYTES>(args, 0);
+        let chunk = args.fixed::<UUID_BYTES>(0);
         let body = chunk[..8].iter().fold(0, |body, byte| body << 8 | u64::from(*byte));
-        stored(made(ISCC_ID, Id::from_body(args.int(1), body)).bytes())
+        build_fixed(made(ISCC_ID, Id::from_body(args.int(1), body)).bytes())
     }
 );
 sql_function!(

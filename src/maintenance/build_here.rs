@@ -1,4 +1,4 @@
-//! Building a graph by a function of somebody else's: in this process, as the table's owner.
+//! Building a graph by a user's function: in this process, as the table's owner.
 //!
 //! Such a function may do whatever its author likes, and the background worker and VACUUM run as a superuser. So it is called
 //! with the rights of the table's owner only, as PostgreSQL calls the functions of index expressions.

@@ -118,7 +118,7 @@ pub struct Job<'a> {
     pub(super) threads: Threads,
     /// Who waits.
     pub(super) watcher: &'a mut dyn Watcher,
-    /// Whether a distance function of somebody else's that fails is no error: a warning, and a shard that says so.
+    /// Whether a failing user's distance function is no error, but a warning and a shard that says so.
     pub(super) tolerates_functions: bool,
     /// When to look next for work that cannot wait for the end of a build. None to leave it alone.
     pub(super) next_look_beside: Option<Instant>,
@@ -126,7 +126,7 @@ pub struct Job<'a> {
 
 impl<'a> Job<'a> {
     /// Maintenance in the session's own time, with as many threads as PostgreSQL would use for building an index in
-    /// parallel. It does what it is asked for and nothing beside.
+    /// parallel. It does what it is asked for and nothing else.
     pub fn foreground(index: Index<'a>, logging: Logging, watcher: &'a mut dyn Watcher) -> Self {
         let threads = Threads {
             count: foreground_threads(),
@@ -143,7 +143,7 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// The same, where somebody else's distance function must not end the work by failing.
+    /// The same, where a failure of a user's distance function must not end the work.
     pub(super) fn tolerating_functions(self) -> Self {
         Job {
             tolerates_functions: true,

@@ -120,9 +120,9 @@ pub fn index_is_wanted(index: pg_sys::Oid) -> bool {
     may_be && all_locks().iter().any(|lock| is_of_index(&lock.locktag) && waits(lock))
 }
 
-/// Who maintains an index, as of now. Asking takes no lock, so it is in nobody's way.
+/// Who maintains an index, as of now. Asking takes no lock and blocks nobody.
 pub struct Maintainers {
-    /// Somebody is at this index.
+    /// Some process is maintaining this index.
     pub of_index: bool,
     /// This database's worker runs.
     pub worker: bool,

@@ -14,8 +14,8 @@
 //! | `build_shard` | one shard, from its part of the log to its place in the directory |
 //! | `exchange` | changing the directory, giving back blocks and files |
 //! | `refused` | shards whose values could not be compared |
-//! | `build_here` | building by a function of somebody else's |
-//! | `subtransaction` | surviving what it does |
+//! | `build_here` | building by a user's function |
+//! | `subtransaction` | surviving its failure |
 //! | `threads` | the threads that build a graph |
 //! | `plan` | what a shard is built from, and what it replaces |
 //! | `progress` | how far it is, for the view |

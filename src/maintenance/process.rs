@@ -8,6 +8,8 @@ use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use crate::error;
+use crate::server;
+pub use crate::server::{database, set_application_name};
 
 /// Describes a background process of this extension. It connects to a database, also on a standby.
 pub fn description(name: &CStr, function: &CStr, argument: Datum) -> pg_sys::BackgroundWorker {
@@ -62,18 +64,6 @@ impl Drop for Started {
             unsafe { pg_sys::pfree(self.0.cast()) };
         }
     }
-}
-
-/// The database that this process is connected to.
-pub fn database() -> pg_sys::Oid {
-    // SAFETY: written once, when the process connected.
-    unsafe { pg_sys::MyDatabaseId }
-}
-
-/// Tells statistics and the server's log what this process is.
-pub fn set_application_name(name: &CStr) {
-    // SAFETY: copies the text.
-    unsafe { pg_sys::pgstat_report_appname(name.as_ptr()) };
 }
 
 /// Runs `work` in a transaction. An error is written to the server's log with the process's name and gives None.
@@ -133,7 +123,5 @@ pub fn show_activity(what: &str) {
 }
 
 fn report(state: pg_sys::BackendState::Type, text: Option<&CStr>) {
-    let text = text.map_or(std::ptr::null(), CStr::as_ptr);
-    // SAFETY: copies the text, which may be NULL.
-    unsafe { pg_sys::pgstat_report_activity(state, text) };
+    server::report_activity(state, text);
 }

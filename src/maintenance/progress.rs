@@ -6,6 +6,7 @@ use pgrx::pg_sys;
 
 use super::plan::Purpose;
 use crate::relation::Index;
+use crate::server;
 
 /// Our number among those of PostgreSQL's commands.
 pub const COMMAND: pg_sys::ProgressCommandType::Type = 0x15CC;
@@ -76,8 +77,7 @@ impl Progress {
     pub fn begin(index: Index<'_>) -> Self {
         let is_own = command() == Some(pg_sys::ProgressCommandType::PROGRESS_COMMAND_INVALID);
         if is_own {
-            // SAFETY: writes this process's own entry.
-            unsafe { pg_sys::pgstat_progress_start_command(COMMAND, index.oid()) };
+            server::start_progress(COMMAND, index.oid());
         }
         Progress { is_own }
     }
@@ -86,8 +86,7 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.is_own && is_shown() && !std::thread::panicking() {
-            // SAFETY: as above.
-            unsafe { pg_sys::pgstat_progress_end_command() };
+            server::end_progress();
         }
     }
 }
@@ -107,7 +106,7 @@ pub fn show(purpose: Purpose, phase: Phase, done: u64, total: u64) {
 /// Shows how much of it is done now.
 pub fn show_done(done: u64) {
     if is_shown() {
-        // SAFETY: as above.
+        // SAFETY: one of the numbers of progress; writes this process's own entry.
         unsafe { pg_sys::pgstat_progress_update_param(DONE, done as i64) };
     }
 }

@@ -14,8 +14,7 @@ pub struct Failed {
 
 /// True if the current transaction can have others inside: not beside parallel processes.
 pub fn is_possible() -> bool {
-    // SAFETY: reads this process's own state.
-    unsafe { !pg_sys::IsInParallelMode() }
+    !crate::server::is_parallel()
 }
 
 /// Runs `work`. What it has changed is undone if it raises an error, which is returned. That the statement is cancelled or the

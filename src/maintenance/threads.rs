@@ -95,7 +95,7 @@ impl Drop for GraphBuild {
     }
 }
 
-/// Fails unless the system would give the memory that a build of so many entries takes, about twice the size of its file.
+/// Fails unless the system would give the memory that a build of this many entries takes, about twice the size of its file.
 /// An allocation that fails later, inside the build, would end the process, and with it the server's other sessions.
 pub fn check_memory(entries: u64, params: &BuildParams) -> io::Result<()> {
     let bytes = 2 * largest_file_bytes(entries, params);

@@ -9,6 +9,7 @@ use pgrx::prelude::*;
 use super::opaque::layout_of;
 use super::type_info;
 use super::value::Value;
+use crate::catalog;
 use crate::error::report;
 use crate::relation::Index;
 use crate::types::distance::{jaccard_distance, nphd_distance, prefix_hamming_distance, sorensen_distance};
@@ -43,8 +44,7 @@ impl Support {
         // SAFETY: the index is open and has one column; PostgreSQL has looked up what its operator class has.
         let function = |number| unsafe { pg_sys::index_getprocid(index.raw(), 1, number) };
         Support {
-            // SAFETY: as above.
-            input: unsafe { *index.data().rd_opcintype },
+            input: index.input_type(),
             distance: function(DISTANCE_PROC),
             type_info: function(TYPE_INFO_PROC),
         }
@@ -57,7 +57,7 @@ impl Support {
         }
         let (value, metric) = match self.type_info {
             pg_sys::InvalidOid => match metric_of_address(address_of(self.distance)) {
-                // Operator classes of version 0.1.0 have none, nor have copies of ours.
+                // Operator classes of version 0.1.0 have none, and neither have copies of them.
                 Some(metric) => (Value::Code, metric),
                 None => (Value::Opaque(layout_of(self.input)?), Metric::User),
             },
@@ -68,14 +68,12 @@ impl Support {
 
     /// Whether the distance always returns the same for the same values: only then can an order be kept.
     pub fn is_immutable(&self) -> bool {
-        // SAFETY: looks up a function of the catalog; raises an error when there is none.
-        unsafe { pg_sys::func_volatile(self.distance) as u8 == pg_sys::PROVOLATILE_IMMUTABLE }
+        catalog::volatility(self.distance) as u8 == pg_sys::PROVOLATILE_IMMUTABLE
     }
 
     /// Whether the distance is declared for the type: one for another type would take any bytes for its values.
     fn has_distance_of_input(&self) -> bool {
-        // SAFETY: looks up a function of the catalog; raises an error when there is none.
-        if self.distance == pg_sys::InvalidOid || unsafe { pg_sys::get_func_retset(self.distance) } {
+        if self.distance == pg_sys::InvalidOid || catalog::returns_set(self.distance) {
             return false;
         }
         let (mut types, mut count) = (std::ptr::null_mut(), 0);
@@ -172,18 +170,16 @@ pub fn require_usable(index: Index<'_>) {
             .hint("If it does, declare it so with ALTER FUNCTION.")
             .raise();
     }
-    // SAFETY: the index is open and has one column; looks up operators of the catalog.
-    let (function, sort_family) = unsafe {
-        let family = *index.data().rd_opfamily;
-        let operator = pg_sys::get_opfamily_member(family, support.input, support.input, ORDER_STRATEGY as i16);
-        match operator {
+    // SAFETY: the index is open and has one column.
+    let family = unsafe { *index.data().rd_opfamily };
+    let (function, sort_family) =
+        match catalog::operator_of_family(family, support.input, support.input, ORDER_STRATEGY as i16) {
             pg_sys::InvalidOid => (pg_sys::InvalidOid, pg_sys::InvalidOid),
             operator => (
-                pg_sys::get_opcode(operator),
-                pg_sys::get_op_opfamily_sortfamily(operator, family),
+                catalog::function_of_operator(operator),
+                catalog::sort_family(operator, family),
             ),
-        }
-    };
+        };
     if function != support.distance || sort_family != FLOAT_OPS {
         refuse("has no ordering operator that is its distance function")
             .detail("Without one, no query could use the index.")
@@ -198,8 +194,7 @@ pub fn require_usable(index: Index<'_>) {
 /// The function that a class of an operator family calls for distances between values of a type; None if they are computed
 /// without one.
 pub fn function_of(family: pg_sys::Oid, input: pg_sys::Oid) -> Option<pg_sys::Oid> {
-    // SAFETY: looks up functions of the catalog.
-    let function = |number: u16| unsafe { pg_sys::get_opfamily_proc(family, input, input, number as i16) };
+    let function = |number: u16| catalog::support_function(family, input, input, number as i16);
     let support = Support {
         input,
         distance: function(DISTANCE_PROC),
@@ -213,7 +208,7 @@ pub fn function_of(family: pg_sys::Oid, input: pg_sys::Oid) -> Option<pg_sys::Oi
     is_opaque().then_some(support.distance)
 }
 
-/// The metric of a distance function of ours, recognised by its code; None for any other.
+/// The metric of one of our distance functions, recognised by its code; None for any other.
 pub fn metric_of_address(address: pgrx::pg_sys::PGFunction) -> Option<Metric> {
     let address = address? as *const ();
     if std::ptr::eq(address, nphd_distance as *const ()) {

@@ -119,10 +119,8 @@ type_info!(
 /// What a type info function states for values of a type; None for a function that is none, or of another version, or
 /// states what the type cannot be.
 pub fn described_by(function: pg_sys::Oid, input: pg_sys::Oid) -> Option<(Value, Metric)> {
-    // SAFETY: looks up a function of the catalog; raises an error when there is none.
-    let result = unsafe { pg_sys::get_func_rettype(function) };
     // Only C functions return `internal`, and only superusers make operator classes of them.
-    if result != pg_sys::INTERNALOID {
+    if crate::catalog::result_type(function) != pg_sys::INTERNALOID {
         return None;
     }
     // SAFETY: a function of the catalog that takes one argument, which it does not look at.

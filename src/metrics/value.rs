@@ -73,8 +73,7 @@ impl Value {
         match self {
             Self::Array => input == pg_sys::FLOAT4ARRAYOID,
             Self::Bits => input == pg_sys::BITOID,
-            // SAFETY: looks up a type of the catalog; raises an error when there is none.
-            _ => unsafe { pg_sys::get_typlen(input) == -1 },
+            _ => crate::catalog::type_length(input) == -1,
         }
     }
 

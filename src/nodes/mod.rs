@@ -211,7 +211,21 @@ macro_rules! values {
     )*};
 }
 
-values!((), bool, i16, i32, i64, u32, u64, f64, Oid, Datum, NodeTag, *const ());
+values!(
+    (),
+    bool,
+    c_char,
+    i16,
+    i32,
+    i64,
+    u32,
+    u64,
+    f64,
+    Oid,
+    Datum,
+    NodeTag,
+    *const ()
+);
 values!(pg_sys::ListCell, pg_sys::ParamExternData);
 
 /// Defines getters and setters of fields of PostgreSQL's structs, and the tags of those that a node is cast to:

@@ -46,7 +46,7 @@ const VECTOR_NS_PER_COST_UNIT: f64 = 1_000.0;
 const USUAL_EFFORT: usize = 64;
 const USUAL_QUERY: Width = Width::Code(32);
 
-/// Links that a node of a graph usually has on the base level, where a function of somebody else's computes distances.
+/// Links that a node of a graph usually has on the base level, where a user's function computes distances.
 const USUAL_LINKS: usize = 24;
 
 /// Costs of an index path. Ordered scans and threshold searches are offered; for others the cost is infinite.
@@ -160,7 +160,7 @@ impl Cost {
         }
     }
 
-    /// This share of the rows, in no order, found in so many nanoseconds.
+    /// This share of the rows, in no order, found in this many nanoseconds.
     fn range(entries: f64, share: f64, compared: f64) -> Cost {
         let startup = START_NS / NS_PER_COST_UNIT;
         let total = startup + compared / NS_PER_COST_UNIT + returning(entries * share);
@@ -177,7 +177,7 @@ impl Cost {
         }
     }
 
-    /// This share of the rows, in order of distance, found in so many nanoseconds.
+    /// This share of the rows, in order of distance, found in this many nanoseconds.
     fn ordered_range(entries: f64, share: f64, compared: f64) -> Cost {
         let startup = (START_NS + compared) / NS_PER_COST_UNIT;
         let rows = (entries * share).max(1.0);
@@ -206,7 +206,7 @@ fn call_cost(planner: Planner<'_>, index: IndexInfo<'_>) -> f64 {
         return 0.0;
     };
     let mut cost = pg_sys::QualCost::default();
-    // SAFETY: a function of the catalog; it adds to a cost of ours.
+    // SAFETY: a function of the catalog; it adds to a local cost.
     unsafe { pg_sys::add_function_cost(planner.raw(), function, std::ptr::null_mut(), &mut cost) };
     cost.per_tuple
 }
@@ -287,8 +287,7 @@ fn all_are_near(index: IndexInfo<'_>, conditions: List<'_, pg_sys::RestrictInfo>
 
 /// What it costs to return this many rows.
 fn returning(rows: f64) -> f64 {
-    // SAFETY: a setting, which only this thread reads and writes.
-    rows * unsafe { pg_sys::cpu_index_tuple_cost }
+    rows * crate::server::cpu_index_tuple_cost()
 }
 
 /// The share of the index's entries that a scan will probably return until the statement has enough rows. In a statement

@@ -6,6 +6,7 @@ use iscc_metrics::{DenseMetric, Metric};
 use pgrx::pg_sys::{self, Datum, Oid};
 
 use super::nodes::{IndexInfo, Planner};
+use crate::catalog;
 use crate::metrics::opclass::{address_of, metric_of_address};
 use crate::nodes::{List, Node, Set, functions};
 use crate::types::vector::metric_of_array_distance;
@@ -129,7 +130,7 @@ pub fn call_of_two<'a>(node: Node<'a>) -> Option<(Oid, [Node<'a>; 2])> {
     }
 }
 
-/// The metric of a function that is a distance of ours. Its declaration is checked first, so that no library is loaded for
+/// The metric of a function that is one of our distances. Its declaration is checked first, so that no library is loaded for
 /// others.
 pub fn metric_of_distance(function: Oid) -> Option<Metric> {
     if result_type(function) != pg_sys::FLOAT8OID || function.to_u32() < pg_sys::FirstNormalObjectId {
@@ -145,16 +146,6 @@ pub fn metric_of_distance(function: Oid) -> Option<Metric> {
 ///
 /// Privileges are not checked: using a function that is already parsed needs none on its schema.
 pub fn function_beside(other: Oid, name: &CStr, types: &[Oid], is_ours: fn(pg_sys::PGFunction) -> bool) -> Option<Oid> {
-    // SAFETY: reads the catalog. The name and the array of types, which is copied, outlive the call.
-    let function = unsafe {
-        pg_sys::GetSysCacheOid(
-            pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32,
-            pg_sys::Anum_pg_proc_oid as i16,
-            Datum::from(name.as_ptr()),
-            Datum::from(pg_sys::buildoidvector(types.as_ptr(), types.len() as i32)),
-            Datum::from(namespace_of(other)),
-            Datum::from(0),
-        )
-    };
+    let function = catalog::function_named(name, types, namespace_of(other));
     (function != pg_sys::InvalidOid && is_ours(address_of(function))).then_some(function)
 }

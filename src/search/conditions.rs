@@ -67,7 +67,7 @@ pub struct Conditions {
     all: Vec<Condition>,
     /// One of them is NULL, so that nothing meets it.
     never: bool,
-    /// One is not to miss any row, whatever the order may.
+    /// A scan that must not miss any row, whatever the order may.
     is_complete: bool,
 }
 
@@ -152,7 +152,7 @@ pub struct Restriction {
 }
 
 impl Restriction {
-    /// The same for a scan whose order is nobody's wish.
+    /// The same for an unordered scan.
     pub fn in_any_order(self) -> Self {
         Restriction {
             is_complete: true,

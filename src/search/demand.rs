@@ -9,9 +9,9 @@ pub enum Demand {
     /// Its order and all its rows count.
     #[default]
     Exact,
-    /// About so many of the nearest rows; none below the scan is thrown away.
+    /// About this many of the nearest rows; none below the scan is thrown away.
     Nearest(u16),
-    /// About so many of the nearest rows, until a condition above the index has let enough of them pass.
+    /// About this many of the nearest rows, until a condition above the index has let enough of them pass.
     Filtered(u16),
 }
 

@@ -75,7 +75,7 @@ impl Keyed for Found {
 
 /// Rows of the first pass.
 const FIRST_BATCH: usize = iscc_hnsw::cost::LOG_FIRST_ROWS;
-/// Each pass finds so many times more rows than the one before.
+/// Each pass finds this many times more rows than the one before.
 const GROWTH: usize = iscc_hnsw::cost::PASS_GROWTH;
 /// Entries of a page that tell whether it has short codes: those in the page's last cache line.
 const SAMPLE: usize = 6;

@@ -45,7 +45,7 @@ impl Returned {
     }
 }
 
-/// Mixes a word's number: where rows are is nobody's choice to make the table slow.
+/// Mixes a word's number: no resistance to chosen keys is needed, as users cannot choose TIDs.
 #[derive(Default)]
 struct WordHasher(u64);
 

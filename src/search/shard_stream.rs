@@ -29,18 +29,18 @@ pub enum Taken {
     Damaged(Option<Found>),
 }
 
-/// Nodes that the first exact pass fetches; each one after it fetches so many times more.
+/// Nodes that the first exact pass fetches; each later pass fetches this many times more.
 const FIRST_BATCH: usize = cost::FIRST_ROWS;
 const GROWTH: usize = cost::PASS_GROWTH;
 /// The same where there are conditions, so that probably all rows are wanted.
 const RESTRICTED_BATCH: usize = 1024;
-/// Who wants more than this share of the nodes is better served by a scan of the log: it looks up no entry by itself.
+/// Beyond this share of the nodes a scan of the log is cheaper, since it needs no lookup per entry.
 const MOST: usize = 4;
 
 /// Effort in mode `graph` where no effort is known to reach the recall.
 pub const UNCALIBRATED_EFFORT: usize = 320;
 
-/// The effort of the first search for so many rows, where the session may have set one: only the nearer half of what a
+/// The effort of the first search for this many rows, where the session may have set one: only the nearer half of what a
 /// search finds counts.
 pub fn least_effort(ef: Option<usize>, wanted: usize) -> usize {
     ef.unwrap_or(EFFORTS[0]).max(2 * wanted)
@@ -69,11 +69,11 @@ enum Way {
     Undecided,
     /// By its graph, with this effort.
     Graph(usize),
-    /// All codes; so many in the next pass.
+    /// All codes; this many in the next pass.
     Flat(usize),
     /// All that are within the radius, at once.
     Within,
-    /// All that are as near as the farthest wanted, at once; so many in the first pass over all codes, if more are wanted.
+    /// All that are as near as the farthest wanted, at once; this many in the first pass over all codes, if more are wanted.
     Near(usize),
 }
 
@@ -176,7 +176,7 @@ impl ShardStream {
         self.settled > 0
     }
 
-    /// Whether the log gives so many more rows at less cost.
+    /// Whether the log gives that many more rows at lower cost.
     fn prefers_log(&self, rows: usize) -> bool {
         let wants_all = self.restriction.as_ref().is_some_and(Restriction::wants_all);
         let is_cheaper = || cost::prefers_log(f64::from(self.shard.entries()), rows as f64);

@@ -47,7 +47,7 @@ pub struct Recent {
 /// Blocks that are remembered at most, for 256 kB of memory.
 const MOST_REMEMBERED_BLOCKS: usize = 1 << 16;
 
-/// One in so many blocks is looked for as others do, another one in each pass: only that counts as a use of the buffer
+/// One block in this many goes through the normal lookup, a different one in each pass: only that counts as a use of the buffer
 /// when PostgreSQL decides what to evict.
 const LOOK_UP_EVERY: u32 = 8;
 

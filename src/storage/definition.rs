@@ -315,7 +315,7 @@ impl IndexOptions {
         }
     }
 
-    /// The number that stands for the metric in the metapage; 0 is none, 255 somebody else's function.
+    /// The number that stands for the metric in the metapage; 0 is none, 255 a user's function.
     pub fn metric_code(&self) -> u8 {
         self.comparison.metric.number().saturating_add(1)
     }

@@ -24,7 +24,7 @@ pub const META_BLOCK: u32 = 0;
 /// The id of a segment that has nothing to search: no code was alive when it was sealed.
 pub const NO_SHARD: ShardId = [0; 16];
 
-/// A segment that reuses blocks gets so many at least: fewer would make many small segments.
+/// A segment that reuses blocks gets at least this many: fewer would make many small segments.
 pub const LEAST_REUSED_BLOCKS: u32 = 8;
 
 /// A consistent copy of the directory.
@@ -116,8 +116,8 @@ impl Directory {
         epoch
     }
 
-    /// Adds a pending segment of so many blocks, a multiple of those that a value of the stride spans. None when there would
-    /// have to be more blocks than the relation has.
+    /// Adds a pending segment of `count` blocks, a multiple of those that a value of the stride spans. None when there
+    /// would have to be more blocks than the relation has.
     pub fn add_pending(&mut self, count: u32, stride: u16, existing: u32) -> Option<Vec<Segment>> {
         let before = self.clone();
         let blocks = self.allocate(count);
@@ -128,7 +128,7 @@ impl Directory {
         Some(self.list_pending(vec![blocks], stride))
     }
 
-    /// Adds pending segments of so many blocks in all, each before block `below`. None when too few are free there.
+    /// Adds pending segments of `count` blocks in total, each before block `below`. None when too few are free there.
     pub fn add_pending_below(&mut self, count: u32, stride: u16, below: u32) -> Option<Vec<Segment>> {
         let pieces = allocation::take_below(
             &mut self.listed,

@@ -257,8 +257,8 @@ pub fn with_copy<T>(
     Ok(read(&LogPage::parse(&copy).map_err(|why| Mismatch::at(block, why))?))
 }
 
-/// Buffers are remembered for segments of so many blocks. In smaller ones there is little to gain, and many backends may
-/// read the same page at once, which is quicker the usual way.
+/// Buffers are remembered for segments of at least this many blocks. In smaller ones there is little to gain, and many
+/// backends may read the same page at once, which is quicker the usual way.
 const LEAST_REMEMBERED_BLOCKS: usize = 32;
 
 /// As [`for_each_page`], for a visitor that waits for memory mostly: it is given the address of the page that comes next,

@@ -22,7 +22,7 @@ use crate::metrics::opclass::comparison_of;
 use crate::metrics::value::Value;
 use crate::relation::Index;
 
-/// An open segment is content with so many blocks that are used again; of more it takes the first.
+/// This many reused blocks are enough for an open segment; of more it takes the first.
 const ENOUGH_REUSED_BLOCKS: u32 = 64;
 
 /// What bounds new segments. From the index's definition as it is now: ALTER TABLE can lift the limit of
@@ -40,7 +40,7 @@ pub struct Limits {
 /// How long the values of an index are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lengths {
-    /// Up to so many bytes, as the column's type declares; None without a limit.
+    /// Up to this many bytes, as the column's type declares; None without a limit.
     UpTo(Option<u16>),
     /// All the same number of bytes: that of the first value.
     Equal,
@@ -218,7 +218,7 @@ fn stride_for(header: &MetaHeader, room: &Room<'_>) -> u16 {
 }
 
 impl Lengths {
-    /// Those of values of a kind, of which the column's type declares so many bytes.
+    /// Those of values of a kind, for which the column's type declares this many bytes.
     pub fn of(value: Value, declared_bytes: Option<u16>) -> Self {
         match value {
             Value::Code | Value::Bits => Lengths::UpTo(declared_bytes),

@@ -182,6 +182,5 @@ pub fn sync_directory(directory: &Path) -> io::Result<()> {
 
 /// The server's `fsync` setting.
 pub fn fsync_enabled() -> bool {
-    // SAFETY: the value of the server's `fsync` setting.
-    unsafe { pg_sys::enableFsync }
+    crate::server::fsync()
 }

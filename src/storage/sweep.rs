@@ -54,8 +54,7 @@ fn remove_orphan(path: &Path, name: FileName) -> bool {
 }
 
 fn is_orphan(at: Locator, id: &ShardId) -> bool {
-    // SAFETY: reads this backend's own state.
-    if at.database != unsafe { pg_sys::MyDatabaseId }.to_u32() {
+    if at.database != crate::server::database().to_u32() {
         // Whether an index there lists it only its own sweeps can tell. A relation has its file before it has shards, and
         // keeps it for some time after it is dropped.
         let relation = compat::main_file(at);

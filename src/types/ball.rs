@@ -46,8 +46,7 @@ fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
 sql_function!(
     /// Text input: `(code,radius)`.
     bitvec_ball_in, |args| {
-        // SAFETY: an input function's argument is a C string.
-        let text = unsafe { CStr::from_ptr(args.datum(0).cast_mut_ptr()) }.to_bytes();
+        let text = args.text(0).to_bytes();
         let Some((code, radius)) = split(text) else {
             let shown: String = String::from_utf8_lossy(text).chars().take(80).collect();
             report(
@@ -108,7 +107,7 @@ sql_function!(
 );
 
 /// A radius as PostgreSQL writes it.
-fn text_of(radius: f64) -> String {
+pub(super) fn text_of(radius: f64) -> String {
     // SAFETY: returns a C string in memory of its own.
     let text = unsafe { CStr::from_ptr(pg_sys::float8out_internal(radius)) };
     text.to_string_lossy().into_owned()
@@ -158,7 +157,7 @@ sql_function!(
     nphd_within_unchecked, |args| is_near_enough(args, args.float(2))
 );
 
-/// The radius of the ball that has all codes with at most so many bits different from one of this length, if they are of
+/// The radius of the ball that has all codes that differ in at most `bits` bits from one of this length, if they are of
 /// this length, too.
 pub fn hamming_radius(bits: i32, bytes: usize) -> f64 {
     f64::from(bits) / (8 * bytes) as f64
@@ -173,7 +172,7 @@ sql_function!(
 );
 
 sql_function!(
-    /// `hamming_within(a, b, bits)`: whether two codes have the same length and at most so many different bits.
+    /// `hamming_within(a, b, bits)`: whether two codes have the same length and differ in at most that many bits.
     hamming_within, |args| {
         let (a, b) = (args.bytes(0), args.bytes(1));
         Datum::from(a.len() == b.len() && i64::from(hamming(a, b)) <= i64::from(args.int(2)))

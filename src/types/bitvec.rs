@@ -1,5 +1,6 @@
 //! The value: a varlena whose payload is the code, most significant bit first.
 
+use std::ffi::CStr;
 use std::marker::PhantomData;
 
 use iscc_metrics::MAX_CODE_BYTES;
@@ -80,6 +81,18 @@ impl<'call> Args<'call> {
         self.datum(n).value() & 0xff != 0
     }
 
+    /// An argument of type cstring or name.
+    pub fn text(self, n: usize) -> &'call CStr {
+        // SAFETY: SQL declares this argument so; both end with a zero byte.
+        unsafe { CStr::from_ptr(self.datum(n).cast_mut_ptr()) }
+    }
+
+    /// An argument of a type of N bytes that is passed by reference.
+    pub fn fixed<const N: usize>(self, n: usize) -> [u8; N] {
+        // SAFETY: SQL declares such a type: the Datum points to N bytes.
+        unsafe { *self.datum(n).cast_mut_ptr::<[u8; N]>() }
+    }
+
     /// The bytes of an argument of type bitvec or bytea.
     pub fn bytes(self, n: usize) -> &'call [u8] {
         // SAFETY: SQL declares this argument as a varlena type. A copy of it is in the call's memory context.
@@ -121,6 +134,16 @@ pub fn build(len: usize, fill: impl FnOnce(&mut [u8])) -> Datum {
     };
     fill(payload);
     Datum::from(value)
+}
+
+/// A new value, in the current memory context, of a type of as many bytes that is passed by reference.
+pub fn build_fixed(bytes: &[u8]) -> Datum {
+    // SAFETY: the allocation has as many bytes.
+    unsafe {
+        let value = pg_sys::palloc(bytes.len()).cast::<u8>();
+        value.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        Datum::from(value)
+    }
 }
 
 /// A new C string of `len` bytes and the final zero in the current memory context; `fill` writes the bytes.

@@ -1,10 +1,9 @@
 //! Casts from and to bytea, bit varying, uuid and bigint.
 
-use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::bitvec::{build, check_len, checked, varlena_bytes};
+use super::bitvec::{build, build_fixed, check_len, checked, varlena_bytes};
 use super::sql_function;
 use crate::error::report;
 
@@ -85,8 +84,7 @@ sql_function!(
     /// uuid to a bitvec of 128 bits.
     bitvec_from_uuid, |args| {
         check_len(UUID_BYTES);
-        // SAFETY: a uuid Datum points to 16 bytes.
-        checked(unsafe { std::slice::from_raw_parts(args.datum(0).cast_mut_ptr(), UUID_BYTES) })
+        checked(&args.fixed::<UUID_BYTES>(0))
     }
 );
 
@@ -103,11 +101,6 @@ sql_function!(
             .hint("Take the first 128 bits of a longer code with prefix(code, 128).")
             .raise();
         }
-        // SAFETY: the allocation holds a uuid.
-        unsafe {
-            let uuid = pg_sys::palloc(UUID_BYTES).cast::<u8>();
-            uuid.copy_from_nonoverlapping(bytes.as_ptr(), UUID_BYTES);
-            Datum::from(uuid)
-        }
+        build_fixed(bytes)
     }
 );

@@ -11,16 +11,18 @@ use iscc_metrics::ball::is_within;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 
+use super::ball::text_of;
 use super::bitvec::Args;
 use super::sql_function;
 use super::vector::array_distance;
+use crate::catalog;
 use crate::error::report;
 
 /// The distance that a function compares with a radius.
 enum Distance {
     /// Of arrays.
     Ours(DenseMetric),
-    /// By the function of somebody else's type.
+    /// By the function of another extension's type.
     Theirs(pg_sys::FmgrInfo),
 }
 
@@ -52,8 +54,7 @@ impl Distance {
             return Distance::Ours(metric);
         }
         let Some(theirs) = distance_of_type(vector, metric) else {
-            // SAFETY: a type of the catalog.
-            let name = unsafe { CStr::from_ptr(pg_sys::format_type_be(vector)) }.to_string_lossy();
+            let name = catalog::type_name(vector);
             report(
                 PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,
                 format!("type {name} has no such distance"),
@@ -108,20 +109,8 @@ fn distance_of_type(vector: Oid, metric: DenseMetric) -> Option<Oid> {
         DenseMetric::InnerProduct => format!("{name}_negative_inner_product"),
     };
     let function = CString::new(function).ok()?;
-    // SAFETY: reads the catalog; name and types, which are copied, outlive the call.
-    let found = unsafe {
-        let types = pg_sys::buildoidvector([vector, vector].as_ptr(), 2);
-        pg_sys::GetSysCacheOid(
-            pg_sys::SysCacheIdentifier::PROCNAMEARGSNSP as i32,
-            pg_sys::Anum_pg_proc_oid as i16,
-            Datum::from(function.as_ptr()),
-            Datum::from(types),
-            Datum::from(schema),
-            Datum::from(0),
-        )
-    };
-    // SAFETY: a function of the catalog.
-    (found != pg_sys::InvalidOid && unsafe { pg_sys::get_func_rettype(found) } == pg_sys::FLOAT8OID).then_some(found)
+    let found = catalog::function_named(&function, &[vector, vector], schema);
+    (found != pg_sys::InvalidOid && catalog::result_type(found) == pg_sys::FLOAT8OID).then_some(found)
 }
 
 /// Center and radius of a ball; None if one of them is NULL.
@@ -172,8 +161,7 @@ fn checked_radius(metric: DenseMetric, radius: f64) -> f64 {
         ),
     };
     if !is_sound {
-        // SAFETY: returns a C string in memory of its own.
-        let text = unsafe { CStr::from_ptr(pg_sys::float8out_internal(radius)) }.to_string_lossy();
+        let text = text_of(radius);
         report(
             PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
             format!("radius {text} is out of range"),

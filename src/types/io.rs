@@ -1,7 +1,5 @@
 //! Text and binary form, and the type modifier.
 
-use std::ffi::CStr;
-
 use iscc_metrics::text::{self, TextError};
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
@@ -63,9 +61,7 @@ fn check_typmod(bytes: usize, typmod: i32) {
 sql_function!(
     /// Text input: hexadecimal, with or without `\x` or `0x` in front.
     bitvec_in, |args| {
-        // SAFETY: an input function's first argument is a C string.
-        let text = unsafe { CStr::from_ptr(args.datum(0).cast_mut_ptr()) }.to_bytes();
-        let value = parse(text);
+        let value = parse(args.text(0).to_bytes());
         // SAFETY: `parse` has just built the value.
         check_typmod(unsafe { super::bitvec::varlena_bytes(value) }.len(), args.int(2));
         value

@@ -47,7 +47,7 @@ impl Churn {
         self.threads.push((thread, rounds));
     }
 
-    /// Waits until each session has done so many rounds more.
+    /// Waits until each session has done this many more rounds.
     pub fn wait_for(&self, rounds: usize) {
         for (thread, counter) in &self.threads {
             let target = counter.load(Ordering::Relaxed) + rounds;

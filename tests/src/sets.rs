@@ -13,7 +13,7 @@ pub struct Set {
     pub queries: Vec<(String, Vec<Row>)>,
 }
 
-/// `rows` codes of each kind (or as many as there are), and so many queries of each relation to them.
+/// `rows` codes of each kind (or as many as there are), and this many queries of each relation to them.
 pub fn kinds(rows: usize, queries: usize) -> Vec<Set> {
     let simprints = codes::simprint_rows(rows);
     [

@@ -41,9 +41,9 @@ pub const START_NS: f64 = 5_000.0;
 /// What is compared with a query, and how much of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Width {
-    /// Codes, with a query of so many bytes.
+    /// Codes, with a query of this many bytes.
     Code(usize),
-    /// Rows derived from vectors, of so many bytes.
+    /// Rows derived from vectors, of this many bytes.
     Row(usize),
 }
 
@@ -129,7 +129,7 @@ pub struct Vectors {
     pub value_bytes: f64,
     /// Bytes of a row derived from it.
     pub row_bytes: f64,
-    /// Whether a distance in the log is a call of somebody else's function.
+    /// Whether a distance in the log is a call of a user's function.
     pub has_calls: bool,
 }
 

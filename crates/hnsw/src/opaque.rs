@@ -16,9 +16,9 @@ const SEED: u32 = 0x5573_6552;
 pub enum Layout {
     /// Any length.
     Varying,
-    /// All of so many bytes, at least 1.
+    /// All of this many bytes, at least 1.
     Fixed(u16),
-    /// All of so many bytes, 1 to 8, which are a number.
+    /// All of this many bytes, 1 to 8, which are a number.
     Number(u8),
 }
 

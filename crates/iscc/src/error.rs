@@ -5,7 +5,7 @@ use std::fmt;
 /// The class of an error, each with an SQLSTATE of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Text that is no ISCC, or not what it should be.
+    /// Text that is not an ISCC, or not of the expected kind.
     Text,
     /// Bytes that are no sequence or identifier.
     Bytes,

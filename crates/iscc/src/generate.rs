@@ -78,7 +78,7 @@ fn pieces(mut text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A hash of each run of so many characters.
+/// A hash of each run of this many characters.
 fn features(text: &str, go_on: &mut impl FnMut()) -> Vec<u32> {
     let width = iscc_lib::TEXT_NGRAM_SIZE;
     let ends = text.char_indices().map(|(at, _)| at).skip(width).chain([text.len()]);

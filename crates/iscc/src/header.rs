@@ -199,7 +199,7 @@ impl Header {
         matches!(self.main, Main::Semantic | Main::Content)
     }
 
-    /// The header of a unit or identifier of these types with a body of so many bits.
+    /// The header of a unit or identifier of these types with a body of this many bits.
     pub fn of_unit(unit_type: &str, bits: usize) -> Result<Header> {
         let mut header = Header::of_type(unit_type)?;
         let range = match header.main {

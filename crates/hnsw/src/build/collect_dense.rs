@@ -81,7 +81,7 @@ pub(crate) struct Trial {
     /// The query, as the values are.
     pub(crate) value: Vec<u8>,
     query: Query,
-    /// Whether a value equal to the query is stored, which is not to be found; and once all rows are known, its row.
+    /// Whether a value equal to the query is stored, which must not be found; and once all rows are known, its row.
     is_stored: bool,
     pub(crate) hidden: Option<u32>,
     /// The nearest rows, each with the key of its nearest value; nearest first. Until it is known which row is hidden, one

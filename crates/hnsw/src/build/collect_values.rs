@@ -25,7 +25,7 @@ use crate::space::{KnownPairs, Space, ValueTable, Values};
 /// Nodes that serve as queries, at most.
 const QUERIES: usize = if cfg!(miri) { 2 } else { 60 };
 
-/// Of so many nodes one is a query, at most.
+/// At most one node in this many is a query.
 const NODES_PER_QUERY: usize = 8;
 
 /// The values of a shard, ready to be built.

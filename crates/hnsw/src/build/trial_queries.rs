@@ -52,7 +52,7 @@ impl Sample {
 pub(crate) struct TrialQuery {
     /// As values are.
     pub(crate) value: Vec<u8>,
-    /// Whether it is one of them, which is not to be found.
+    /// Whether it is one of them, which must not be found.
     pub(crate) is_stored: bool,
 }
 

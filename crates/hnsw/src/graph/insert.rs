@@ -20,7 +20,7 @@ pub(crate) struct Inserter<'a, S: Space> {
     /// Entries of a search, then what it found; or what to select from; nearest first.
     found: Vec<u64>,
     selected: Vec<u32>,
-    /// Which of `found` are not to be selected.
+    /// Which of `found` must not be selected.
     dropped: Vec<bool>,
 }
 

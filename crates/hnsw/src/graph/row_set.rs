@@ -100,7 +100,7 @@ pub(crate) struct RowSet {
 }
 
 impl RowSet {
-    /// An empty set for contents of at most `max_content` bytes, of exactly so many if `length_bytes` is 0.
+    /// An empty set for contents of at most `max_content` bytes, of exactly that many if `length_bytes` is 0.
     pub(crate) fn new(length_bytes: usize, max_content: usize, seed: u64) -> Self {
         Self {
             rows: Vec::new(),

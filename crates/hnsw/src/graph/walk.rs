@@ -65,7 +65,7 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
-    /// Forgets what was discovered: a walk in a graph of so many nodes, for the `limit` nearest.
+    /// Forgets what was discovered: a walk in a graph of `nodes` nodes, for the `limit` nearest.
     pub(crate) fn reset(&mut self, nodes: u32, limit: usize) {
         self.visited.reset(nodes);
         self.pool.reset(limit);

@@ -61,7 +61,7 @@ impl GraphSearch {
         self.start_in(&view, usize::from(shard.max_level()), ef, None, out);
     }
 
-    /// The same where the graph is not a file's yet; `hidden` is a node that is not to be found, nor anything through it.
+    /// The same where the graph is not a file's yet; `hidden` is a node that must not be found, nor anything through it.
     pub(crate) fn start_in<L: Links, S: Space>(
         &mut self,
         view: &View<'_, L, S>,

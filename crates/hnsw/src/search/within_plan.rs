@@ -13,7 +13,7 @@ use crate::shard::pieces::{self, PIECE_BITS, PieceTables};
 /// The most bits by which a piece that is looked up may differ.
 const MOST_ALLOWANCE: usize = 3;
 
-/// Numbers of pieces that differ by at most so many bits.
+/// Numbers of pieces that differ by at most this many bits.
 const LOOKUPS: [usize; MOST_ALLOWANCE + 1] = [1, 25, 301, 2325];
 
 /// How many times more codes are expected with each further bit that may differ beyond one, if more than usual have the
@@ -39,7 +39,7 @@ fn masks() -> &'static [u32] {
     })
 }
 
-/// What pieces are XORed with where so many bits may differ.
+/// What pieces are XORed with where this many bits may differ.
 pub(super) fn masks_within(allowance: usize) -> &'static [u32] {
     &masks()[..LOOKUPS[allowance.min(MOST_ALLOWANCE)]]
 }
@@ -101,7 +101,7 @@ pub(super) fn cheapest(tables: &PieceTables<'_>, pieces: &[u32], most: u32) -> O
     })
 }
 
-/// What it probably costs to find all of so many codes within a radius, a share of the bits, by the cheaper way: for who plans
+/// What it probably costs to find all of `codes` codes within a radius, a share of the bits, by the cheaper way: for who plans
 /// without the tables.
 pub fn within_ns(codes: f64, code_bytes: usize, radius: f64) -> f64 {
     let all = cost::flat_ns(codes, Width::Code(code_bytes));

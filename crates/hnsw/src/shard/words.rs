@@ -79,7 +79,7 @@ impl<'a> WordTable<'a> {
         })
     }
 
-    /// The groups with the tables of their pieces, in a shard of so many nodes; on damaged bytes those before the damage.
+    /// The groups with the tables of their pieces, in a shard of `nodes` nodes; on damaged bytes those before the damage.
     pub(crate) fn pieces(&self, nodes: u32) -> impl Iterator<Item = (WordGroup<'a>, PieceTables<'a>)> + use<'a> {
         let records = self.groups;
         let (words, mut rest) = self

@@ -85,7 +85,7 @@ impl Query {
             .near(self.metric, self.scalar, numbers, square, cells, below, keys);
     }
 
-    /// The part of the query that values of so many bytes are compared with.
+    /// The part of the query that values of this many bytes are compared with.
     fn common(&self, bytes: usize) -> (&[f32], f64) {
         match self.numbers.get(..bytes / self.scalar.bytes()) {
             Some(numbers) if numbers.len() < self.numbers.len() => (numbers, self.kernel.square(numbers)),

@@ -17,7 +17,7 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Of values of so many dimensions, at most [`MAX_DIMENSIONS`](crate::dense::MAX_DIMENSIONS).
+    /// Of values of this many dimensions, at most [`MAX_DIMENSIONS`](crate::dense::MAX_DIMENSIONS).
     pub fn new(metric: DenseMetric, scalar: Scalar, dimensions: usize) -> Survey {
         Survey {
             metric,
