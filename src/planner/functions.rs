@@ -7,6 +7,7 @@ use pgrx::pg_sys::{self, Datum, Oid};
 
 use super::nodes::{IndexInfo, Planner};
 use crate::catalog;
+pub use crate::catalog::{function_of_operator, operator_of_family, result_type, support_function};
 use crate::metrics::opclass::{address_of, metric_of_address};
 use crate::nodes::{List, Node, Set, functions};
 use crate::types::vector::metric_of_array_distance;
@@ -40,16 +41,8 @@ functions! {
     /// Whether two sets have the same members.
     pub fn are_equal(a: Set<'_>, b: Set<'_>) -> bool = bms_equal;
 
-    /// The function of an operator.
-    pub fn function_of_operator(operator: Oid) -> Oid = get_opcode;
-    /// The type that a function returns.
-    pub fn result_type(function: Oid) -> Oid = get_func_rettype;
     /// Whether a function tells nothing of its arguments but its result.
     pub fn is_leakproof(function: Oid) -> bool = get_func_leakproof;
-    /// The operator of a family for these types and this strategy; 0 without one.
-    pub fn operator_of_family(family: Oid, left: Oid, right: Oid, strategy: i16) -> Oid = get_opfamily_member;
-    /// The support function of a family for these types; 0 without one.
-    pub fn support_function(family: Oid, left: Oid, right: Oid, number: i16) -> Oid = get_opfamily_proc;
     fn namespace_of(function: Oid) -> Oid = get_func_namespace;
 
     fn new_call<'a>(
