@@ -12,7 +12,8 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use crate::storage::shard_file::{fsync_enabled, hex, new_id, sync_directory};
+use crate::server;
+use crate::storage::shard_file::{hex, new_id, sync_directory};
 
 /// Whoever reads what COPY writes may read this too.
 const FILE_MODE: u32 = 0o644;
@@ -78,7 +79,7 @@ impl Staging {
 
     /// Makes a file durable.
     pub fn sync(file: &File) -> io::Result<()> {
-        if fsync_enabled() { file.sync_all() } else { Ok(()) }
+        if server::fsync() { file.sync_all() } else { Ok(()) }
     }
 
     /// Gives the directory its name, unless something has it by now.

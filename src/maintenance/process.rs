@@ -80,7 +80,7 @@ pub fn in_transaction<T>(name: &CStr, work: impl FnOnce() -> T) -> Option<T> {
         None
     })
     .execute();
-    report(pg_sys::BackendState::STATE_IDLE, None);
+    server::report_activity(pg_sys::BackendState::STATE_IDLE, None);
     result
 }
 
@@ -119,9 +119,5 @@ fn log_error(name: &CStr, error: &pg_sys::panic::CaughtError) {
 /// Shows in `pg_stat_activity` what this process does.
 pub fn show_activity(what: &str) {
     let text = CString::new(format!("iscc_usearch: {what}")).unwrap_or_default();
-    report(pg_sys::BackendState::STATE_RUNNING, Some(&text));
-}
-
-fn report(state: pg_sys::BackendState::Type, text: Option<&CStr>) {
-    server::report_activity(state, text);
+    server::report_activity(pg_sys::BackendState::STATE_RUNNING, Some(&text));
 }

@@ -44,7 +44,8 @@ const VECTOR_NS_PER_COST_UNIT: f64 = 1_000.0;
 
 /// What a search is assumed to need before that is known.
 const USUAL_EFFORT: usize = 64;
-const USUAL_QUERY: Width = Width::Code(32);
+const USUAL_CODE_BYTES: usize = 32;
+const USUAL_QUERY: Width = Width::Code(USUAL_CODE_BYTES);
 
 /// Links that a node of a graph usually has on the base level, where a user's function computes distances.
 const USUAL_LINKS: usize = 24;
@@ -188,14 +189,13 @@ impl Cost {
 
 /// Nanoseconds of finding what meets all conditions: the narrowest one is looked up.
 fn compared_ns(planner: Planner<'_>, entries: f64, conditions: List<'_, pg_sys::RestrictInfo>) -> f64 {
-    let Width::Code(bytes) = USUAL_QUERY else { return 0.0 };
     let ball_of = |condition: Node<'_, pg_sys::RestrictInfo>| {
         let (_, [_, ball]) = call_of_two(condition.clause())?;
         BallExpr::of(planner, ball)?.radius
     };
     let radii = conditions.iter().filter_map(ball_of);
     radii
-        .map(|radius| within_ns(entries, bytes, radius))
+        .map(|radius| within_ns(entries, USUAL_CODE_BYTES, radius))
         .fold(flat_ns(entries, USUAL_QUERY), f64::min)
 }
 

@@ -12,6 +12,7 @@ use pgrx::pg_sys;
 
 use crate::compat::Locator;
 use crate::failpoint::failpoint;
+use crate::server;
 
 /// Directory of all shard files, below the data directory, which is a backend's working directory.
 pub const DIRECTORY: &str = "iscc_usearch";
@@ -122,7 +123,7 @@ fn write_and_rename(
     failpoint!("shard_half_written");
     out.flush()?;
     drop(out);
-    if fsync_enabled() {
+    if server::fsync() {
         file.sync_all()?;
     }
     failpoint!("shard_before_rename");
@@ -173,14 +174,9 @@ fn create_directory() -> io::Result<()> {
 
 /// Makes the names in a directory durable, unless the server's `fsync` setting is off.
 pub fn sync_directory(directory: &Path) -> io::Result<()> {
-    if fsync_enabled() {
+    if server::fsync() {
         File::open(directory)?.sync_all()
     } else {
         Ok(())
     }
-}
-
-/// The server's `fsync` setting.
-pub fn fsync_enabled() -> bool {
-    crate::server::fsync()
 }
