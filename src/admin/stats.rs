@@ -177,7 +177,7 @@ fn usearch_shards(
                 .map(|shard| pgrx::datum::to_timestamp(shard.built_at() as f64)),
             segments.iter().map(|s| i16::from(s.level)).max().unwrap_or(0),
             share(dead, entries),
-            shard.as_ref().map(|shard| curves(shard.metric(), &shard.calibration())),
+            shard.as_ref().map(|shard| curves(shard.metric(), shard.calibration())),
             metric.name().to_string(),
             shard.as_ref().map(|shard| rows_of(shard).0),
             shard.as_ref().map(|shard| rows_of(shard).1.to_string()),

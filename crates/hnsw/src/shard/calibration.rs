@@ -62,8 +62,9 @@ pub struct Calibration {
     /// Keys at which the classes end, but for the last.
     ends: [u32; CLASSES - 1],
     lengths: Vec<LengthCurves>,
-    /// Whether the queries were vectors. Their classes have few each, so that a class that reaches a recall with no effort,
-    /// often by chance, borrows from all that are harder.
+    /// Of codes, what each effort finds, by length and class.
+    shares: Vec<[Option<Shares>; CLASSES]>,
+    /// Whether the queries were vectors, of which each class has few.
     is_dense: bool,
 }
 
@@ -73,6 +74,7 @@ impl Calibration {
         Self {
             ends: std::array::from_fn(|class| metric.class_end_key(class)),
             lengths: lengths.to_vec(),
+            shares: lengths.iter().map(LengthCurves::shares).collect(),
             is_dense: false,
         }
     }
@@ -82,6 +84,7 @@ impl Calibration {
         Self {
             ends: section.ends.map(U32::get),
             lengths: vec![section.curves],
+            shares: Vec::new(),
             is_dense: true,
         }
     }
@@ -105,48 +108,72 @@ impl Calibration {
     /// reaches the recall.
     pub fn favours_graph(&self, query_bytes: usize, recall: f64) -> bool {
         self.of_length(query_bytes)
-            .is_some_and(|curves| (0..CLASSES).any(|class| curves.effort(class, recall, self.is_dense).is_some()))
+            .is_some_and(|length| (0..CLASSES).any(|class| self.effort_of(length, class, recall).is_some()))
     }
 
     /// The least effort that reaches the recall for a query whose tenth row, found with the least effort, has this key;
     /// `None` if only an exact search is known to reach it.
     pub fn effort(&self, query_bytes: usize, tenth: u32, recall: f64) -> Option<usize> {
-        self.of_length(query_bytes)?
-            .effort(self.class_of(tenth), recall, self.is_dense)
+        self.effort_of(self.of_length(query_bytes)?, self.class_of(tenth), recall)
     }
 
-    /// Curves of the longest queries that were tried and not longer than this one: they are no easier.
-    fn of_length(&self, query_bytes: usize) -> Option<&LengthCurves> {
-        let is_tried = |curves: &&LengthCurves| (1..=query_bytes).contains(&usize::from(curves.query_bytes.get()));
-        self.lengths.iter().find(is_tried)
+    /// The longest queries that were tried and not longer than this one: they are no easier.
+    fn of_length(&self, query_bytes: usize) -> Option<usize> {
+        let is_tried = |curves: &LengthCurves| (1..=query_bytes).contains(&usize::from(curves.query_bytes.get()));
+        self.lengths.iter().position(is_tried)
     }
-}
 
-impl LengthCurves {
-    fn effort(&self, class: usize, recall: f64, is_dense: bool) -> Option<usize> {
+    fn effort_of(&self, length: usize, class: usize, recall: f64) -> Option<usize> {
         if recall >= 1.0 {
             return None;
         }
         // Half of what may be missed is left to chance: the queries are a sample.
         let goal = (1.0 + recall) / 2.0;
-        let mut sum = Curve::default();
-        // With few queries, the classes beside it say as much of what is to be expected.
-        let (first, beside) = if is_dense {
-            (class.saturating_sub(1), class + 1)
+        if self.is_dense {
+            self.lengths[length].effort_by_neighbors(class, goal)
         } else {
-            (class, class)
-        };
-        for (number, curve) in self.classes.iter().enumerate().skip(first) {
-            sum.add(curve);
-            let is_complete = number >= beside.min(CLASSES - 1) && u32::from(sum.queries.get()) >= ENOUGH;
-            if is_complete {
-                let effort = sum.effort(goal);
-                if effort.is_some() || !is_dense {
-                    return effort;
-                }
-            }
+            effort(self.shares[length][class].as_ref()?, goal)
         }
-        None
+    }
+}
+
+impl LengthCurves {
+    /// Of classes that have few queries each: those beside this one say as much of what is to be expected, and one that reaches
+    /// the goal with no effort, often by chance, borrows from all that are harder.
+    fn effort_by_neighbors(&self, class: usize, goal: f64) -> Option<usize> {
+        let last = (class + 1).min(CLASSES - 1);
+        let first = class.saturating_sub(1);
+        let sums = (last..CLASSES).map(|last| self.sum(first, last));
+        sums.filter(|sum| sum.queries() >= ENOUGH)
+            .find_map(|sum| sum.effort(goal))
+    }
+
+    /// What each effort finds, by class; None for those with too few queries in them and beyond.
+    ///
+    /// An effort finds more of what is near than of what is far. Where a class seems to do worse than farther ones, that is
+    /// chance, and their average is a better estimate of each (isotonic regression).
+    fn shares(&self) -> [Option<Shares>; CLASSES] {
+        let best_to_the_far = |class: usize, first: usize, effort: usize| {
+            let sums = (class..CLASSES).map(|last| self.sum(first, last));
+            let shares = sums.filter(|sum| sum.queries() >= ENOUGH).map(|sum| sum.share(effort));
+            shares.max_by(|a, b| a.ratio().total_cmp(&b.ratio()))
+        };
+        std::array::from_fn(|class| {
+            let mut shares = Shares::default();
+            for (effort, share) in shares.iter_mut().enumerate() {
+                *share = best_to_the_far(class, class, effort)?;
+                let others = (0..class).filter_map(|first| best_to_the_far(class, first, effort));
+                *share = others.chain([*share]).min_by(|a, b| a.ratio().total_cmp(&b.ratio()))?;
+            }
+            Some(shares)
+        })
+    }
+
+    /// The results of classes together.
+    fn sum(&self, first: usize, last: usize) -> Curve {
+        let mut sum = Curve::default();
+        self.classes[first..=last].iter().for_each(|curve| sum.add(curve));
+        sum
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -156,25 +183,56 @@ impl LengthCurves {
     }
 }
 
-impl Curve {
-    /// The least effort that finds this share of the true neighbours. Between two efforts that were tried, what is missed is
-    /// assumed to fall as a power of the effort.
-    fn effort(&self, goal: f64) -> Option<usize> {
-        let reaches = |found: &U16| found.get() > 0 && f64::from(found.get()) >= goal * f64::from(self.expected.get());
-        let at = self.found.iter().position(reaches)?;
-        let Some(before) = at.checked_sub(1) else {
-            return Some(EFFORTS[at]);
-        };
-        let (more, less, wanted) = (self.missed(before), self.missed(at), 1.0 - goal);
-        let step = ((more / wanted).ln() / (more / less).ln()).clamp(0.0, 1.0);
-        let effort = EFFORTS[before] as f64 * (EFFORTS[at] as f64 / EFFORTS[before] as f64).powf(step);
-        Some((effort.ceil() as usize).clamp(EFFORTS[before], EFFORTS[at]))
+/// By effort.
+type Shares = [Share; EFFORTS.len()];
+
+/// Of the true neighbours, those that an effort found.
+#[derive(Clone, Copy, Default, Debug)]
+struct Share {
+    found: u16,
+    expected: u16,
+}
+
+impl Share {
+    fn ratio(self) -> f64 {
+        f64::from(self.found) / f64::from(self.expected.max(1))
     }
 
-    /// The share of the true neighbours that an effort misses; where it missed none of those tried, half of one.
-    fn missed(&self, effort: usize) -> f64 {
-        let (found, expected) = (self.found[effort].get(), self.expected.get());
-        f64::from(expected.saturating_sub(found)).max(0.5) / f64::from(expected.max(1))
+    /// What was missed; where that is none of those tried, half of one.
+    fn missed(self) -> f64 {
+        f64::from(self.expected.saturating_sub(self.found)).max(0.5) / f64::from(self.expected.max(1))
+    }
+}
+
+/// The least effort that finds this share of the true neighbours, by what each of [`EFFORTS`] has found. Between two efforts
+/// that were tried, what is missed is assumed to fall as a power of the effort.
+fn effort(shares: &Shares, goal: f64) -> Option<usize> {
+    let at = shares
+        .iter()
+        .position(|share| share.found > 0 && share.ratio() >= goal)?;
+    let Some(before) = at.checked_sub(1) else {
+        return Some(EFFORTS[at]);
+    };
+    let (more, less, wanted) = (shares[before].missed(), shares[at].missed(), 1.0 - goal);
+    let step = ((more / wanted).ln() / (more / less).ln()).clamp(0.0, 1.0);
+    let effort = EFFORTS[before] as f64 * (EFFORTS[at] as f64 / EFFORTS[before] as f64).powf(step);
+    Some((effort.ceil() as usize).clamp(EFFORTS[before], EFFORTS[at]))
+}
+
+impl Curve {
+    fn queries(&self) -> u32 {
+        self.queries.get().into()
+    }
+
+    fn share(&self, effort: usize) -> Share {
+        Share {
+            found: self.found[effort].get(),
+            expected: self.expected.get(),
+        }
+    }
+
+    fn effort(&self, goal: f64) -> Option<usize> {
+        effort(&std::array::from_fn(|effort| self.share(effort)), goal)
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -183,5 +241,68 @@ impl Curve {
         for (found, other) in self.found.iter_mut().zip(&other.found) {
             *found += *other;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A class of so many queries, of whose neighbours each effort misses so many.
+    fn curve(queries: u16, missed: [u16; EFFORTS.len()]) -> Curve {
+        Curve {
+            queries: queries.into(),
+            expected: (10 * queries).into(),
+            found: missed.map(|missed| (10 * queries - missed).into()),
+        }
+    }
+
+    fn calibration(classes: [Curve; CLASSES]) -> Calibration {
+        let mut curves = CodeCurves::default();
+        curves[0] = LengthCurves {
+            query_bytes: 32.into(),
+            classes,
+        };
+        Calibration::of_codes(Metric::Nphd, &curves)
+    }
+
+    fn effort_of(calibration: &Calibration, class: usize) -> Option<usize> {
+        let key = class.checked_sub(1).and_then(|before| calibration.class_end(before));
+        calibration.effort(32, key.unwrap_or(0), 0.99)
+    }
+
+    #[test]
+    fn a_near_query_needs_no_more_than_a_farther_one() {
+        // One query of the second class was led astray, which no effort mends.
+        let measured = calibration([
+            curve(22, [1, 1, 0, 0, 0, 0]),
+            curve(52, [3, 3, 3, 3, 3, 2]),
+            curve(45, [0; 6]),
+            curve(7, [0; 6]),
+            curve(20, [6, 4, 2, 1, 0, 0]),
+            curve(100, [996, 708, 422, 289, 226, 122]),
+            Curve::default(),
+            Curve::default(),
+        ]);
+        for class in 0..3 {
+            assert_eq!(effort_of(&measured, class), Some(32), "{class}");
+        }
+        // Too few queries borrow from what is harder.
+        let efforts = [3, 4].map(|class| effort_of(&measured, class).unwrap_or(0));
+        assert!(efforts[0] > 32 && efforts[0] <= efforts[1], "{efforts:?}");
+        assert_eq!([5, 6, 7].map(|class| effort_of(&measured, class)), [None; 3]);
+    }
+
+    #[test]
+    fn harder_classes_do_not_help_where_they_are_worse() {
+        let mut classes = [Curve::default(); CLASSES];
+        classes[0] = curve(50, [10, 2, 0, 0, 0, 0]);
+        classes[1] = curve(50, [100, 50, 20, 10, 5, 2]);
+        let measured = calibration(classes);
+        let [near, far] = [0, 1].map(|class| effort_of(&measured, class));
+        assert!(
+            (33..=64).contains(&near.unwrap()) && far > Some(512),
+            "{near:?} {far:?}"
+        );
     }
 }

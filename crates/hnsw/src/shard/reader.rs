@@ -71,10 +71,11 @@ pub struct Shard<B: AsRef<[u8]>> {
     pub(crate) footer: Footer,
     pub(crate) layout: Layout,
     pub(crate) rows: RowFormat,
+    calibration: Calibration,
 }
 
 impl<B: AsRef<[u8]>> Shard<B> {
-    /// Opens a shard: reads the footer, and the scales of vectors, and nothing else, so corruption elsewhere is found by
+    /// Opens a shard: reads the footer, the scales of vectors and the calibration, and nothing else, so corruption elsewhere is found by
     /// [`Shard::verify`] only, and harmless.
     ///
     /// # Errors
@@ -100,7 +101,9 @@ impl<B: AsRef<[u8]>> Shard<B> {
         let rows = RowFormat::read(&footer, part(file, &footer.details))?;
         let layout = checked_layout(&footer, &rows)?;
         check_sections(&footer, &layout, &rows, body.len() as u64)?;
+        let calibration = read_calibration(&rows, part(file, &footer.calibration));
         Ok(Self {
+            calibration,
             footer,
             layout,
             rows,
@@ -286,19 +289,8 @@ impl<B: AsRef<[u8]>> Shard<B> {
     }
 
     /// How well searches of the graph do; of a damaged file maybe nonsense, but safe.
-    pub fn calibration(&self) -> Calibration {
-        let section = self.section(&self.footer.calibration);
-        match &self.rows {
-            RowFormat::Codes { metric, .. } => {
-                let curves = CodeCurves::read_from_bytes(section).ok();
-                curves.map(|curves| Calibration::of_codes(*metric, &curves))
-            }
-            RowFormat::Dense(_) | RowFormat::Opaque(_) => {
-                let curves = DenseCurves::read_from_bytes(section).ok();
-                curves.map(|curves| Calibration::of_dense(&curves))
-            }
-        }
-        .unwrap_or_default()
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
     }
 
     /// Whether what an exact search and posting lists read is as it was written. Takes time in proportion to these parts.
@@ -353,6 +345,20 @@ fn part<'a>(file: &'a [u8], section: &Section) -> &'a [u8] {
 }
 
 /// Checks the fields that sizes follow from.
+fn read_calibration(rows: &RowFormat, section: &[u8]) -> Calibration {
+    match rows {
+        RowFormat::Codes { metric, .. } => {
+            let curves = CodeCurves::read_from_bytes(section).ok();
+            curves.map(|curves| Calibration::of_codes(*metric, &curves))
+        }
+        RowFormat::Dense(_) | RowFormat::Opaque(_) => {
+            let curves = DenseCurves::read_from_bytes(section).ok();
+            curves.map(|curves| Calibration::of_dense(&curves))
+        }
+    }
+    .unwrap_or_default()
+}
+
 fn checked_layout(footer: &Footer, rows: &RowFormat) -> Result<Layout, ShardError> {
     let m = footer.m.get();
     if !(MIN_M..=MAX_M).contains(&m) {
