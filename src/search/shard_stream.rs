@@ -3,13 +3,15 @@
 use std::rc::Rc;
 
 use iscc_hnsw::cost::{self, Width};
-use iscc_hnsw::search::{Candidate, FlatSearch, GraphSearch, WithinSearch};
+use iscc_hnsw::search::{Candidate, FlatSearch, GraphSearch, Part, WithinSearch};
 use iscc_hnsw::shard::ranges::{EntryRange, locate};
 use iscc_hnsw::shard::{EFFORTS, NEIGHBOURS};
 use iscc_log::directory::Segment;
 use iscc_log::log_page::is_alive;
 use iscc_metrics::Query;
+use memmap2::Mmap;
 
+use super::begin::FirstRows;
 use super::conditions::{Restriction, key_of_code};
 use super::counters::Counters;
 use super::log_stream::{Found, position};
@@ -18,6 +20,25 @@ use crate::relation::Index;
 use crate::storage::log::{self, Mismatch};
 use crate::storage::shard_cache::MappedShard;
 use crate::storage::shard_file::ShardId;
+
+/// What a stream has next.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Head {
+    /// An entry with this key.
+    Entry(u64),
+    /// No entry nearer than this key, as far as is known; some, perhaps, when the search has gone on.
+    Beyond(u64),
+}
+
+impl Head {
+    /// The key, before that of a [`Head::Beyond`] which is equal.
+    pub fn rank(self) -> (u64, bool) {
+        match self {
+            Head::Entry(key) => (key, false),
+            Head::Beyond(key) => (key, true),
+        }
+    }
+}
 
 /// What a candidate of the shard turned out to be in the log.
 pub enum Taken {
@@ -65,7 +86,7 @@ pub struct Buffers {
 /// How the shard is being searched.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// Not begun.
+    /// Not begun, see [`begin_together`](super::begin::begin_together).
     Undecided,
     /// By its graph, with this effort.
     Graph(usize),
@@ -73,14 +94,14 @@ enum Way {
     Flat(usize),
     /// All that are within the radius, at once.
     Within,
-    /// All that are as near as the farthest wanted, at once; this many in the first pass over all codes, if more are wanted.
-    Near(usize),
+    /// All below a key, at once; this many `rows` in the first pass over all codes, if more are wanted.
+    Near { rows: usize, below: u32 },
 }
 
 impl Way {
     /// Whether it misses nothing.
     fn is_exact(self) -> bool {
-        matches!(self, Way::Flat(_) | Way::Within | Way::Near(_))
+        matches!(self, Way::Flat(_) | Way::Within | Way::Near { .. })
     }
 
     /// Whether passes over all codes have begun.
@@ -102,6 +123,8 @@ pub struct ShardStream {
     /// Ordinals of the current node not yet returned, last one first.
     ordinals: Vec<u32>,
     key: u32,
+    /// The last pass over all codes has found nothing more.
+    is_drained: bool,
     /// Entries that are known to be returned, or dead.
     done: u64,
     has_used_graph: bool,
@@ -135,6 +158,7 @@ impl ShardStream {
             settled: 0,
             ordinals: Vec::new(),
             key: 0,
+            is_drained: false,
             done: 0,
             has_used_graph: false,
             restriction,
@@ -143,11 +167,11 @@ impl ShardStream {
         }
     }
 
-    /// Key of the next entry as the shard has it. None when the shard gives no more.
-    pub fn head(&mut self) -> Option<u64> {
+    /// The next entry as the shard has it. None when the shard gives no more.
+    pub fn head(&mut self) -> Option<Head> {
         while self.ordinals.is_empty() {
-            if self.settled == 0 && !self.search_on() {
-                return None;
+            if self.settled == 0 {
+                return self.beyond().map(Head::Beyond);
             }
             let candidate = self.buffers.batch.pop()?;
             self.settled -= 1;
@@ -155,25 +179,37 @@ impl ShardStream {
             self.ordinals.extend(self.shard.postings(candidate.node));
             self.ordinals.reverse();
         }
-        Some(u64::from(self.key))
+        Some(Head::Entry(u64::from(self.key)))
     }
 
-    /// Fetches candidates; false when there are none.
-    fn search_on(&mut self) -> bool {
+    /// How near more entries can be when all that are settled were returned; None if the shard gives no more.
+    fn beyond(&self) -> Option<u64> {
+        match self.way {
+            // As far as the search knows.
+            Way::Graph(_) => Some(self.buffers.batch.last().map_or(u64::MAX, |next| next.key.into())),
+            Way::Near { below, .. } => Some(below.into()),
+            Way::Flat(limit) if self.prefers_log(limit) => None,
+            // Nearer than what was found are only those returned before.
+            Way::Flat(_) if self.is_drained => None,
+            Way::Flat(_) => Some(self.key.into()),
+            Way::Undecided | Way::Within => None,
+        }
+    }
+
+    /// Fetches the candidates that [`Head::Beyond`] speaks of.
+    pub fn search_on(&mut self) {
         pgrx::check_for_interrupts!();
         match self.way {
-            Way::Undecided => self.begin(),
             // More rows are wanted than one search is good for: from here on none is missed. Nodes returned before come
             // again, and are left out one by one.
-            Way::Graph(rows) | Way::Near(rows) => {
+            Way::Graph(rows) | Way::Near { rows, .. } => {
                 self.buffers.batch.clear();
                 self.scan_all(rows, u32::MAX);
             }
-            Way::Flat(limit) if self.prefers_log(limit) => {}
             Way::Flat(limit) => self.scan_all(limit, u32::MAX),
-            Way::Within => {}
+            Way::Undecided | Way::Within => {}
         }
-        self.settled > 0
+        self.is_drained = self.settled == 0;
     }
 
     /// Whether the log gives that many more rows at lower cost.
@@ -183,8 +219,13 @@ impl ShardStream {
         rows > self.shard.nodes() as usize / MOST || wants_all && is_cheaper()
     }
 
-    /// The first search, as the shard's calibration or the session wants it.
-    fn begin(&mut self) {
+    /// What is searched for.
+    pub(super) fn query(&self) -> Rc<Query> {
+        self.query.clone()
+    }
+
+    /// The effort of the first search of the graph. None if that is not the way to begin: then all codes have been compared.
+    pub(super) fn first_effort(&mut self) -> Option<usize> {
         let SearchSettings { mode, ef, recall } = self.settings;
         let first_batch = if self.restriction.is_some() {
             RESTRICTED_BATCH
@@ -192,83 +233,86 @@ impl ShardStream {
             FIRST_BATCH
         };
         let Some(wanted) = self.wanted else {
-            return self.scan_all(first_batch, u32::MAX);
+            self.scan_all(first_batch, u32::MAX);
+            return None;
         };
         let least = least_effort(ef, wanted);
-        let bytes = self.query.code().len();
-        let calibration = self.shard.calibration();
-        let is_easy = || ef.is_some() || calibration.favours_graph(bytes, recall);
+        let is_easy = || {
+            let bytes = self.query.code().len();
+            ef.is_some() || self.shard.calibration().favours_graph(bytes, recall)
+        };
         if mode == SearchMode::Auto && (self.prefers_flat(least) || !is_easy()) {
-            return self.scan_all(first_batch.max(wanted), u32::MAX);
+            self.scan_all(first_batch.max(wanted), u32::MAX);
+            return None;
         }
-        self.search_graph(least);
-        if self.leaves_bound(wanted) {
+        Some(least)
+    }
+
+    /// A search of the graph, to begin or to go on with. The batch becomes what it finds, nearest first.
+    pub(super) fn graph_part(&mut self, effort: usize) -> Part<'_, Mmap> {
+        self.has_used_graph = true;
+        self.way = Way::Graph(effort);
+        Part {
+            search: &mut self.buffers.graph,
+            shard: &self.shard,
+            effort,
+            found: &mut self.buffers.batch,
+        }
+    }
+
+    /// Keys of the candidates not yet returned.
+    pub(super) fn keys(&self) -> impl Iterator<Item = u32> {
+        self.buffers.batch.iter().map(|candidate| candidate.key)
+    }
+
+    /// After the first search of the graph: the effort of a wider one that the calibration wants, or None if the batch is
+    /// to stay as it is now. `first` is what the first searches of all shards have found.
+    pub(super) fn wider_effort(&mut self, first: &FirstRows) -> Option<usize> {
+        let Way::Graph(effort) = self.way else { return None };
+        let SearchSettings { mode, ef, recall } = self.settings;
+        if first.last.is_none_or(|last| last >= self.bound()) && self.restriction.is_some() {
+            // Fewer rows meet the conditions than are wanted, as far as the graphs know: then all of them are.
             self.buffers.batch.clear();
-            return self.scan_all(RESTRICTED_BATCH, u32::MAX);
+            self.scan_all(RESTRICTED_BATCH, u32::MAX);
+            return None;
         }
         if ef.is_some() {
-            return;
+            return None;
         }
-        // The farthest comes first.
-        let batch = &self.buffers.batch;
-        let middle = batch
-            .get(batch.len().saturating_sub(middle_rank(wanted)))
-            .map_or(0, |middle| middle.key);
-        match self.shard.calibration().effort(bytes, middle, recall) {
-            Some(effort) if effort > least => self.widen_graph(effort),
-            Some(_) => {}
-            None if mode == SearchMode::Graph => self.widen_graph(UNCALIBRATED_EFFORT.max(least)),
-            None => self.scan_near(wanted),
+        let bytes = self.query.code().len();
+        match self.shard.calibration().effort(bytes, first.middle, recall) {
+            Some(wider) => Some(wider).filter(|&wider| wider > effort),
+            None if mode == SearchMode::Graph => Some(UNCALIBRATED_EFFORT.max(effort)),
+            None => {
+                self.scan_near(first.last);
+                None
+            }
         }
-    }
-
-    /// Whether fewer rows meet the conditions than are wanted, as far as the graph knows: then all of them are.
-    fn leaves_bound(&self, wanted: usize) -> bool {
-        let Some(restriction) = &self.restriction else {
-            return false;
-        };
-        let batch = &self.buffers.batch;
-        // The farthest comes first.
-        let last = batch.len().checked_sub(wanted).and_then(|at| batch.get(at));
-        last.is_none_or(|last| u64::from(last.key) >= restriction.bound())
-    }
-
-    fn search_graph(&mut self, effort: usize) {
-        let Buffers { graph, batch, .. } = &mut self.buffers;
-        graph.start(&*self.shard, &*self.query, effort, batch);
-        self.has_used_graph = true;
-        self.settle_graph(effort);
-    }
-
-    fn widen_graph(&mut self, effort: usize) {
-        let Buffers { graph, batch, .. } = &mut self.buffers;
-        graph.widen(&*self.shard, &*self.query, effort, batch);
-        self.settle_graph(effort);
     }
 
     /// A search of some effort finds nearly all of the nearest, but misses more and more towards its rim. So only the
     /// nearer half of what is known is returned.
-    fn settle_graph(&mut self, effort: usize) {
-        self.way = Way::Graph(effort);
-        self.buffers.batch.sort_unstable_by(|a, b| b.cmp(a));
-        self.settled = self.buffers.batch.len().div_ceil(2);
+    pub(super) fn settle_graph(&mut self) {
+        if let Way::Graph(_) = self.way {
+            self.buffers.batch.reverse();
+            self.settled = self.buffers.batch.len().div_ceil(2);
+        }
     }
 
-    /// Misses none of the nearest, of which the graph has found some: what is nearer than the farthest wanted of these is
-    /// looked up by pieces of the codes, if that is cheaper than to compare all.
-    fn scan_near(&mut self, wanted: usize) {
-        // The farthest comes first.
-        let batch = &self.buffers.batch;
-        let beyond = |candidate: Option<&Candidate>| candidate.map_or(u32::MAX, |last| last.key.saturating_add(1));
-        let radius = beyond(batch.len().checked_sub(wanted).and_then(|at| batch.get(at)));
+    /// Misses none of the nearest. The graphs have found some: what is nearer than the farthest wanted of these is looked up by
+    /// pieces of the codes, if that is cheaper than to compare all.
+    fn scan_near(&mut self, last_wanted: Option<u32>) {
+        let beyond = |key: Option<u32>| key.map_or(u32::MAX, |key| key.saturating_add(1));
+        let below = beyond(last_wanted);
         // That many nodes are as near as the farthest of all found.
-        let (found, hint) = (batch.len().max(1), beyond(batch.first()));
+        let batch = &self.buffers.batch;
+        let (rows, hint) = (batch.len().max(1), beyond(batch.last().map(|farthest| farthest.key)));
         self.buffers.batch.clear();
-        if self.bound() > radius && self.looks_up(radius) {
-            self.way = Way::Near(found);
+        if self.bound() > below && self.looks_up(below) {
+            self.way = Way::Near { rows, below };
             self.settle_all();
         } else {
-            self.scan_all(found, hint);
+            self.scan_all(rows, hint);
         }
     }
 
@@ -324,7 +368,7 @@ impl ShardStream {
             Way::Within => true,
             Way::Flat(_) if self.restriction.is_some() => self.buffers.flat.is_complete(),
             Way::Flat(_) => self.done == u64::from(self.shard.entries()),
-            Way::Undecided | Way::Graph(_) | Way::Near(_) => false,
+            Way::Undecided | Way::Graph(_) | Way::Near { .. } => false,
         }
     }
 
@@ -373,7 +417,7 @@ impl ShardStream {
         };
         let exact = match self.way {
             Way::Flat(_) => self.buffers.flat.visited(),
-            Way::Within | Way::Near(_) => self.buffers.within.visited(),
+            Way::Within | Way::Near { .. } => self.buffers.within.visited(),
             Way::Undecided | Way::Graph(_) => 0,
         };
         let is_exact = self.way.is_exact();

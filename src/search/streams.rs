@@ -6,13 +6,14 @@ use std::rc::Rc;
 
 use iscc_log::directory::Segment;
 
+use super::begin::begin_together;
 use super::conditions::Restriction;
 use super::counters::Counters;
 use super::log_stream::{ExactStream, Found};
 use super::plan::Ordered;
 use super::query::Query;
 use super::returned::Returned;
-use super::shard_stream::{Buffers, ShardStream, Taken};
+use super::shard_stream::{Buffers, Head, ShardStream, Taken};
 use super::vector_stream::VectorStream;
 use crate::guc::{SearchMode, SearchSettings};
 use crate::maintenance::worker;
@@ -31,6 +32,13 @@ enum Stream {
 }
 
 impl Stream {
+    fn as_shard(&mut self) -> Option<&mut ShardStream> {
+        match self {
+            Stream::Shard(shard) => Some(shard),
+            Stream::Vectors(_) | Stream::Exact(_) => None,
+        }
+    }
+
     fn counters(&self) -> Counters {
         match self {
             Stream::Shard(shard) => shard.counters(),
@@ -156,6 +164,8 @@ impl Streams {
             let stream = ExactStream::new(plan.query.clone(), exact, returned, restriction);
             self.streams.push(Stream::Exact(stream));
         }
+        let shards = self.streams.iter_mut().filter_map(Stream::as_shard);
+        begin_together(&mut shards.collect::<Vec<_>>(), rows.unwrap_or_default());
         true
     }
 
@@ -244,29 +254,41 @@ impl Streams {
         plan: &Ordered,
         returned: &Returned,
     ) -> Result<Option<(Source, u64)>, Mismatch> {
-        let mut best = self.early.peek().map(|Reverse(found)| (Source::Early, found.key));
-        for at in 0..self.streams.len() {
-            if let Some(key) = self.head(index, plan, returned, at)?
-                && best.is_none_or(|(_, least)| key < least)
-            {
-                best = Some((Source::Stream(at), key));
+        loop {
+            let early = self.early.peek().map(|Reverse(found)| found.key);
+            let mut best = early.map(|key| (Source::Early, Head::Entry(key)));
+            for at in 0..self.streams.len() {
+                if let Some(head) = self.head(index, plan, returned, at)?
+                    && best.is_none_or(|(_, least)| head.rank() < least.rank())
+                {
+                    best = Some((Source::Stream(at), head));
+                }
+            }
+            match best {
+                // Only when nothing nearer is known does a shard have to be searched on.
+                Some((Source::Stream(at), Head::Beyond(_))) => {
+                    if let Some(shard) = self.streams[at].as_shard() {
+                        shard.search_on();
+                    }
+                }
+                Some((source, Head::Entry(key))) => return Ok(Some((source, key))),
+                None | Some((Source::Early, Head::Beyond(_))) => return Ok(None),
             }
         }
-        Ok(best)
     }
 
-    /// The key of a stream's first entry. A shard that has given all it can becomes an exact scan of what it left.
+    /// What a stream has next. A shard that has given all it can becomes an exact scan of what it left.
     fn head(
         &mut self,
         index: Index<'_>,
         plan: &Ordered,
         returned: &Returned,
         at: usize,
-    ) -> Result<Option<u64>, Mismatch> {
+    ) -> Result<Option<Head>, Mismatch> {
         let (head, is_complete) = match &mut self.streams[at] {
-            Stream::Exact(exact) => return exact.head(index, returned),
+            Stream::Exact(exact) => return Ok(exact.head(index, returned)?.map(Head::Entry)),
             Stream::Shard(shard) => (shard.head(), shard.is_complete()),
-            Stream::Vectors(vectors) => (vectors.head(index)?, false),
+            Stream::Vectors(vectors) => (vectors.head(index)?.map(Head::Entry), false),
         };
         if head.is_some() {
             return Ok(head);
@@ -278,7 +300,7 @@ impl Streams {
         }
         self.end_shard(at, is_complete, plan, returned);
         match &mut self.streams[at] {
-            Stream::Exact(exact) => exact.head(index, returned),
+            Stream::Exact(exact) => Ok(exact.head(index, returned)?.map(Head::Entry)),
             Stream::Shard(_) | Stream::Vectors(_) => Ok(None),
         }
     }

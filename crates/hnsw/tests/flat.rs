@@ -6,7 +6,7 @@ mod common;
 use common::{Random, clusters, codes_of, open, params};
 use iscc_hnsw::params::BuildParams;
 use iscc_hnsw::search::FlatSearch;
-use iscc_hnsw::search::{Candidate, GraphSearch};
+use iscc_hnsw::search::{Candidate, GraphSearch, Part, start_together, widen_together};
 use iscc_hnsw::shard::EFFORTS;
 use iscc_hnsw::shard::Shard;
 use iscc_metrics::{Metric, Query};
@@ -178,9 +178,44 @@ fn easy_codes_get_the_graph_and_random_ones_the_exact_search() {
 #[test]
 fn nothing_is_promised_without_queries_or_for_shorter_ones() {
     let codes = clusters(2000, 3);
-    let calibration = open(&codes, params(1)).calibration();
+    let shard = open(&codes, params(1));
+    let calibration = shard.calibration();
     assert!(!calibration.favours_graph(3, 0.99));
     assert!(calibration.favours_graph(100, 0.5));
     assert!(!calibration.favours_graph(32, 1.0));
     assert_eq!(calibration.effort(32, u32::MAX, 0.99), None);
+}
+
+#[test]
+fn searches_together_find_what_each_finds_alone() {
+    let shards = [(20_000, 3), (300, 4), (1, 5), (0, 6), (9_000, 7)]
+        .map(|(count, seed)| open(&clusters(count, seed), params(2)));
+    let mut random = Random(9);
+    let mut together: Vec<(GraphSearch, Vec<Candidate>)> = shards.iter().map(|_| Default::default()).collect();
+    for bytes in [32, 32, 16, 8, 32] {
+        let query = Query::new(Metric::Nphd, &random.bytes(bytes));
+        let mut alone: Vec<(GraphSearch, Vec<Candidate>)> = shards.iter().map(|_| Default::default()).collect();
+        for (round, effort) in [32, 100].into_iter().enumerate() {
+            let pairs = shards.iter().zip(&mut together);
+            let mut parts: Vec<Part<'_, Vec<u8>>> = pairs
+                .map(|(shard, (search, found))| Part {
+                    search,
+                    shard,
+                    effort,
+                    found,
+                })
+                .collect();
+            match round {
+                0 => start_together(&query, &mut parts),
+                _ => widen_together(&query, &mut parts),
+            }
+            for ((shard, (_, found)), (search, expected)) in shards.iter().zip(&together).zip(&mut alone) {
+                match round {
+                    0 => search.start(shard, &query, effort, expected),
+                    _ => search.widen(shard, &query, effort, expected),
+                }
+                assert_eq!(found, expected, "effort {effort}, {} nodes", shard.nodes());
+            }
+        }
+    }
 }

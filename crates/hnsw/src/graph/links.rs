@@ -5,6 +5,6 @@ pub(crate) trait Links: Copy {
     /// Neighbours of a node on a level; empty if it has none there.
     fn neighbors(&self, node: u32, level: usize) -> impl ExactSizeIterator<Item = u32>;
 
-    /// Asks the processor to load the base list of a node.
-    fn prefetch(&self, node: u32);
+    /// Asks the processor to load the list of a node on a level.
+    fn prefetch(&self, node: u32, level: usize);
 }

@@ -129,7 +129,10 @@ impl Links for &Graph {
     }
 
     #[inline]
-    fn prefetch(&self, node: u32) {
-        self.prefetch_base(node);
+    fn prefetch(&self, node: u32, level: usize) {
+        // The other lists are few.
+        if level == 0 {
+            self.prefetch_base(node);
+        }
     }
 }

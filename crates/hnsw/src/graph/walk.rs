@@ -1,4 +1,6 @@
 //! Walking a graph towards a centre: greedily down its levels, best-first on one of them. Insertion and search share it.
+//!
+//! Each step has two halves: one asks the processor to load the rows that the other compares.
 
 use super::links::Links;
 use super::pool::{Pool, node_of, pack};
@@ -56,8 +58,13 @@ pub(crate) struct Walk {
     pub(crate) visited: Visited,
     /// The nearest of them.
     pub(crate) pool: Pool,
+    /// Where a greedy walk is: the nearest node found, and the level.
+    pub(crate) best: u64,
+    pub(crate) level: usize,
     ids: Vec<u32>,
     keys: Vec<u32>,
+    /// How many nodes were discovered before those of this expansion.
+    known: usize,
     /// Neighbours that may enter the pool.
     near: Vec<u64>,
     /// Distances computed since [`Walk::reset`].
@@ -80,24 +87,12 @@ impl Walk {
 
     /// Greedy walk from node 0 on level `top` down to the level above `end`; the nearest node found.
     pub(crate) fn descend<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, top: usize, end: usize) -> u64 {
-        let mut best = view.packed(0);
-        self.computed += 1;
-        for level in (end + 1..=top).rev() {
-            loop {
-                self.ids.clear();
-                self.ids.extend(view.links.neighbors(node_of(best), level));
-                self.ids.iter().for_each(|&id| view.space.prefetch(id));
-                view.space.keys(view.centre, &self.ids, &mut self.keys);
-                self.computed += self.ids.len();
-                let nearest = self.keys.iter().zip(&self.ids).map(|(&key, &id)| pack(key, id)).min();
-                // The best only gets nearer, so this ends on any bytes.
-                match nearest {
-                    Some(next) if next < best => best = next,
-                    _ => break,
-                }
-            }
+        self.set_out(view, top);
+        while self.level > end {
+            self.load_hop(view);
+            self.take_hop(view);
         }
-        best
+        self.best
     }
 
     /// Best-first search on a level: expands nodes of the pool until all in it are.
@@ -107,35 +102,85 @@ impl Walk {
         level: usize,
         left: &mut impl Leftovers,
     ) {
-        while let Some(nearest) = self.pool.expand_next() {
-            if level == 0
-                && let Some(next) = self.pool.peek_next()
-            {
-                view.links.prefetch(node_of(next));
-            }
-            let new = self.visited.insert_all(view.links.neighbors(node_of(nearest), level));
-            new.iter().for_each(|&id| view.space.prefetch(id));
-            self.computed += new.len();
-            view.space.keys(view.centre, new, &mut self.keys);
-            // Few are near enough, and which is as good as random: gathered without a branch on it.
-            let bound = self.pool.bound();
-            let mut count = 0;
-            self.near.resize(new.len().max(self.near.len()), 0);
-            for (&key, &id) in self.keys.iter().zip(new) {
-                let packed = pack(key, id);
-                self.near[count] = packed;
-                count += usize::from(packed < bound);
-                left.put_if(packed >= bound, packed);
-            }
-            for &packed in &self.near[..count] {
-                let farther = if packed < self.pool.bound() {
-                    self.pool.push(packed)
-                } else {
-                    Some(packed)
-                };
-                if let Some(farther) = farther {
-                    left.put_if(true, farther);
-                }
+        while self.load_neighbors(view, level) {
+            self.take_neighbors(view, left);
+        }
+    }
+
+    /// Begins a greedy walk from node 0 on this level.
+    pub(crate) fn set_out<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, level: usize) {
+        self.best = view.packed(0);
+        self.level = level;
+        self.computed += 1;
+    }
+
+    /// The first half of a step of the greedy walk: asks for the rows beside the nearest node.
+    #[inline]
+    pub(crate) fn load_hop<L: Links, S: Space>(&mut self, view: &View<'_, L, S>) {
+        self.ids.clear();
+        self.ids.extend(view.links.neighbors(node_of(self.best), self.level));
+        self.ids.iter().for_each(|&id| view.space.prefetch(id));
+    }
+
+    /// The second half: goes to the nearest of them, or down a level. The best only gets nearer, so the walk ends on any bytes.
+    #[inline]
+    pub(crate) fn take_hop<L: Links, S: Space>(&mut self, view: &View<'_, L, S>) {
+        view.space.keys(view.centre, &self.ids, &mut self.keys);
+        self.computed += self.ids.len();
+        let nearest = self.keys.iter().zip(&self.ids).map(|(&key, &id)| pack(key, id)).min();
+        match nearest {
+            Some(next) if next < self.best => self.best = next,
+            _ => self.level -= 1,
+        }
+    }
+
+    /// The first half of an expansion: asks for the rows beside the pool's next node; false if there is none.
+    #[inline]
+    pub(crate) fn load_neighbors<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, level: usize) -> bool {
+        let Some(nearest) = self.pool.expand_next() else {
+            return false;
+        };
+        if level == 0 {
+            self.load_next_links(view);
+        }
+        self.known = self.visited.len();
+        let new = self.visited.insert_all(view.links.neighbors(node_of(nearest), level));
+        new.iter().for_each(|&id| view.space.prefetch(id));
+        true
+    }
+
+    /// Asks for the base list of the pool's next node, as far as is known now.
+    #[inline]
+    pub(crate) fn load_next_links<L: Links, S: Space>(&mut self, view: &View<'_, L, S>) {
+        if let Some(next) = self.pool.peek_next() {
+            view.links.prefetch(node_of(next), 0);
+        }
+    }
+
+    /// The second half: those near enough enter the pool.
+    #[inline]
+    pub(crate) fn take_neighbors<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, left: &mut impl Leftovers) {
+        let new = &self.visited.members()[self.known..];
+        self.computed += new.len();
+        view.space.keys(view.centre, new, &mut self.keys);
+        // Few are near enough, and which is as good as random: gathered without a branch on it.
+        let bound = self.pool.bound();
+        let mut count = 0;
+        self.near.resize(new.len().max(self.near.len()), 0);
+        for (&key, &id) in self.keys.iter().zip(new) {
+            let packed = pack(key, id);
+            self.near[count] = packed;
+            count += usize::from(packed < bound);
+            left.put_if(packed >= bound, packed);
+        }
+        for &packed in &self.near[..count] {
+            let farther = if packed < self.pool.bound() {
+                self.pool.push(packed)
+            } else {
+                Some(packed)
+            };
+            if let Some(farther) = farther {
+                left.put_if(true, farther);
             }
         }
     }

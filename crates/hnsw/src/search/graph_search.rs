@@ -35,7 +35,7 @@ pub const fn looked_up(effort: usize) -> usize {
 #[derive(Default)]
 pub struct GraphSearch {
     /// What was discovered; its pool has the best of the current call.
-    walk: Walk,
+    pub(super) walk: Walk,
     /// Discovered, not returned by this call: too far, or displaced. Some are expanded, some are not.
     leftovers: Vec<u64>,
     /// Discovered by earlier calls, not returned, nearest first.
@@ -70,10 +70,7 @@ impl GraphSearch {
         hidden: Option<u32>,
         out: &mut Vec<Candidate>,
     ) {
-        self.walk.reset(view.space.count(), ef);
-        self.waiting.clear();
-        self.leftovers.clear();
-        self.walk.computed = 0;
+        self.reset(view.space.count(), ef);
         self.walk.visited.insert_all(hidden.into_iter());
         out.clear();
         if view.space.count() > 0 {
@@ -81,6 +78,14 @@ impl GraphSearch {
             self.walk.enter(entry);
             self.collect(view, out);
         }
+    }
+
+    /// Forgets the search before: another one of a graph of `nodes` nodes begins.
+    pub(super) fn reset(&mut self, nodes: u32, ef: usize) {
+        self.walk.reset(nodes, ef);
+        self.waiting.clear();
+        self.leftovers.clear();
+        self.walk.computed = 0;
     }
 
     /// Makes the search that [`GraphSearch::start`] began one of more effort, as if that had been given to it at once, or
@@ -99,9 +104,13 @@ impl GraphSearch {
     }
 
     pub(crate) fn widen_in<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, ef: usize, out: &mut Vec<Candidate>) {
-        out.clear();
-        self.walk.pool.widen(ef, &mut self.leftovers);
+        self.make_room(ef);
         self.collect(view, out);
+    }
+
+    /// The pool is to have the `ef` best.
+    pub(super) fn make_room(&mut self, ef: usize) {
+        self.walk.pool.widen(ef, &mut self.leftovers);
     }
 
     /// Goes on: `out` becomes the next up to `ef` best nodes, nearest first, none of which was returned before. Some may
@@ -133,16 +142,39 @@ impl GraphSearch {
         self.walk.computed
     }
 
-    /// Expands the pool and moves it to `out`.
+    /// Expands the pool and lists it in `out`.
     fn collect<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, out: &mut Vec<Candidate>) {
-        self.walk.expand(view, 0, &mut self.leftovers);
+        while self.load_neighbors(view) {
+            self.take_neighbors(view);
+        }
+        self.list(out);
+    }
+
+    /// The first half of an expansion on the base level, see [`Walk::load_neighbors`].
+    #[inline]
+    pub(super) fn load_neighbors<L: Links, S: Space>(&mut self, view: &View<'_, L, S>) -> bool {
+        if self.walk.load_neighbors(view, 0) {
+            return true;
+        }
         // The upper levels may have led into a part of the graph that has no way back. All nodes are reachable from
         // node 0, so that is where to go on when the rest (a pool with room has no leftovers) does not fill the pool.
-        if !self.walk.pool.is_full() && !self.walk.visited.contains(0) {
-            self.walk.enter(view.packed(0));
-            self.walk.computed += 1;
-            self.walk.expand(view, 0, &mut self.leftovers);
+        if self.walk.pool.is_full() || self.walk.visited.contains(0) {
+            return false;
         }
+        self.walk.enter(view.packed(0));
+        self.walk.computed += 1;
+        self.walk.load_neighbors(view, 0)
+    }
+
+    /// The second half, see [`Walk::take_neighbors`].
+    #[inline]
+    pub(super) fn take_neighbors<L: Links, S: Space>(&mut self, view: &View<'_, L, S>) {
+        self.walk.take_neighbors(view, &mut self.leftovers);
+    }
+
+    /// Fills `out` with the pool's nodes.
+    pub(super) fn list(&self, out: &mut Vec<Candidate>) {
+        out.clear();
         let candidate = |&packed: &u64| Candidate {
             key: key_of(packed),
             node: node_of(packed),

@@ -38,8 +38,8 @@ impl Links for FileLinks<'_> {
     }
 
     #[inline]
-    fn prefetch(&self, node: u32) {
-        if let Some((offset, capacity)) = self.layout.list_offset(node, 0) {
+    fn prefetch(&self, node: u32, level: usize) {
+        if let Some((offset, capacity)) = self.layout.list_offset(node, level) {
             let offset = offset as usize;
             prefetch(self.graph, offset);
             prefetch(self.graph, offset + 64);
