@@ -11,7 +11,6 @@ use iscc_log::log_page::is_alive;
 use iscc_metrics::Query;
 use memmap2::Mmap;
 
-use super::begin::FirstRows;
 use super::conditions::{Restriction, key_of_code};
 use super::counters::Counters;
 use super::log_stream::{Found, position};
@@ -265,12 +264,12 @@ impl ShardStream {
         self.buffers.batch.iter().map(|candidate| candidate.key)
     }
 
-    /// After the first search of the graph: the effort of a wider one that the calibration wants, or None if the batch is
-    /// to stay as it is now. `first` is what the first searches of all shards have found.
-    pub(super) fn wider_effort(&mut self, first: &FirstRows) -> Option<usize> {
+    /// After the first search of the graph for `wanted` rows: the effort of a wider one that the calibration wants, or None if
+    /// the batch is to stay as it is then. `last` is the key of the last row wanted, as far as the searches of all shards know.
+    pub(super) fn wider_effort(&mut self, wanted: usize, last: Option<u32>) -> Option<usize> {
         let Way::Graph(effort) = self.way else { return None };
         let SearchSettings { mode, ef, recall } = self.settings;
-        if first.last.is_none_or(|last| last >= self.bound()) && self.restriction.is_some() {
+        if self.restriction.is_some() && last.is_none_or(|last| last >= self.bound()) {
             // Fewer rows meet the conditions than are wanted, as far as the graphs know: then all of them are.
             self.buffers.batch.clear();
             self.scan_all(RESTRICTED_BATCH, u32::MAX);
@@ -279,12 +278,17 @@ impl ShardStream {
         if ef.is_some() {
             return None;
         }
-        let bytes = self.query.code().len();
-        match self.shard.calibration().effort(bytes, first.middle, recall) {
+        // By what this shard has found: it may be that only here the search was led astray.
+        let batch = &self.buffers.batch;
+        let middle = batch
+            .get(middle_rank(wanted) - 1)
+            .or(batch.last())
+            .map_or(0, |row| row.key);
+        match self.shard.calibration().effort(self.query.code().len(), middle, recall) {
             Some(wider) => Some(wider).filter(|&wider| wider > effort),
             None if mode == SearchMode::Graph => Some(UNCALIBRATED_EFFORT.max(effort)),
             None => {
-                self.scan_near(first.last);
+                self.scan_near(last);
                 None
             }
         }

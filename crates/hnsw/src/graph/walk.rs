@@ -103,7 +103,7 @@ impl Walk {
         left: &mut impl Leftovers,
     ) {
         while self.load_neighbors(view, level) {
-            self.take_neighbors(view, left);
+            self.take_rows(view, left);
         }
     }
 
@@ -143,10 +143,20 @@ impl Walk {
         if level == 0 {
             self.load_next_links(view);
         }
-        self.known = self.visited.len();
-        let new = self.visited.insert_all(view.links.neighbors(node_of(nearest), level));
-        new.iter().for_each(|&id| view.space.prefetch(id));
+        self.load_rows(view, view.links.neighbors(node_of(nearest), level));
         true
+    }
+
+    /// Asks for the rows of nodes, for [`Walk::take_rows`] to take those that were not discovered before.
+    #[inline]
+    pub(crate) fn load_rows<L: Links, S: Space>(
+        &mut self,
+        view: &View<'_, L, S>,
+        nodes: impl ExactSizeIterator<Item = u32>,
+    ) {
+        self.known = self.visited.len();
+        let new = self.visited.insert_all(nodes);
+        new.iter().for_each(|&id| view.space.prefetch(id));
     }
 
     /// Asks for the base list of the pool's next node, as far as is known now.
@@ -159,7 +169,7 @@ impl Walk {
 
     /// The second half: those near enough enter the pool.
     #[inline]
-    pub(crate) fn take_neighbors<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, left: &mut impl Leftovers) {
+    pub(crate) fn take_rows<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, left: &mut impl Leftovers) {
         let new = &self.visited.members()[self.known..];
         self.computed += new.len();
         view.space.keys(view.centre, new, &mut self.keys);

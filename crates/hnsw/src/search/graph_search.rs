@@ -38,6 +38,8 @@ pub struct GraphSearch {
     pub(super) walk: Walk,
     /// Discovered, not returned by this call: too far, or displaced. Some are expanded, some are not.
     leftovers: Vec<u64>,
+    /// Nodes of the base level to begin at, besides that which the upper levels lead to.
+    likely: Vec<u32>,
     /// Discovered by earlier calls, not returned, nearest first.
     waiting: BinaryHeap<Reverse<u64>>,
 }
@@ -58,7 +60,8 @@ impl GraphSearch {
     ) {
         let centre = query.centre();
         let view = View::new(query.space(shard), shard.links(), centre.borrow());
-        self.start_in(&view, usize::from(shard.max_level()), ef, None, out);
+        self.reset(shard, query, ef);
+        self.run(&view, usize::from(shard.max_level()), out);
     }
 
     /// The same where the graph is not a file's yet; `hidden` is a node that must not be found, nor anything through it.
@@ -70,22 +73,48 @@ impl GraphSearch {
         hidden: Option<u32>,
         out: &mut Vec<Candidate>,
     ) {
-        self.reset(view.space.count(), ef);
+        self.forget(view.space.count(), ef);
         self.walk.visited.insert_all(hidden.into_iter());
-        out.clear();
-        if view.space.count() > 0 {
-            let entry = self.walk.descend(view, max_level, 0);
-            self.walk.enter(entry);
-            self.collect(view, out);
-        }
+        self.run(view, max_level, out);
     }
 
-    /// Forgets the search before: another one of a graph of `nodes` nodes begins.
-    pub(super) fn reset(&mut self, nodes: u32, ef: usize) {
+    /// Forgets the search before: another one begins.
+    pub(super) fn reset<B: AsRef<[u8]>, Q: ShardQuery>(&mut self, shard: &Shard<B>, query: &Q, ef: usize) {
+        self.forget(query.space(shard).count(), ef);
+        query.likely_nodes(shard, &mut self.likely);
+    }
+
+    fn forget(&mut self, nodes: u32, ef: usize) {
         self.walk.reset(nodes, ef);
         self.waiting.clear();
         self.leftovers.clear();
+        self.likely.clear();
         self.walk.computed = 0;
+    }
+
+    fn run<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, max_level: usize, out: &mut Vec<Candidate>) {
+        if view.space.count() == 0 {
+            return out.clear();
+        }
+        self.set_out(view, max_level);
+        while self.walk.level > 0 {
+            self.walk.load_hop(view);
+            self.walk.take_hop(view);
+        }
+        self.arrive(view);
+        self.collect(view, out);
+    }
+
+    /// Begins the walk down, and asks for the rows of the likely nodes.
+    pub(super) fn set_out<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, max_level: usize) {
+        self.walk.load_rows(view, self.likely.iter().copied());
+        self.walk.set_out(view, max_level);
+    }
+
+    /// Begins the search of the base level, where the walk down has led and at the likely nodes.
+    pub(super) fn arrive<L: Links, S: Space>(&mut self, view: &View<'_, L, S>) {
+        self.walk.take_rows(view, &mut self.leftovers);
+        self.walk.enter(self.walk.best);
     }
 
     /// Makes the search that [`GraphSearch::start`] began one of more effort, as if that had been given to it at once, or
@@ -166,10 +195,10 @@ impl GraphSearch {
         self.walk.load_neighbors(view, 0)
     }
 
-    /// The second half, see [`Walk::take_neighbors`].
+    /// The second half, see [`Walk::take_rows`].
     #[inline]
     pub(super) fn take_neighbors<L: Links, S: Space>(&mut self, view: &View<'_, L, S>) {
-        self.walk.take_neighbors(view, &mut self.leftovers);
+        self.walk.take_rows(view, &mut self.leftovers);
     }
 
     /// Fills `out` with the pool's nodes.

@@ -9,7 +9,11 @@ use iscc_metrics::dense::rows::RowQuery;
 use super::flat_search::{FlatPass, RowPass, ValuePass, WordPass};
 use crate::opaque::Distance;
 use crate::shard::Shard;
+use crate::shard::pieces::piece_of;
 use crate::space::{Codes, Space, ValueCentre, Values, Vectors};
+
+/// What more codes share says little.
+const MOST_SHARING: usize = 128;
 
 /// A query that shards of its kind can be searched for. In a shard of another kind it finds nothing.
 pub trait ShardQuery: Searchable {}
@@ -60,6 +64,9 @@ pub trait Searchable {
 
     /// A pass over the rows of a shard.
     fn pass<'a, B: AsRef<[u8]>>(&'a self, shard: &'a Shard<B>) -> Self::Pass<'a>;
+
+    /// Adds nodes that are probably near to `nodes`, if some are known without a search: it begins there, too.
+    fn likely_nodes<B: AsRef<[u8]>>(&self, _: &Shard<B>, _nodes: &mut Vec<u32>) {}
 }
 
 impl Searchable for Query {
@@ -76,6 +83,15 @@ impl Searchable for Query {
 
     fn pass<'a, B: AsRef<[u8]>>(&'a self, shard: &'a Shard<B>) -> WordPass<'a> {
         WordPass::new(shard.word_table(), self)
+    }
+
+    /// Codes that share a piece with the query. Among codes that are all about equally far from it there is no way for a graph
+    /// to lead to the few that are near; most of these share a piece.
+    fn likely_nodes<B: AsRef<[u8]>>(&self, shard: &Shard<B>, nodes: &mut Vec<u32>) {
+        for (_, tables) in shard.word_table().pieces(shard.nodes()) {
+            let pieces = (0..tables.len()).map_while(|piece| piece_of(self.code(), piece));
+            tables.nodes_sharing(&pieces.collect::<Vec<_>>(), MOST_SHARING, nodes);
+        }
     }
 }
 

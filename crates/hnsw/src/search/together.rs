@@ -28,7 +28,7 @@ pub struct Part<'a, B: AsRef<[u8]>> {
 /// Begins several searches, each as [`GraphSearch::start`] does.
 pub fn start_together<B: AsRef<[u8]>, Q: ShardQuery>(query: &Q, parts: &mut [Part<'_, B>]) {
     for part in &mut *parts {
-        part.search.reset(query.space(part.shard).count(), part.effort);
+        part.search.reset(part.shard, query, part.effort);
     }
     run(query, parts, Stage::Entry);
 }
@@ -80,8 +80,8 @@ fn step<B: AsRef<[u8]>, L: Links, S: Space>(part: &mut Part<'_, B>, view: &View<
     match stage {
         Stage::Entry if view.space.count() == 0 => Stage::End,
         Stage::Entry => {
-            search.walk.set_out(view, usize::from(part.shard.max_level()));
-            arrive(search, view)
+            search.set_out(view, usize::from(part.shard.max_level()));
+            go_down(search, view)
         }
         Stage::Hop => {
             search.walk.load_hop(view);
@@ -89,7 +89,7 @@ fn step<B: AsRef<[u8]>, L: Links, S: Space>(part: &mut Part<'_, B>, view: &View<
         }
         Stage::HopRows => {
             search.walk.take_hop(view);
-            arrive(search, view)
+            go_down(search, view)
         }
         Stage::Links if search.load_neighbors(view) => Stage::Rows,
         Stage::Links => Stage::End,
@@ -102,15 +102,14 @@ fn step<B: AsRef<[u8]>, L: Links, S: Space>(part: &mut Part<'_, B>, view: &View<
     }
 }
 
-/// Asks for the links of the nearest node, where the walk down has led.
-fn arrive<L: Links, S: Space>(search: &mut GraphSearch, view: &View<'_, L, S>) -> Stage {
-    let walk = &mut search.walk;
-    if walk.level > 0 {
-        view.links.prefetch(node_of(walk.best), walk.level);
+/// Asks for the links of the nearest node; on the base level of the next one to expand.
+fn go_down<L: Links, S: Space>(search: &mut GraphSearch, view: &View<'_, L, S>) -> Stage {
+    if search.walk.level > 0 {
+        view.links.prefetch(node_of(search.walk.best), search.walk.level);
         Stage::Hop
     } else {
-        walk.enter(walk.best);
-        walk.load_next_links(view);
+        search.arrive(view);
+        search.walk.load_next_links(view);
         Stage::Links
     }
 }

@@ -164,6 +164,34 @@ impl<'a> PieceTables<'a> {
         self.codes as f64 / self.places.buckets as f64
     }
 
+    /// Adds the nodes of codes that have one of these pieces, given from the first one on, in its place, and few others. Leaves
+    /// out what more than `most` codes have.
+    pub(crate) fn nodes_sharing(&self, pieces: &[u32], most: usize, nodes: &mut Vec<u32>) {
+        let mut tables = [(self.table(0), 0, 0); AT_ONCE];
+        for (number, pieces) in pieces.chunks(AT_ONCE).enumerate() {
+            let tables = &mut tables[..pieces.len()];
+            for (at, (place, &piece)) in tables.iter_mut().zip(pieces).enumerate() {
+                let (table, (bucket, rest)) = (self.table(number * AT_ONCE + at), self.places.of(piece));
+                prefetch(table.offsets, bucket);
+                *place = (table, bucket, rest);
+            }
+            for (table, bucket, _) in &*tables {
+                table
+                    .bucket(*bucket)
+                    .iter()
+                    .take(most)
+                    .step_by(16)
+                    .for_each(|entry| prefetch_at(entry));
+            }
+            for (table, bucket, rest) in &*tables {
+                let entries = table.bucket(*bucket);
+                if entries.len() <= most {
+                    table.take(entries, *rest, nodes);
+                }
+            }
+        }
+    }
+
     /// The table of a piece; one without entries out of range.
     pub(crate) fn table(&self, piece: usize) -> PieceTable<'a> {
         let numbers = table_bytes(self.codes) / size_of::<u32>();
