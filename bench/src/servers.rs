@@ -56,6 +56,11 @@ pub fn run() {
         );
     }
     index(&mut client, "whole");
+    // What was loaded later may have taken their files out of the cache.
+    for part in &parts {
+        prewarm(&mut part.client(), "part");
+    }
+    prewarm(&mut client, "whole");
     let version: String = value(&mut client, "SHOW server_version");
     let head = format!("{} codes, PostgreSQL {version}; {}.\n\n", thousands(rows), machine());
     let mut lines = Vec::new();
@@ -116,6 +121,12 @@ fn index(client: &mut Client, table: &str) {
     client
         .batch_execute(&format!("VACUUM ANALYZE {table}"))
         .expect("VACUUM");
+}
+
+fn prewarm(client: &mut Client, table: &str) {
+    client
+        .batch_execute(&format!("SELECT usearch_prewarm('{table}_code_idx')"))
+        .expect("usearch_prewarm");
 }
 
 fn attach(client: &mut Client, number: usize, rows: usize, socket: &str) {
