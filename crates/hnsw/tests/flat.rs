@@ -219,3 +219,43 @@ fn searches_together_find_what_each_finds_alone() {
         }
     }
 }
+
+#[test]
+fn clusters_far_from_each_other_are_found_with_little_effort() {
+    let mut random = Random(31);
+    let centres: Vec<Vec<u8>> = (0..2000).map(|_| random.bytes(32)).collect();
+    let mut near = |centre: &[u8]| {
+        let mut code = centre.to_vec();
+        (0..15).for_each(|_| {
+            let bit = random.below(256);
+            code[bit / 8] ^= 1 << (bit % 8);
+        });
+        code
+    };
+    let codes: Vec<Vec<u8>> = centres
+        .iter()
+        .flat_map(|centre| vec![centre; 20])
+        .map(|c| near(c))
+        .collect();
+    let queries: Vec<Query> = centres.iter().map(|c| Query::new(Metric::Nphd, &near(c))).collect();
+    // A weak graph, as that of many more codes is.
+    let weak = BuildParams {
+        m: 4,
+        ef_construction: 8,
+        ..params(2)
+    };
+    let shard = open(&codes, weak);
+    let (mut search, mut found) = (GraphSearch::new(), Vec::new());
+    let mut astray = 0;
+    for query in &queries {
+        search.start(&shard, query, EFFORTS[0], &mut found);
+        // All of a cluster are within 30 of 256 bits; those of others are not.
+        astray += usize::from(query.key(shard.code(found[9].node).unwrap()) > u32::MAX / 10);
+    }
+    // By its upper levels alone, this graph leads 1,633 of them astray.
+    assert!(
+        astray < queries.len() / 5,
+        "{astray} of {} queries were led astray",
+        queries.len()
+    );
+}
