@@ -504,6 +504,165 @@ CREATE OPERATOR CLASS real_l1_ops FOR TYPE real[] USING usearch AS
     FUNCTION 2 real_l1_info(internal);
 COMMENT ON OPERATOR CLASS real_l1_ops USING usearch IS 'order by <+>, the sum of absolute differences; search by <@';
 
+CREATE FUNCTION pearson_distance(real[], real[]) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'real_pearson_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION pearson_distance(real[], real[]) IS
+    '1 minus Pearson''s correlation, 0 to 2; NaN if the numbers of a vector are all the same; error 22000 for different numbers of dimensions';
+CREATE OPERATOR <=~> (
+    LEFTARG = real[], RIGHTARG = real[], FUNCTION = pearson_distance, COMMUTATOR = <=~>
+);
+COMMENT ON OPERATOR <=~> (real[], real[]) IS '1 minus Pearson''s correlation';
+CREATE FUNCTION real_pearson_info(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION real_pearson_info(internal) IS 'support function of usearch: real[], by the correlation distance';
+CREATE TYPE real_pearson_ball AS (center real[], radius double precision);
+COMMENT ON TYPE real_pearson_ball IS 'a vector and a radius, by the correlation distance';
+CREATE FUNCTION pearson_ball(center real[], radius double precision) RETURNS real_pearson_ball
+    AS 'MODULE_PATHNAME', 'dense_pearson_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION pearson_ball(real[], double precision) IS
+    'the vectors within a radius of one, by the correlation distance: from 0 to 2, greater ones contain the same as 2; error 22023 for other radii';
+CREATE FUNCTION pearson_ball_unchecked(center real[], radius double precision) RETURNS real_pearson_ball
+    AS 'MODULE_PATHNAME', 'dense_pearson_ball_unchecked' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION pearson_ball_unchecked(real[], double precision) IS
+    'internal: like pearson_ball, for any radius';
+CREATE FUNCTION pearson_within(vector real[], query real[], radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_pearson_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    SUPPORT dense_within_support;
+COMMENT ON FUNCTION pearson_within(real[], real[], double precision) IS
+    'is vector <=~> query, the correlation distance, at most radius (from 0 to 2, greater ones contain the same as 2)? Served completely by usearch indexes; error 22023 for other radii, 22000 for other dimensions';
+CREATE FUNCTION pearson_near(vector real[], query real[], radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_pearson_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    SUPPORT dense_within_support;
+COMMENT ON FUNCTION pearson_near(real[], real[], double precision) IS
+    'internal: follows from vector <=~> query <= radius, so that an index serves that';
+CREATE FUNCTION real_in_pearson_ball(real[], real_pearson_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_in_pearson_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION real_in_pearson_ball(real[], real_pearson_ball) IS 'implementation of <@ operator';
+CREATE OPERATOR <@ (
+    LEFTARG = real[], RIGHTARG = real_pearson_ball, FUNCTION = real_in_pearson_ball,
+    RESTRICT = dense_ball_sel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <@ (real[], real_pearson_ball) IS 'is within the ball';
+CREATE OPERATOR <@~ (
+    LEFTARG = real[], RIGHTARG = real_pearson_ball, FUNCTION = real_in_pearson_ball,
+    RESTRICT = dense_ball_sel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <@~ (real[], real_pearson_ball) IS
+    'like <@, but where a LIMIT bounds an ordered index search, that search may be approximate';
+CREATE OPERATOR CLASS real_pearson_ops FOR TYPE real[] USING usearch AS
+    OPERATOR 1 <=~> (real[], real[]) FOR ORDER BY float_ops,
+    OPERATOR 2 <@ (real[], real_pearson_ball) FOR SEARCH,
+    OPERATOR 3 <@~ (real[], real_pearson_ball) FOR SEARCH,
+    FUNCTION 1 pearson_distance(real[], real[]),
+    FUNCTION 2 real_pearson_info(internal);
+COMMENT ON OPERATOR CLASS real_pearson_ops USING usearch IS 'order by <=~>, the correlation distance; search by <@';
+
+CREATE FUNCTION jensen_shannon_distance(real[], real[]) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'real_jensen_shannon_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION jensen_shannon_distance(real[], real[]) IS
+    'Jensen-Shannon divergence of two vectors of weights, in nats: 0 to ln(2) if each has the sum 1; error 22023 for negative weights, 22000 for different numbers of dimensions';
+CREATE OPERATOR <||> (
+    LEFTARG = real[], RIGHTARG = real[], FUNCTION = jensen_shannon_distance, COMMUTATOR = <||>
+);
+COMMENT ON OPERATOR <||> (real[], real[]) IS 'Jensen-Shannon divergence';
+CREATE FUNCTION real_jensen_shannon_info(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION real_jensen_shannon_info(internal) IS 'support function of usearch: real[], by the Jensen-Shannon divergence';
+CREATE TYPE real_jensen_shannon_ball AS (center real[], radius double precision);
+COMMENT ON TYPE real_jensen_shannon_ball IS 'a vector and a radius, by the Jensen-Shannon divergence';
+CREATE FUNCTION jensen_shannon_ball(center real[], radius double precision) RETURNS real_jensen_shannon_ball
+    AS 'MODULE_PATHNAME', 'dense_jensen_shannon_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION jensen_shannon_ball(real[], double precision) IS
+    'the vectors within a radius of one, by the Jensen-Shannon divergence: 0 or greater; error 22023 for other radii';
+CREATE FUNCTION jensen_shannon_ball_unchecked(center real[], radius double precision) RETURNS real_jensen_shannon_ball
+    AS 'MODULE_PATHNAME', 'dense_jensen_shannon_ball_unchecked' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION jensen_shannon_ball_unchecked(real[], double precision) IS
+    'internal: like jensen_shannon_ball, for any radius';
+CREATE FUNCTION jensen_shannon_within(vector real[], query real[], radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_jensen_shannon_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    SUPPORT dense_within_support;
+COMMENT ON FUNCTION jensen_shannon_within(real[], real[], double precision) IS
+    'is vector <||> query, the Jensen-Shannon divergence, at most radius (0 or greater)? Served completely by usearch indexes; error 22023 for other radii, 22000 for other dimensions';
+CREATE FUNCTION jensen_shannon_near(vector real[], query real[], radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_jensen_shannon_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    SUPPORT dense_within_support;
+COMMENT ON FUNCTION jensen_shannon_near(real[], real[], double precision) IS
+    'internal: follows from vector <||> query <= radius, so that an index serves that';
+CREATE FUNCTION real_in_jensen_shannon_ball(real[], real_jensen_shannon_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_in_jensen_shannon_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION real_in_jensen_shannon_ball(real[], real_jensen_shannon_ball) IS 'implementation of <@ operator';
+CREATE OPERATOR <@ (
+    LEFTARG = real[], RIGHTARG = real_jensen_shannon_ball, FUNCTION = real_in_jensen_shannon_ball,
+    RESTRICT = dense_ball_sel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <@ (real[], real_jensen_shannon_ball) IS 'is within the ball';
+CREATE OPERATOR <@~ (
+    LEFTARG = real[], RIGHTARG = real_jensen_shannon_ball, FUNCTION = real_in_jensen_shannon_ball,
+    RESTRICT = dense_ball_sel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <@~ (real[], real_jensen_shannon_ball) IS
+    'like <@, but where a LIMIT bounds an ordered index search, that search may be approximate';
+CREATE OPERATOR CLASS real_jensen_shannon_ops FOR TYPE real[] USING usearch AS
+    OPERATOR 1 <||> (real[], real[]) FOR ORDER BY float_ops,
+    OPERATOR 2 <@ (real[], real_jensen_shannon_ball) FOR SEARCH,
+    OPERATOR 3 <@~ (real[], real_jensen_shannon_ball) FOR SEARCH,
+    FUNCTION 1 jensen_shannon_distance(real[], real[]),
+    FUNCTION 2 real_jensen_shannon_info(internal);
+COMMENT ON OPERATOR CLASS real_jensen_shannon_ops USING usearch IS 'order by <||>, the Jensen-Shannon divergence; search by <@';
+
+CREATE FUNCTION haversine_distance(real[], real[]) RETURNS double precision
+    AS 'MODULE_PATHNAME', 'real_haversine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION haversine_distance(real[], real[]) IS
+    'angle between two points on a sphere, in radians; a point is its latitude and longitude, in degrees; error 22023 for other numbers of elements';
+CREATE OPERATOR <^> (
+    LEFTARG = real[], RIGHTARG = real[], FUNCTION = haversine_distance, COMMUTATOR = <^>
+);
+COMMENT ON OPERATOR <^> (real[], real[]) IS 'angle between points on a sphere, in radians';
+CREATE FUNCTION real_haversine_info(internal) RETURNS internal
+    AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION real_haversine_info(internal) IS 'support function of usearch: real[], by the angle between points on a sphere';
+CREATE TYPE real_haversine_ball AS (center real[], radius double precision);
+COMMENT ON TYPE real_haversine_ball IS 'a vector and a radius, by the angle between points on a sphere';
+CREATE FUNCTION haversine_ball(center real[], radius double precision) RETURNS real_haversine_ball
+    AS 'MODULE_PATHNAME', 'dense_haversine_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION haversine_ball(real[], double precision) IS
+    'the vectors within a radius of one, by the angle between points on a sphere: 0 or greater, in radians; error 22023 for other radii';
+CREATE FUNCTION haversine_ball_unchecked(center real[], radius double precision) RETURNS real_haversine_ball
+    AS 'MODULE_PATHNAME', 'dense_haversine_ball_unchecked' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION haversine_ball_unchecked(real[], double precision) IS
+    'internal: like haversine_ball, for any radius';
+CREATE FUNCTION haversine_within(vector real[], query real[], radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_haversine_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    SUPPORT dense_within_support;
+COMMENT ON FUNCTION haversine_within(real[], real[], double precision) IS
+    'is vector <^> query, the angle between points on a sphere, at most radius (0 or greater, in radians)? Served completely by usearch indexes; error 22023 for other radii, 22000 for other dimensions';
+CREATE FUNCTION haversine_near(vector real[], query real[], radius double precision) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_haversine_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    SUPPORT dense_within_support;
+COMMENT ON FUNCTION haversine_near(real[], real[], double precision) IS
+    'internal: follows from vector <^> query <= radius, so that an index serves that';
+CREATE FUNCTION real_in_haversine_ball(real[], real_haversine_ball) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'dense_in_haversine_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION real_in_haversine_ball(real[], real_haversine_ball) IS 'implementation of <@ operator';
+CREATE OPERATOR <@ (
+    LEFTARG = real[], RIGHTARG = real_haversine_ball, FUNCTION = real_in_haversine_ball,
+    RESTRICT = dense_ball_sel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <@ (real[], real_haversine_ball) IS 'is within the ball';
+CREATE OPERATOR <@~ (
+    LEFTARG = real[], RIGHTARG = real_haversine_ball, FUNCTION = real_in_haversine_ball,
+    RESTRICT = dense_ball_sel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <@~ (real[], real_haversine_ball) IS
+    'like <@, but where a LIMIT bounds an ordered index search, that search may be approximate';
+CREATE OPERATOR CLASS real_haversine_ops FOR TYPE real[] USING usearch AS
+    OPERATOR 1 <^> (real[], real[]) FOR ORDER BY float_ops,
+    OPERATOR 2 <@ (real[], real_haversine_ball) FOR SEARCH,
+    OPERATOR 3 <@~ (real[], real_haversine_ball) FOR SEARCH,
+    FUNCTION 1 haversine_distance(real[], real[]),
+    FUNCTION 2 real_haversine_info(internal);
+COMMENT ON OPERATOR CLASS real_haversine_ops USING usearch IS 'order by <^>, the angle between points on a sphere; search by <@';
+
 COMMENT ON FUNCTION usearch_prewarm(regclass) IS
     'loads the log of a usearch index into shared buffers and its shard files into the operating system''s cache; on a standby, builds missing shards first; returns the bytes read; for the owner and whoever may SELECT from the table';
 

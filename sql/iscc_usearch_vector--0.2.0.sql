@@ -23,6 +23,34 @@ DECLARE
     class pg_catalog.record;
     statement pg_catalog.text;
 BEGIN
+    -- Distances that pgvector does not have.
+    FOR class IN
+        SELECT * FROM (VALUES
+            ('vector', 'pearson', '<=~>', '1 minus Pearson''s correlation',
+                ', 0 to 2; NaN if the numbers of a vector are all the same; error 22000 for different numbers of dimensions'),
+            ('halfvec', 'pearson', '<=~>', '1 minus Pearson''s correlation',
+                ', 0 to 2; NaN if the numbers of a vector are all the same; error 22000 for different numbers of dimensions'),
+            ('vector', 'jensen_shannon', '<||>', 'Jensen-Shannon divergence',
+                ' of two vectors of weights, in nats: 0 to ln(2) if each has the sum 1; error 22023 for negative weights, 22000 for different numbers of dimensions'),
+            ('halfvec', 'jensen_shannon', '<||>', 'Jensen-Shannon divergence',
+                ' of two vectors of weights, in nats: 0 to ln(2) if each has the sum 1; error 22023 for negative weights, 22000 for different numbers of dimensions'),
+            ('vector', 'haversine', '<^>', 'angle between points on a sphere, in radians',
+                '; a point is its latitude and longitude, in degrees; error 22023 for other numbers of dimensions')
+        ) AS distances (type, metric, operator, what, more)
+    LOOP
+        FOREACH statement IN ARRAY ARRAY[
+            'CREATE FUNCTION %2$s_distance(%6$s.%1$s, %6$s.%1$s) RETURNS pg_catalog.float8
+                AS ''MODULE_PATHNAME'', ''%1$s_%2$s_distance'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100',
+            'COMMENT ON FUNCTION %2$s_distance(%6$s.%1$s, %6$s.%1$s) IS %5$L',
+            'CREATE OPERATOR %3$s (
+                LEFTARG = %6$s.%1$s, RIGHTARG = %6$s.%1$s, FUNCTION = %2$s_distance, COMMUTATOR = %3$s)',
+            'COMMENT ON OPERATOR %3$s (%6$s.%1$s, %6$s.%1$s) IS %4$L']
+        LOOP
+            EXECUTE pg_catalog.format(statement, class.type, class.metric, class.operator, class.what,
+                                      class.what OPERATOR(pg_catalog.||) class.more, pgvector);
+        END LOOP;
+    END LOOP;
+    -- Those without the name of a function of pgvector's are those above.
     FOR class IN
         SELECT * FROM (VALUES
             ('vector', 'l2', '<->', 'l2_distance', 'the Euclidean distance',
@@ -40,7 +68,17 @@ BEGIN
             ('halfvec', 'cosine', '<=>', 'cosine_distance', 'the cosine distance',
                 'from 0 to 2, greater ones contain the same as 2'),
             ('halfvec', 'l1', '<+>', 'l1_distance', 'the sum of absolute differences',
-                '0 or greater')
+                '0 or greater'),
+            ('vector', 'pearson', '<=~>', NULL, 'the correlation distance',
+                'from 0 to 2, greater ones contain the same as 2'),
+            ('halfvec', 'pearson', '<=~>', NULL, 'the correlation distance',
+                'from 0 to 2, greater ones contain the same as 2'),
+            ('vector', 'jensen_shannon', '<||>', NULL, 'the Jensen-Shannon divergence',
+                '0 or greater'),
+            ('halfvec', 'jensen_shannon', '<||>', NULL, 'the Jensen-Shannon divergence',
+                '0 or greater'),
+            ('vector', 'haversine', '<^>', NULL, 'the angle between points on a sphere',
+                '0 or greater, in radians')
         ) AS classes (type, metric, operator, distance, what, radii)
     LOOP
         EXECUTE pg_catalog.format(
@@ -84,12 +122,14 @@ BEGIN
         END LOOP;
         EXECUTE pg_catalog.format(
             'CREATE OPERATOR CLASS %1$s_%2$s_ops FOR TYPE %6$s.%1$s USING usearch AS
-                OPERATOR 1 %6$s.%3$s (%6$s.%1$s, %6$s.%1$s) FOR ORDER BY pg_catalog.float_ops,
+                OPERATOR 1 %7$s%3$s (%6$s.%1$s, %6$s.%1$s) FOR ORDER BY pg_catalog.float_ops,
                 OPERATOR 2 <@ (%6$s.%1$s, %1$s_%2$s_ball) FOR SEARCH,
                 OPERATOR 3 <@~ (%6$s.%1$s, %1$s_%2$s_ball) FOR SEARCH,
-                FUNCTION 1 %6$s.%4$s(%6$s.%1$s, %6$s.%1$s),
+                FUNCTION 1 %7$s%4$s(%6$s.%1$s, %6$s.%1$s),
                 FUNCTION 2 usearch_%1$s_%2$s_info(internal)',
-            class.type, class.metric, class.operator, class.distance, class.what, pgvector);
+            class.type, class.metric, class.operator,
+            coalesce(class.distance, class.metric OPERATOR(pg_catalog.||) '_distance'), class.what, pgvector,
+            CASE WHEN class.distance IS NULL THEN '' ELSE pgvector OPERATOR(pg_catalog.||) '.' END);
         EXECUTE pg_catalog.format(
             'COMMENT ON OPERATOR CLASS %1$s_%2$s_ops USING usearch IS ''order by %3$s, %5$s; search by <@''',
             class.type, class.metric, class.operator, class.distance, class.what);

@@ -22,13 +22,14 @@ CREATE INDEX t_asked ON t USING usearch (v real_ip_ops) WITH (rows = auto);
 CREATE INDEX t_i8 ON t USING usearch (v real_cosine_ops) WITH (rows = 'i8');
 CREATE INDEX t_f16 ON t USING usearch (v real_l1_ops) WITH (rows = f16);
 CREATE INDEX t_f32 ON t USING usearch (v real_l2_ops) WITH (rows = f32);
+CREATE INDEX t_pearson ON t USING usearch (v real_pearson_ops);
 CREATE INDEX t_code ON t USING usearch (code);
 SELECT i.name, i.metric, i.dimensions, i.rows, i.max_bits, s.metric, s.dimensions, s.rows, s.nodes
-FROM (SELECT name, s.* FROM unnest('{t_auto,t_asked,t_i8,t_f16,t_f32,t_code}'::text[]) name, usearch_index_stats(name::regclass) s) i,
+FROM (SELECT name, s.* FROM unnest('{t_auto,t_asked,t_i8,t_f16,t_f32,t_pearson,t_code}'::text[]) name, usearch_index_stats(name::regclass) s) i,
      usearch_shards(i.name::regclass) s ORDER BY i.name;
 SELECT a.bytes < b.bytes AND b.bytes < c.bytes AS wider FROM usearch_shards('t_i8') a, usearch_shards('t_f16') b, usearch_shards('t_f32') c;
 SET iscc_usearch.search_mode = graph;
-SELECT name, recall >= 0.99 AS good FROM unnest('{t_auto,t_asked,t_i8,t_f16,t_f32}'::text[]) name, usearch_recall(name::regclass) ORDER BY 1;
+SELECT name, recall >= 0.99 AS good FROM unnest('{t_auto,t_asked,t_i8,t_f16,t_f32,t_pearson}'::text[]) name, usearch_recall(name::regclass) ORDER BY 1;
 RESET iscc_usearch.search_mode;
 SELECT pg_get_indexdef('t_i8'::regclass);
 
@@ -55,12 +56,21 @@ SELECT * FROM usearch_check('t_auto', true);
 
 -- what is refused
 SELECT * FROM refused('CREATE INDEX ON t USING usearch (v real_l2_ops) WITH (rows = bits)');
+SELECT * FROM refused('ALTER INDEX t_auto SET (rows = bits)');
+SELECT rows FROM usearch_index_stats('t_auto');
 SELECT * FROM refused('ALTER INDEX t_auto SET (rows = 8)');
+SELECT * FROM refused('CREATE INDEX ON t USING usearch (v real_jensen_shannon_ops) WITH (rows = i8)');
+CREATE INDEX t_place ON t USING usearch ((v[1:2]) real_haversine_ops) WITH (rows = f32);
+SELECT * FROM refused('ALTER INDEX t_place SET (rows = f16)');
+ALTER INDEX t_place SET (m = 8, rows = f32);
+DROP INDEX t_place;
 SELECT * FROM refused('CREATE INDEX bad ON t USING usearch (code) WITH (rows = i8)');
 CREATE INDEX t_code_auto ON t USING usearch (code bitvec_hamming_ops) WITH (rows = auto);
-ALTER INDEX t_code_auto SET (rows = f16);
+SELECT * FROM refused('ALTER INDEX t_code_auto SET (rows = f16)');
+SELECT * FROM refused('ALTER TABLE t_code_auto SET (m = 8, rows = bits)');
 SELECT rows FROM usearch_index_stats('t_code_auto');
-SELECT * FROM refused('REINDEX INDEX t_code_auto');
+ALTER INDEX t_code_auto SET (rows = auto, m = 8);
+ALTER INDEX IF EXISTS no_such_index SET (rows = f16);
 ALTER INDEX t_code_auto RESET (rows);
 REINDEX INDEX t_code_auto;
 

@@ -1,4 +1,4 @@
--- Dense vectors within a radius: l2_within, ip_within, cosine_within, l1_within, balls, and comparisons of a distance.
+-- Dense vectors within a radius: l2_within, ip_within, cosine_within, l1_within, pearson_within, jensen_shannon_within, haversine_within, balls, and comparisons of a distance.
 
 -- what is within
 SELECT l2_within('{0,0}'::real[], '{3,4}', 5) AS l2, l2_within('{0,0}'::real[], '{3,4}', 4.999999999) AS less,
@@ -21,7 +21,9 @@ END $$;
 SELECT call, r.* FROM unnest(ARRAY[$$l2_within('{1}'::real[], '{1}', -1)$$, $$l2_within('{1}'::real[], '{1}', 'NaN')$$,
         $$l1_within('{1}'::real[], '{1}', -1e-300)$$, $$cosine_within('{1}'::real[], '{1}', -1)$$, $$ip_within('{1}'::real[], '{1}', 'NaN')$$,
         $$l2_ball('{1}'::real[], '-Infinity')$$, $$l2_within('{1,2}'::real[], '{1}', 1)$$, $$l2_within('{}'::real[], '{}', 1)$$,
-        $$l2_within('{1,NaN}'::real[], '{1,2}', 1)$$]) AS call, refused('SELECT ' || call) AS r;
+        $$l2_within('{1,NaN}'::real[], '{1,2}', 1)$$, $$pearson_within('{1,2}'::real[], '{1,2}', -1)$$,
+        $$jensen_shannon_within('{1,2}'::real[], '{1,2}', 'NaN')$$, $$jensen_shannon_within('{1,-2}'::real[], '{1,2}', 1)$$,
+        $$haversine_within('{1,2}'::real[], '{1,2}', -1)$$, $$haversine_within('{1,2,3}'::real[], '{1,2,3}', 1)$$]) AS call, refused('SELECT ' || call) AS r;
 
 -- Vectors around centres, some equal, one without direction, one NULL.
 CREATE FUNCTION vec(seed int, dimensions int) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
@@ -30,6 +32,10 @@ $$;
 CREATE FUNCTION near(a real[], b real[], share real) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
     SELECT array_agg(x + share * y ORDER BY i) FROM unnest(a, b) WITH ORDINALITY AS u (x, y, i)
 $$;
+CREATE FUNCTION weights(v real[]) RETURNS real[] LANGUAGE sql IMMUTABLE STRICT AS $$
+    SELECT array_agg(abs(x) ORDER BY i) FROM unnest(v) WITH ORDINALITY AS u (x, i)
+$$;
+CREATE FUNCTION place(v real[]) RETURNS real[] LANGUAGE plpgsql IMMUTABLE STRICT AS 'BEGIN RETURN ARRAY[v[1] * 60, v[2] * 120]; END';
 CREATE TABLE t (id int PRIMARY KEY, v real[], w real[]);
 INSERT INTO t
 SELECT c * 20 + n, near(vec(c, 24), vec(1000 + c * 20 + n / 2 * 2, 24), 0.3), NULL FROM generate_series(0, 99) c, generate_series(0, 19) n;
@@ -39,6 +45,9 @@ CREATE INDEX t_l2 ON t USING usearch (v real_l2_ops);
 CREATE INDEX t_ip ON t USING usearch (v real_ip_ops) WITH (rows = f16);
 CREATE INDEX t_cosine ON t USING usearch (v real_cosine_ops) WITH (shard_size = '128kB');
 CREATE INDEX t_l1 ON t USING usearch (v real_l1_ops);
+CREATE INDEX t_pearson ON t USING usearch (v real_pearson_ops);
+CREATE INDEX t_weights ON t USING usearch (weights(v) real_jensen_shannon_ops);
+CREATE INDEX t_place ON t USING usearch (place(v) real_haversine_ops);
 SELECT opcname, amvalidate(c.oid) FROM pg_opclass c JOIN pg_am a ON a.oid = opcmethod
 WHERE amname = 'usearch' AND opcname LIKE 'real%' ORDER BY 1;
 INSERT INTO t SELECT id + 10000, near(v, vec(id + 9000, 24), 0.1), v FROM t WHERE id % 7 = 0 AND id >= 0;
@@ -59,6 +68,10 @@ EXPLAIN (COSTS OFF) SELECT id FROM t WHERE v <@ l1_ball('{1,2}', 0.5);
 EXPLAIN (COSTS OFF) SELECT id FROM t WHERE v <-> '{1,2}' < 0.5;
 EXPLAIN (COSTS OFF) SELECT id FROM t WHERE 0.5 >= '{1,2}' <#> v;
 EXPLAIN (COSTS OFF) SELECT id FROM t WHERE 1 - (v <=> '{1,2}') > 0.9;
+EXPLAIN (COSTS OFF) SELECT id FROM t WHERE pearson_within(v, '{1,2}', 0.5);
+EXPLAIN (COSTS OFF) SELECT id FROM t WHERE 1 - (v <=~> '{1,2}') > 0.9;
+EXPLAIN (COSTS OFF) SELECT id FROM t WHERE weights(v) <||> '{1,2}' < 0.5;
+EXPLAIN (COSTS OFF) SELECT id FROM t WHERE haversine_within('{1,2}', place(v), 0.5);
 EXPLAIN (COSTS OFF) SELECT id FROM t WHERE v <-> '{1,2}' < 0.5 ORDER BY v <-> '{1,2}' LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT id FROM t WHERE l2_within(v, '{1,2}', 0.5) ORDER BY v <-> '{1,2}' LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT a.id, b.id FROM t a, t b WHERE a.id = 100 AND l2_within(b.v, a.v, 0.5);
@@ -71,7 +84,7 @@ BEGIN
     EXECUTE format('SELECT array_agg(id ORDER BY id) FROM (SELECT id FROM t WHERE %s) s', condition) INTO found USING query, radius;
     RETURN found;
 END $$;
-CREATE PROCEDURE compare(metric text, operator text) LANGUAGE plpgsql AS $$
+CREATE PROCEDURE compare(metric text, operator text, value text DEFAULT 'v') LANGUAGE plpgsql AS $$
 DECLARE
     query real[];
     distances float8[];
@@ -83,14 +96,15 @@ DECLARE
     rows int := 0;
 BEGIN
     FOREACH query SLICE 1 IN ARRAY ARRAY[(SELECT v FROM t WHERE id = 100), (SELECT near(v, vec(5, 24), 0.2) FROM t WHERE id = 500)] LOOP
-        EXECUTE format('SELECT array_agg(d ORDER BY d) FROM (SELECT w %s $1 AS d FROM t WHERE w IS NOT NULL) s', operator) INTO distances USING query;
+        EXECUTE format('SELECT %s FROM (SELECT $1 AS v) s', value) INTO query USING query;
+        EXECUTE format('SELECT array_agg(d ORDER BY d) FROM (SELECT %2$s %1$s $1 AS d FROM (SELECT w AS v FROM t) s WHERE v IS NOT NULL) s', operator, value) INTO distances USING query;
         FOREACH radius IN ARRAY ARRAY[distances[1], distances[2], distances[300], 0, 1, 'Infinity'] LOOP
             FOREACH radius IN ARRAY ARRAY[radius, radius - abs(radius) * 1.2e-16, radius + abs(radius) * 2.3e-16] LOOP
                 CONTINUE WHEN radius < 0 AND metric <> 'ip' OR radius = 'NaN';
-                FOREACH condition IN ARRAY ARRAY['%1$s_within(v, $1, $2)', 'v <@ %1$s_ball($1, $2)', 'v %2$s $1 <= $2', '$2 > $1 %2$s v',
-                                                 '%1$s_within(v, $1, $2) AND %1$s_within(v, $1, $2 / 2 + 0.25)'] LOOP
-                    found := ids(format(condition, metric, operator), query, radius);
-                    wrong := wrong + (found IS DISTINCT FROM ids(regexp_replace(format(condition, metric, operator), '\mv\M', 'w', 'g'), query, radius))::int;
+                FOREACH condition IN ARRAY ARRAY['%1$s_within(%3$s, $1, $2)', '%3$s <@ %1$s_ball($1, $2)', '%3$s %2$s $1 <= $2', '$2 > $1 %2$s %3$s',
+                                                 '%1$s_within(%3$s, $1, $2) AND %1$s_within(%3$s, $1, $2 / 2 + 0.25)'] LOOP
+                    found := ids(format(condition, metric, operator, value), query, radius);
+                    wrong := wrong + (found IS DISTINCT FROM ids(regexp_replace(format(condition, metric, operator, value), '\mv\M', 'w', 'g'), query, radius))::int;
                     queries := queries + 1;
                     rows := rows + coalesce(cardinality(found), 0);
                 END LOOP;
@@ -104,6 +118,9 @@ CALL compare('l2', '<->');
 CALL compare('ip', '<#>');
 CALL compare('cosine', '<=>');
 CALL compare('l1', '<+>');
+CALL compare('pearson', '<=~>');
+CALL compare('jensen_shannon', '<||>', 'weights(v)');
+CALL compare('haversine', '<^>', 'place(v)');
 SELECT usearch_seal('t_l2') > 0 AS sealed, (SELECT count(*) > 1 FROM usearch_shards('t_cosine')) AS several;
 CALL compare('l2', '<->');
 SET plan_cache_mode = force_generic_plan;
@@ -162,5 +179,5 @@ SELECT count(*) = (SELECT count(*) FROM t WHERE w <+> vec(3, 24) < 6) AS same, c
 RESET enable_seqscan;
 
 DROP TABLE t, p;
-DROP FUNCTION vec, near, refused, ids, estimate;
+DROP FUNCTION vec, near, refused, ids, estimate, weights, place;
 DROP PROCEDURE compare;

@@ -170,14 +170,14 @@ CREATE FUNCTION jensen_shannon(a real[], b real[]) RETURNS float8 LANGUAGE sql I
        FROM unnest(a::float8[], b::float8[]) AS u (x, y)';
 CREATE OPERATOR <@@> (LEFTARG = real[], RIGHTARG = real[], FUNCTION = pearson, COMMUTATOR = <@@>);
 CREATE OPERATOR <@@@> (LEFTARG = real[], RIGHTARG = real[], FUNCTION = jensen_shannon, COMMUTATOR = <@@@>);
-CREATE OPERATOR CLASS real_pearson_ops FOR TYPE real[] USING usearch AS
+CREATE OPERATOR CLASS own_pearson_ops FOR TYPE real[] USING usearch AS
     OPERATOR 1 <@@> (real[], real[]) FOR ORDER BY float_ops, FUNCTION 1 pearson(real[], real[]);
 CREATE OPERATOR CLASS real_js_ops FOR TYPE real[] USING usearch AS
     OPERATOR 1 <@@@> (real[], real[]) FOR ORDER BY float_ops, FUNCTION 1 jensen_shannon(real[], real[]);
 CREATE TABLE shares (v real[]);
 INSERT INTO shares SELECT ARRAY[x / s, y / s, z / s, 1 / s]
   FROM (SELECT x, y, z, x + y + z + 1 AS s FROM (SELECT i % 17 AS x, i % 13 AS y, (i % 7 + 0.5)::real AS z FROM generate_series(1, 300) i) a) b;
-CREATE INDEX ON shares USING usearch (v real_pearson_ops);
+CREATE INDEX ON shares USING usearch (v own_pearson_ops);
 CALL compare('shares', 'v', '<@@>', $$VALUES ($q$'{0.1,0.2,0.3,0.4}'::real[]$q$)$$);
 CREATE INDEX ON shares USING usearch (v real_js_ops);
 CALL compare('shares', 'v', '<@@@>', $$VALUES ($q$'{0.1,0.2,0.3,0.4}'::real[]$q$), ($q$'{1,0,0,0}'::real[]$q$)$$);
@@ -186,7 +186,7 @@ DROP TABLE shares;
 -- a constant array has no correlation: NULL
 CREATE TABLE constants (v real[]);
 INSERT INTO constants VALUES ('{1,2}'), ('{1,1}'), ('{2,1}');
-CREATE INDEX ON constants USING usearch (v real_pearson_ops);
+CREATE INDEX ON constants USING usearch (v own_pearson_ops);
 DROP TABLE constants;
 
 -- the collation of the column

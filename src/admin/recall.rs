@@ -149,7 +149,8 @@ fn required(queries: Option<Vec<Query>>, argument: &str) -> Vec<Query> {
 /// Queries for an index of vectors, from an array of its type; of real[], whose arrays are of real[], too, the rows. None
 /// if one is NULL.
 fn vector_queries(index: Index<'_>, vectors: Datum) -> Option<Vec<Query>> {
-    let value = comparison_of(index).value;
+    let comparison = comparison_of(index);
+    let value = comparison.value;
     // SAFETY: SQL declares the argument as an array.
     let array = unsafe { pg_sys::pg_detoast_datum(vectors.cast_mut_ptr()) }.cast::<pg_sys::ArrayType>();
     // SAFETY: detoasted just now.
@@ -191,7 +192,10 @@ fn vector_queries(index: Index<'_>, vectors: Datum) -> Option<Vec<Query>> {
             })
             .collect::<Option<_>>()?
     };
-    values.iter().for_each(|vector| require_dimensions(index, vector.len()));
+    for vector in &values {
+        require_dimensions(index, vector.len());
+        comparison.require_domain(vector);
+    }
     let mut function = None;
     let query = |vector| query_of(index, &mut function, vector);
     Some(values.into_iter().map(query).collect())

@@ -141,7 +141,7 @@ unsafe extern "C-unwind" fn add_row(
             let value = if *isnull {
                 &[][..]
             } else {
-                options.comparison.value.bytes(*values)
+                options.comparison.bytes(*values)
             };
             appender.append(index, value, &tid_bytes(&*tid), || options.limits(index));
         });

@@ -26,10 +26,10 @@ pub unsafe extern "C-unwind" fn aminsert(
     let index = unsafe { Index::from_raw(index) };
     // SAFETY: PostgreSQL's own, for the statement.
     let appender = unsafe { appender(index, index_info) };
-    let kind = appender.comparison.value;
+    let comparison = appender.comparison;
     // SAFETY: PostgreSQL passes one value of the indexed type and a valid TID.
     let (value, tid) = unsafe {
-        let value = if *isnull { &[][..] } else { kind.bytes(*values) };
+        let value = if *isnull { &[][..] } else { comparison.bytes(*values) };
         (value, tid_bytes(&*heap_tid))
     };
     appender.append(index, value, &tid, || IndexOptions::of(index).limits(index));

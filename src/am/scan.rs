@@ -50,7 +50,7 @@ pub unsafe extern "C-unwind" fn amrescan(
     unsafe {
         let state = &mut *(*scan).opaque.cast::<Scan>();
         let index = index_of(scan);
-        let value = comparison_of(index).value;
+        let comparison = comparison_of(index);
         let context = pg_sys::GetMemoryChunkContext(scan.cast());
         let mut demand = Demand::Exact;
         let query = if norderbys > 0 && !orderbys.is_null() {
@@ -60,9 +60,9 @@ pub unsafe extern "C-unwind" fn amrescan(
             demand = Demand::of_flags(order.sk_flags);
             (!is_null).then(|| {
                 require_bits(index, order.sk_argument);
-                let bytes = value.bytes(order.sk_argument);
+                let bytes = comparison.bytes(order.sk_argument);
                 let query = Query::new(index, context, &mut state.function, bytes);
-                if matches!(value, Value::Opaque(_)) {
+                if matches!(comparison.value, Value::Opaque(_)) {
                     // A copy. A join may come here for each of many rows.
                     pg_sys::pfree(bytes.as_ptr().cast_mut().cast());
                 }

@@ -1,5 +1,6 @@
-//! PostgreSQL's hooks in the executor and in EXPLAIN.
+//! PostgreSQL's hooks in the executor, in EXPLAIN and after ALTER INDEX.
 
+pub mod alter;
 pub mod demand;
 pub mod explain;
 mod nodes;

@@ -4,6 +4,7 @@ use iscc_hnsw::params::ShardValues;
 use iscc_metrics::Metric;
 use iscc_metrics::dense::rows::RowKind;
 use pgrx::pg_sys;
+use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use super::opaque::layout_of;
@@ -13,6 +14,7 @@ use crate::catalog;
 use crate::error::report;
 use crate::relation::Index;
 use crate::types::distance::{jaccard_distance, nphd_distance, prefix_hamming_distance, sorensen_distance};
+use crate::types::vector::require_domain;
 
 /// The support function of an operator class: the distance that its operator returns.
 pub const DISTANCE_PROC: u16 = 1;
@@ -95,6 +97,30 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// The bytes of a value, as the log has them. Raises an error for one that cannot be compared.
+    ///
+    /// # Safety
+    /// As for [`Value::bytes`].
+    pub unsafe fn bytes<'a>(self, datum: Datum) -> &'a [u8] {
+        // SAFETY: as the caller says.
+        let bytes = unsafe { self.value.bytes(datum) };
+        self.require_domain(bytes);
+        bytes
+    }
+
+    /// Raises an error unless a value that is read is one that the metric takes.
+    pub fn require_domain(self, bytes: &[u8]) {
+        if let Some((scalar, metric)) = self.value.scalar().zip(self.metric.dense()) {
+            require_domain(metric, scalar, bytes);
+        }
+    }
+
+    /// Whether the function that computes the distance is this extension's own.
+    pub const fn is_ours(self) -> bool {
+        let is_added = matches!(self.metric, Metric::Pearson | Metric::JensenShannon | Metric::Haversine);
+        self.value.is_ours() || is_added
+    }
+
     /// What a shard is built of whose values lie in cells of `stride` bytes; for vectors, which rows it is to have.
     pub fn shard_values(&self, stride: u16, rows: Option<RowKind>) -> ShardValues {
         if let Value::Opaque(layout) = self.value {

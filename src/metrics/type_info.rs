@@ -115,6 +115,38 @@ type_info!(
     /// pgvector's halfvec, by the sum of absolute differences.
     pgvector_halfvec_l1_info, HalfVector, L1
 );
+type_info!(
+    /// Arrays of type real[], by correlation distance.
+    real_pearson_info, Array, Pearson
+);
+type_info!(
+    /// Arrays of type real[], by the Jensen-Shannon divergence.
+    real_jensen_shannon_info, Array, JensenShannon
+);
+type_info!(
+    /// Arrays of type real[], by the angle between points on a sphere.
+    real_haversine_info, Array, Haversine
+);
+type_info!(
+    /// pgvector's vector, by correlation distance.
+    pgvector_vector_pearson_info, Vector, Pearson
+);
+type_info!(
+    /// pgvector's vector, by the Jensen-Shannon divergence.
+    pgvector_vector_jensen_shannon_info, Vector, JensenShannon
+);
+type_info!(
+    /// pgvector's vector, by the angle between points on a sphere.
+    pgvector_vector_haversine_info, Vector, Haversine
+);
+type_info!(
+    /// pgvector's halfvec, by correlation distance.
+    pgvector_halfvec_pearson_info, HalfVector, Pearson
+);
+type_info!(
+    /// pgvector's halfvec, by the Jensen-Shannon divergence.
+    pgvector_halfvec_jensen_shannon_info, HalfVector, JensenShannon
+);
 
 /// What a type info function states for values of a type; None for a function that is none, or of another version, or
 /// states what the type cannot be.

@@ -65,7 +65,7 @@ impl VectorQuery {
             by_function(Stored::Opaque(layout))
         } else {
             let (scalar, metric) = comparison.value.scalar().zip(comparison.metric.dense())?;
-            if comparison.value.is_ours() {
+            if comparison.is_ours() {
                 Exact::Numbers(Box::new(dense::Query::new(metric, scalar, value)))
             } else {
                 by_function(Stored::Numbers(scalar))

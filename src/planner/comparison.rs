@@ -131,7 +131,7 @@ impl<'a> Table<'a> {
         }
         let (near, metric, arguments) = self.near_of(distance)?;
         // Of greater distances than these the subtraction may lose more than is added to one.
-        let is_small = matches!(metric, Metric::Nphd | Metric::Cosine);
+        let is_small = matches!(metric, Metric::Nphd | Metric::Cosine | Metric::Pearson);
         is_small.then(|| (near, arguments, subtracted_from(BIT_MORE_THAN_ONE, as_float8(less))))
     }
 

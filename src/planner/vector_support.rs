@@ -58,6 +58,12 @@ fn name_of(metric: DenseMetric, near: bool) -> &'static std::ffi::CStr {
         (DenseMetric::Cosine, true) => c"cosine_ball_unchecked",
         (DenseMetric::L1, false) => c"l1_ball",
         (DenseMetric::L1, true) => c"l1_ball_unchecked",
+        (DenseMetric::Pearson, false) => c"pearson_ball",
+        (DenseMetric::Pearson, true) => c"pearson_ball_unchecked",
+        (DenseMetric::JensenShannon, false) => c"jensen_shannon_ball",
+        (DenseMetric::JensenShannon, true) => c"jensen_shannon_ball_unchecked",
+        (DenseMetric::Haversine, false) => c"haversine_ball",
+        (DenseMetric::Haversine, true) => c"haversine_ball_unchecked",
     }
 }
 
@@ -68,6 +74,9 @@ fn near_name(metric: DenseMetric) -> &'static std::ffi::CStr {
         DenseMetric::InnerProduct => c"ip_near",
         DenseMetric::Cosine => c"cosine_near",
         DenseMetric::L1 => c"l1_near",
+        DenseMetric::Pearson => c"pearson_near",
+        DenseMetric::JensenShannon => c"jensen_shannon_near",
+        DenseMetric::Haversine => c"haversine_near",
     }
 }
 
@@ -183,9 +192,9 @@ fn share_within<'a>(
         match known.filter(is_of_type).map(Node::value) {
             Some(Value::Null) => 0.0,
             Some(Value::Known(datum)) if sees_all => {
-                let value = comparison_of_info(info).map(|comparison| comparison.value);
+                let comparison = comparison_of_info(info);
                 // SAFETY: a constant of the index's type, which lives as long as its node does; so does the current context.
-                let ball = value.and_then(|value| ball(unsafe { value.bytes(datum) }));
+                let ball = comparison.and_then(|comparison| ball(unsafe { comparison.bytes(datum) }));
                 ball.map_or(DEFAULT, |ball| sample.share_within(&ball, info.entries()))
             }
             _ => sample.share_of_neighbours(ball, info.entries()),

@@ -15,8 +15,8 @@ pub fn vectors_of(info: IndexInfo<'_>) -> Option<Vectors> {
     if info.is_hypothetical() {
         return None;
     }
-    let value = comparison_of_info(info)?.value;
-    let scalar = value.scalar()?;
+    let comparison = comparison_of_info(info)?;
+    let scalar = comparison.value.scalar()?;
     // SAFETY: the planner has locked each index that it knows, for as long as it plans.
     let opened = unsafe { OpenRelation::open_locked(info.oid()) };
     let index = opened.handle();
@@ -34,7 +34,7 @@ pub fn vectors_of(info: IndexInfo<'_>) -> Option<Vectors> {
         tail,
         value_bytes: value_bytes as f64,
         row_bytes: (value_bytes / scalar.bytes()) as f64,
-        has_calls: !value.is_ours(),
+        has_calls: !comparison.is_ours(),
     })
 }
 

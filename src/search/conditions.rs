@@ -247,7 +247,7 @@ unsafe fn condition_of(
         // SAFETY: the operator's right argument is a ball, whose center has the type of the index. As the caller says.
         unsafe {
             let (center, radius) = dense_ball::parts(argument)?;
-            let query = VectorQuery::new(index, context, shared, comparison.value.bytes(center))?;
+            let query = VectorQuery::new(index, context, shared, comparison.bytes(center))?;
             return Some(Condition::Vector(VectorBall::new(query, radius)));
         }
     }

@@ -57,10 +57,13 @@ impl RelOptions {
 /// The number of the value `auto` of `rows`; the kinds of rows follow in their own order.
 const AUTO: i32 = 0;
 
+/// The number of the value `bits` of `rows`, which no index can have.
+const BITS: i32 = AUTO + 1 + RowKind::COUNT as i32;
+
 /// The values of `rows`, as PostgreSQL wants them: the last one has no name.
 fn row_values() -> *mut pg_sys::relopt_enum_elt_def {
-    let names = [c"auto", c"i8", c"f16", c"f32"];
-    const { assert!(RowKind::COUNT == 3 && AUTO == 0) };
+    let names = [c"auto", c"i8", c"f16", c"f32", c"bits"];
+    const { assert!(RowKind::COUNT == 3 && AUTO == 0 && BITS == 4) };
     let value = |(number, name): (i32, &'static CStr)| pg_sys::relopt_enum_elt_def {
         string_val: name.as_ptr(),
         symbol_val: number,
@@ -209,6 +212,8 @@ pub struct IndexOptions {
     pub shard_bytes: u64,
     /// Storage parameter `rows`: what shards keep of dense vectors. None: whatever turns out to be good enough.
     pub rows: Option<RowKind>,
+    /// Whether `rows` asks for bits.
+    wants_bits: bool,
     /// Bytes of a value that the column's type declares, at most for codes; None where it declares nothing.
     pub declared_bytes: Option<u16>,
 }
@@ -219,14 +224,14 @@ impl IndexOptions {
         // SAFETY: amoptions made what is there.
         let options = unsafe { index.data().rd_options.cast::<RelOptions>().as_ref() };
         let (m, ef_construction, kilobytes, rows) = match options {
-            None => (UNSET, UNSET, DEFAULT_SHARD_KB, None),
+            None => (UNSET, UNSET, DEFAULT_SHARD_KB, AUTO),
             Some(options) => {
                 let kilobytes = options.shard_size().and_then(parse_kilobytes);
                 (
                     options.m,
                     options.ef_construction,
                     kilobytes.unwrap_or(DEFAULT_SHARD_KB),
-                    row_kind(options.rows),
+                    options.rows,
                 )
             }
         };
@@ -240,31 +245,54 @@ impl IndexOptions {
             m: u16::try_from(m).unwrap_or(defaults.0),
             ef_construction: u16::try_from(ef_construction).unwrap_or(defaults.1),
             shard_bytes: kilobytes as u64 * 1024,
-            rows,
+            rows: row_kind(rows),
+            wants_bits: rows == BITS,
             declared_bytes: declared_bytes(index, comparison),
         }
     }
 
-    /// Raises an error for what an index cannot be made with: `rows` for codes, whose shards keep the codes themselves, and
-    /// bit strings that have no declared length or are too long.
+    /// Raises an error for what an index cannot be made with: `rows` that its shards cannot have, and bit strings that have
+    /// no declared length or are too long.
     pub fn require_sound(&self, index: Index<'_>) {
         self.require_declared_bits(index);
-        let (Some(rows), None) = (self.rows, self.comparison.value.scalar()) else {
-            return;
+        let name = match self.rows {
+            Some(rows) => rows.name(),
+            None if self.wants_bits => "bits",
+            None => return,
         };
-        report(
-            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-            format!(
-                "storage parameter rows cannot be \"{}\" for an index of codes",
-                rows.name()
-            ),
-        )
-        .detail(format!(
-            "The shards of index \"{}\" keep the codes themselves.",
-            index.name()
-        ))
-        .hint("Leave rows out, or RESET it. It is for indexes of dense vectors.")
-        .raise();
+        let refuse = |of: &str| {
+            report(
+                PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("storage parameter rows cannot be \"{name}\" for an index of {of}"),
+            )
+        };
+        match self.comparison.metric.dense() {
+            None => {
+                let (of, what) = match self.comparison.value {
+                    Value::Opaque(_) => ("values with a distance function", "values"),
+                    _ => ("codes", "codes"),
+                };
+                refuse(of)
+                    .detail(format!("The shards of index \"{}\" keep the {what} themselves.", index.name()))
+                    .hint("Leave rows out, or RESET it. It is for indexes of dense vectors.")
+                    .raise()
+            }
+            Some(_) if self.wants_bits => refuse("dense vectors")
+                .detail("Valid values are \"auto\", \"i8\", \"f16\" and \"f32\".")
+                .hint(
+                    "To search by bits, index an expression such as binary_quantize(column)::bitvec, and order what it finds by \
+                     the vectors. The documentation has a page on binary quantization.",
+                )
+                .raise(),
+            Some(metric) if !self.rows.is_some_and(|rows| metric.row_kinds().contains(&rows)) => {
+                let kinds: Vec<&str> = metric.row_kinds().iter().map(|kind| kind.name()).collect();
+                refuse(&format!("the metric \"{}\"", metric.name()))
+                    .detail(format!("The shards of such an index can have rows of kind {}.", kinds.join(" or ")))
+                    .hint("Leave rows out, or RESET it.")
+                    .raise()
+            }
+            Some(_) => {}
+        }
     }
 
     fn require_declared_bits(&self, index: Index<'_>) {

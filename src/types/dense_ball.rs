@@ -1,20 +1,22 @@
 //! Thresholds for the distances of dense vectors: functions such as `l2_within`, and balls, what an index is asked for.
 //!
 //! A ball is a composite type, `(center, radius)`, one for each type of vectors and metric. The functions below are the same
-//! for all types of vectors: which one it is they see from their declaration. Distances of arrays are ours, those of other
-//! types are computed by the function of the type's own operator, so that all of them agree bit for bit.
+//! for all types of vectors: which one it is they see from their declaration. Distances of arrays are ours, and so are those
+//! that pgvector does not have; others are computed by the function of the type's own operator, so that all of them agree bit
+//! for bit.
 
 use std::ffi::{CStr, CString};
 
 use iscc_metrics::DenseMetric;
 use iscc_metrics::ball::is_within;
+use iscc_metrics::dense::Scalar;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 
 use super::ball::text_of;
 use super::bitvec::Args;
 use super::sql_function;
-use super::vector::array_distance;
+use super::vector::{array_distance, pgvector_distance};
 use crate::catalog;
 use crate::error::report;
 
@@ -22,6 +24,8 @@ use crate::error::report;
 enum Distance {
     /// Of arrays.
     Ours(DenseMetric),
+    /// Of another extension's type, which has no such distance.
+    OursOfTheirs(DenseMetric, Scalar),
     /// By the function of another extension's type.
     Theirs(pg_sys::FmgrInfo),
 }
@@ -53,7 +57,12 @@ impl Distance {
         if vector == pg_sys::FLOAT4ARRAYOID {
             return Distance::Ours(metric);
         }
-        let Some(theirs) = distance_of_type(vector, metric) else {
+        let (schema, name) = schema_and_name(vector);
+        let scalar = if name == "halfvec" { Scalar::F16 } else { Scalar::F32 };
+        let Some(theirs) = their_function(metric, &name) else {
+            return Distance::OursOfTheirs(metric, scalar);
+        };
+        let Some(theirs) = distance_of_type(vector, schema, theirs) else {
             let name = catalog::type_name(vector);
             report(
                 PgSqlErrorCode::ERRCODE_UNDEFINED_FUNCTION,
@@ -77,6 +86,7 @@ impl Distance {
         unsafe {
             match self {
                 Distance::Ours(metric) => array_distance(*metric, a, b),
+                Distance::OursOfTheirs(metric, scalar) => pgvector_distance(*metric, *scalar, a, b),
                 Distance::Theirs(function) => {
                     let distance = pg_sys::FunctionCall2Coll(function, pg_sys::InvalidOid, a, b);
                     f64::from_bits(distance.value() as u64)
@@ -86,13 +96,13 @@ impl Distance {
     }
 }
 
-/// The function that computes the distance of two values of a type of pgvector's. It is in the schema of the type.
-fn distance_of_type(vector: Oid, metric: DenseMetric) -> Option<Oid> {
+/// The schema and the name of a type.
+fn schema_and_name(of: Oid) -> (Oid, String) {
     // SAFETY: reads the catalog; the entry is released when its fields are copied.
-    let (schema, name) = unsafe {
-        let entry = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::TYPEOID as i32, Datum::from(vector));
+    unsafe {
+        let entry = pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::TYPEOID as i32, Datum::from(of));
         if entry.is_null() {
-            return None;
+            return (pg_sys::InvalidOid, String::new());
         }
         let row = pg_sys::GETSTRUCT(entry).cast::<pg_sys::FormData_pg_type>();
         let name = CStr::from_ptr((*row).typname.data.as_ptr())
@@ -101,13 +111,22 @@ fn distance_of_type(vector: Oid, metric: DenseMetric) -> Option<Oid> {
         let schema = (*row).typnamespace;
         pg_sys::ReleaseSysCache(entry);
         (schema, name)
-    };
-    let function = match metric {
-        DenseMetric::L2 => "l2_distance".to_string(),
-        DenseMetric::L1 => "l1_distance".to_string(),
-        DenseMetric::Cosine => "cosine_distance".to_string(),
-        DenseMetric::InnerProduct => format!("{name}_negative_inner_product"),
-    };
+    }
+}
+
+/// The name of the function that computes the distance of two values of a type of pgvector's; None if there is none.
+fn their_function(metric: DenseMetric, of: &str) -> Option<String> {
+    match metric {
+        DenseMetric::L2 => Some("l2_distance".to_string()),
+        DenseMetric::L1 => Some("l1_distance".to_string()),
+        DenseMetric::Cosine => Some("cosine_distance".to_string()),
+        DenseMetric::InnerProduct => Some(format!("{of}_negative_inner_product")),
+        DenseMetric::Pearson | DenseMetric::JensenShannon | DenseMetric::Haversine => None,
+    }
+}
+
+/// The function of this name for two values of a type. It is in the schema of the type.
+fn distance_of_type(vector: Oid, schema: Oid, function: String) -> Option<Oid> {
     let function = CString::new(function).ok()?;
     let found = catalog::function_named(&function, &[vector, vector], schema);
     (found != pg_sys::InvalidOid && catalog::result_type(found) == pg_sys::FLOAT8OID).then_some(found)
@@ -153,6 +172,21 @@ fn checked_radius(metric: DenseMetric, radius: f64) -> f64 {
             radius >= 0.0,
             "A cosine distance is a number from 0 to 2.",
             "For a similarity of at least 0.8, pass 1 - 0.8.",
+        ),
+        DenseMetric::Pearson => (
+            radius >= 0.0,
+            "A correlation distance is a number from 0 to 2.",
+            "For a correlation of at least 0.8, pass 1 - 0.8.",
+        ),
+        DenseMetric::JensenShannon => (
+            radius >= 0.0,
+            "A divergence is 0 or greater; of weights with the sum 1, at most ln(2).",
+            "Pass the greatest divergence that vectors may have.",
+        ),
+        DenseMetric::Haversine => (
+            radius >= 0.0,
+            "An angle is 0 or greater, in radians.",
+            "For kilometers on the earth, divide them by 6371.",
         ),
         DenseMetric::L2 | DenseMetric::L1 => (
             radius >= 0.0,
@@ -259,4 +293,12 @@ thresholds! {
     InnerProduct: dense_ip_within dense_ip_near dense_in_ip_ball dense_ip_ball dense_ip_ball_unchecked;
     Cosine: dense_cosine_within dense_cosine_near dense_in_cosine_ball dense_cosine_ball dense_cosine_ball_unchecked;
     L1: dense_l1_within dense_l1_near dense_in_l1_ball dense_l1_ball dense_l1_ball_unchecked;
+    Pearson:
+        dense_pearson_within dense_pearson_near dense_in_pearson_ball dense_pearson_ball dense_pearson_ball_unchecked;
+    JensenShannon:
+        dense_jensen_shannon_within dense_jensen_shannon_near dense_in_jensen_shannon_ball dense_jensen_shannon_ball
+        dense_jensen_shannon_ball_unchecked;
+    Haversine:
+        dense_haversine_within dense_haversine_near dense_in_haversine_ball dense_haversine_ball
+        dense_haversine_ball_unchecked;
 }

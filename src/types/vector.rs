@@ -1,5 +1,4 @@
-//! Dense vectors: arrays of type real[] and the values of pgvector's types, as numbers in memory; distances of arrays as
-//! SQL functions.
+//! Dense vectors: arrays of type real[] and the values of pgvector's types, as numbers in memory; distances as SQL functions.
 
 use iscc_metrics::DenseMetric;
 use iscc_metrics::dense::{MAX_DIMENSIONS, Scalar, distance};
@@ -163,6 +162,51 @@ pub fn require_same_dimensions(a: usize, b: usize) {
     }
 }
 
+/// Raises an error unless these numbers, which are those of a vector, are in the domain of a metric.
+pub fn require_domain(metric: DenseMetric, scalar: Scalar, numbers: &[u8]) {
+    let dimensions = numbers.len() / scalar.bytes();
+    if !metric.takes(dimensions) {
+        report(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            format!("point has {dimensions} numbers, not 2"),
+        )
+        .detail("The haversine distance is one of points on a sphere: latitude and longitude, in degrees.")
+        .raise();
+    }
+    if metric == DenseMetric::JensenShannon && has_negative(scalar, numbers) {
+        report(
+            PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
+            "weight cannot be negative",
+        )
+        .detail("The Jensen-Shannon divergence is one of weights, such as probabilities.")
+        .raise();
+    }
+}
+
+/// Whether a number is less than 0.
+fn has_negative(scalar: Scalar, numbers: &[u8]) -> bool {
+    match scalar {
+        Scalar::F32 => numbers
+            .as_chunks()
+            .0
+            .iter()
+            .any(|&bytes| f32::from_le_bytes(bytes) < 0.0),
+        // The sign, but not that of 0.
+        Scalar::F16 => {
+            let mut numbers = numbers.as_chunks().0.iter().map(|&bytes| u16::from_le_bytes(bytes));
+            numbers.any(|number| number > 0x8000)
+        }
+    }
+}
+
+/// The distance of the numbers of two vectors.
+fn checked_distance(metric: DenseMetric, scalar: Scalar, a: &[u8], b: &[u8]) -> f64 {
+    require_same_dimensions(a.len() / scalar.bytes(), b.len() / scalar.bytes());
+    require_domain(metric, scalar, a);
+    require_domain(metric, scalar, b);
+    distance(metric, scalar, a, b)
+}
+
 /// The distance of two values of type real[].
 ///
 /// # Safety
@@ -170,14 +214,29 @@ pub fn require_same_dimensions(a: usize, b: usize) {
 pub unsafe fn array_distance(metric: DenseMetric, a: Datum, b: Datum) -> f64 {
     // SAFETY: as the caller says.
     let (a, b) = unsafe { (array_numbers(a), array_numbers(b)) };
-    require_same_dimensions(a.len() / size_of::<f32>(), b.len() / size_of::<f32>());
-    distance(metric, Scalar::F32, a, b)
+    checked_distance(metric, Scalar::F32, a, b)
+}
+
+/// The distance of two values of pgvector's types.
+///
+/// # Safety
+/// As for [`pgvector_numbers`], for both.
+pub unsafe fn pgvector_distance(metric: DenseMetric, scalar: Scalar, a: Datum, b: Datum) -> f64 {
+    // SAFETY: as the caller says.
+    let (a, b) = unsafe { (pgvector_numbers(scalar, a), pgvector_numbers(scalar, b)) };
+    checked_distance(metric, scalar, a, b)
 }
 
 /// The distance of two arguments of type real[].
 fn distance_of(metric: DenseMetric, args: Args<'_>) -> Datum {
     // SAFETY: SQL declares the arguments as real[]. Copies of them are in the call's memory context.
     float8(unsafe { array_distance(metric, args.datum(0), args.datum(1)) })
+}
+
+/// The distance of two arguments of one of pgvector's types.
+fn distance_of_pgvector(metric: DenseMetric, scalar: Scalar, args: Args<'_>) -> Datum {
+    // SAFETY: SQL declares the arguments as vector or halfvec. Copies of them are in the call's memory context.
+    float8(unsafe { pgvector_distance(metric, scalar, args.datum(0), args.datum(1)) })
 }
 
 /// The metric of a distance function of arrays, recognised by its code; None for any other.
@@ -188,6 +247,9 @@ pub fn metric_of_array_distance(address: pg_sys::PGFunction) -> Option<DenseMetr
         (real_negative_inner_product as *const (), DenseMetric::InnerProduct),
         (real_cosine_distance as *const (), DenseMetric::Cosine),
         (real_l1_distance as *const (), DenseMetric::L1),
+        (real_pearson_distance as *const (), DenseMetric::Pearson),
+        (real_jensen_shannon_distance as *const (), DenseMetric::JensenShannon),
+        (real_haversine_distance as *const (), DenseMetric::Haversine),
     ];
     let found = functions
         .into_iter()
@@ -214,3 +276,29 @@ sql_function!(
     /// Sum of the absolute differences.
     real_l1_distance, |args| distance_of(DenseMetric::L1, args)
 );
+
+/// Distances that pgvector does not have: of arrays, and of its types.
+macro_rules! distances {
+    ($($(#[$meta:meta])* $metric:ident: $real:ident $($pgvector:ident $scalar:ident)*;)*) => {$(
+        sql_function!(
+            $(#[$meta])*
+            $real, |args| distance_of(DenseMetric::$metric, args)
+        );
+        $(
+            sql_function!(
+                /// The same of one of pgvector's types.
+                $pgvector, |args| distance_of_pgvector(DenseMetric::$metric, Scalar::$scalar, args)
+            );
+        )*
+    )*};
+}
+
+distances! {
+    /// Correlation distance: 1 minus Pearson's correlation, 0 to 2; NaN if the numbers of a vector are all the same.
+    Pearson: real_pearson_distance vector_pearson_distance F32 halfvec_pearson_distance F16;
+    /// Jensen-Shannon divergence, in nats.
+    JensenShannon:
+        real_jensen_shannon_distance vector_jensen_shannon_distance F32 halfvec_jensen_shannon_distance F16;
+    /// Angle between two points on a sphere, in radians.
+    Haversine: real_haversine_distance vector_haversine_distance F32;
+}

@@ -30,8 +30,8 @@ pub enum ShardValues {
         scalar: Scalar,
         /// 1 to [`MAX_DIMENSIONS`].
         dimensions: u16,
-        /// What is derived from them. `None`: [`RowKind::I8`], if that is good enough for these vectors; if not,
-        /// [`RowKind::F16`], or [`RowKind::F32`] where numbers are too large for 16 bits.
+        /// What is derived from them. `None`, or a kind that the metric does not have: [`RowKind::I8`], if that is good enough
+        /// for these vectors; if not, [`RowKind::F16`], or [`RowKind::F32`] where numbers are too large for 16 bits.
         rows: Option<RowKind>,
     },
     /// Values that only a function of the caller's understands, as [`opaque`](crate::opaque) stores them.
@@ -66,7 +66,16 @@ impl BuildParams {
         self.threads = self.threads.max(1);
         match &mut self.values {
             ShardValues::Codes { max_bytes, .. } => *max_bytes = (*max_bytes).clamp(1, MAX_CODE_BYTES as u16),
-            ShardValues::Dense { dimensions, .. } => *dimensions = (*dimensions).clamp(1, MAX_DIMENSIONS as u16),
+            ShardValues::Dense {
+                metric,
+                dimensions,
+                rows,
+                ..
+            } => {
+                let most = (*dimensions).clamp(1, MAX_DIMENSIONS as u16);
+                *dimensions = metric.dimensions().map_or(most, |only| only as u16);
+                *rows = rows.filter(|kind| metric.row_kinds().contains(kind));
+            }
             ShardValues::Opaque { .. } => {}
         }
         self

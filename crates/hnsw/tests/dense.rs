@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use common::{Random, build, collect, dense_params, open, to_bytes, value, values, vectors};
+use common::{Random, build, collect, dense_params, in_domain, open, to_bytes, value, values, vectors};
 use iscc_hnsw::build::{estimated_file_bytes, largest_file_bytes};
 use iscc_hnsw::control::{BuildControl, Cancelled};
 use iscc_hnsw::params::{BuildParams, ShardValues};
@@ -26,7 +26,13 @@ struct Set {
 }
 
 fn set(count: usize, dimensions: usize, seed: u64) -> Set {
-    let mut values = values(&vectors(count, dimensions, seed));
+    set_of(DenseMetric::L2, count, dimensions, seed)
+}
+
+/// A set of vectors that this metric compares.
+fn set_of(metric: DenseMetric, count: usize, dimensions: usize, seed: u64) -> Set {
+    let dimensions = metric.dimensions().unwrap_or(dimensions);
+    let mut values = values(&in_domain(metric, &vectors(count, dimensions, seed)));
     let is_query = |at: usize| at % 20 == 7;
     let queries = (0..count)
         .filter(|&at| is_query(at))
@@ -82,9 +88,9 @@ fn recall(shard: &Shard<Vec<u8>>, set: &Set, mut search: impl FnMut(&[u8], &mut 
 
 #[test]
 fn recall_by_metric_and_kind_of_rows() {
-    let set = set(3_000, 40, 11);
     for metric in DenseMetric::all() {
-        for kind in RowKind::ALL {
+        let set = set_of(metric, 3_000, 40, 11);
+        for &kind in metric.row_kinds() {
             for threads in [1, 2] {
                 let shard = open(&set.values, dense_params(metric, set.dimensions, Some(kind), threads));
                 assert_eq!(shard.verify(&|| {}), NO_PROBLEMS);
@@ -104,9 +110,15 @@ fn recall_by_metric_and_kind_of_rows() {
 
 #[test]
 fn calibrated_searches_reach_their_recall() {
-    let set = set(12_000, 32, 5);
-    let shard = open(&set.values, dense_params(DenseMetric::Cosine, set.dimensions, None, 2));
-    assert_eq!(shard.encoding().unwrap().kind(), RowKind::I8);
+    for metric in DenseMetric::all() {
+        calibrated_searches_of(metric);
+    }
+}
+
+fn calibrated_searches_of(metric: DenseMetric) {
+    let set = set_of(metric, 12_000, 32, 5);
+    let shard = open(&set.values, dense_params(metric, set.dimensions, None, 2));
+    assert_eq!(shard.encoding().unwrap().kind(), metric.row_kinds()[0]);
     let (calibration, mut graph, mut flat) = (shard.calibration(), GraphSearch::new(), FlatSearch::default());
     let mut by_graph = 0;
     for target in [0.9, 0.99] {
@@ -126,9 +138,14 @@ fn calibrated_searches_reach_their_recall() {
                 }
             }
         });
-        assert!(recall >= target, "{recall} for {target}");
+        assert!(recall >= target, "{metric:?}: {recall} for {target}");
     }
-    assert!(by_graph > set.queries.len(), "{by_graph} searches of the graph");
+    // Comparing all points is cheap.
+    let is_cheap = metric == DenseMetric::Haversine;
+    assert!(
+        is_cheap || by_graph > set.queries.len(),
+        "{metric:?}: {by_graph} searches of the graph"
+    );
     assert!(!calibration.favours_graph(4, 0.5), "no query is so short");
     assert!(!calibration.favours_graph(128, 1.0));
 }
@@ -137,12 +154,15 @@ fn calibrated_searches_reach_their_recall() {
 #[test]
 fn long_vectors() {
     for (count, dimensions) in [(800, 3_072), (160, 16_000)] {
-        let set = set(count, dimensions, 71);
-        for metric in DenseMetric::all() {
+        for metric in DenseMetric::all().filter(|metric| metric.takes(dimensions)) {
+            let set = set_of(metric, count, dimensions, 71);
             let shard = open(&set.values, dense_params(metric, dimensions, None, 2));
             assert_eq!(shard.verify(&|| {}), NO_PROBLEMS);
             let encoding = shard.encoding().unwrap();
-            assert_eq!((encoding.kind(), encoding.dimensions()), (RowKind::I8, dimensions));
+            assert_eq!(
+                (encoding.kind(), encoding.dimensions()),
+                (metric.row_kinds()[0], dimensions)
+            );
             let (mut graph, mut flat) = (GraphSearch::new(), FlatSearch::default());
             let by_graph = recall(&shard, &set, |query, found| {
                 let (bytes, query) = (query.len(), encoding.query(query));
@@ -239,9 +259,10 @@ fn resumed_to_the_end_each_node_comes_once() {
 fn equal_values_zeros_and_single_ones() {
     for metric in DenseMetric::all() {
         for kind in [None, Some(RowKind::F16), Some(RowKind::F32)] {
-            let mut many = vec![value(&[1.0, 2.0, -3.0]); 10_000];
-            many.push(value(&[0.0; 3]));
-            many.push(value(&[-1.0, -2.0, 3.0]));
+            let value = |vector: [f32; 3]| value(&in_domain(metric, &[vector.to_vec()])[0]);
+            let mut many = vec![value([1.0, 2.0, -3.0]); 10_000];
+            many.push(value([0.0; 3]));
+            many.push(value([-1.0, 2.0, 4.0]));
             let shard = open(&many, dense_params(metric, 3, kind, 2));
             assert_eq!((shard.nodes(), shard.entries()), (3, 10_002), "{metric:?}");
             assert_eq!(shard.verify(&|| {}), NO_PROBLEMS);
@@ -250,7 +271,7 @@ fn equal_values_zeros_and_single_ones() {
             assert_eq!(found.len(), 3, "none is left out, zeros neither");
             assert_eq!(shard.postings(found[0].node).count(), 10_000);
 
-            for values in [vec![], vec![value(&[0.0; 3]); 4], vec![value(&[5.0, 0.0, 1.0])]] {
+            for values in [vec![], vec![value([0.0; 3]); 4], vec![value([5.0, 0.0, 1.0])]] {
                 let shard = open(&values, dense_params(metric, 3, kind, 2));
                 assert_eq!(shard.entries() as usize, values.len());
                 assert_eq!(shard.nodes() as usize, values.len().min(1));
@@ -376,13 +397,13 @@ fn the_largest_estimate_holds_for_the_widest_rows() {
     for metric in DenseMetric::all() {
         let estimate = |rows| estimated_file_bytes(10_000, &dense_params(metric, 100, rows, 1));
         let widest = largest_file_bytes(10_000, &dense_params(metric, 100, None, 1));
-        let expected = if metric == DenseMetric::Cosine {
+        let expected = if metric.is_angular() {
             RowKind::F16
         } else {
             RowKind::F32
         };
         assert_eq!(widest, estimate(Some(expected)), "{metric:?}");
-        for kind in RowKind::ALL {
+        for &kind in metric.row_kinds() {
             let largest = largest_file_bytes(10_000, &dense_params(metric, 100, Some(kind), 1));
             assert_eq!(largest, estimate(Some(kind)), "{metric:?} {kind:?}");
         }

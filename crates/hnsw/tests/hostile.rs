@@ -6,7 +6,8 @@ mod common;
 use std::collections::HashSet;
 
 use common::{
-    Function, Random, build, build_opaque, clusters, dense_params, levenshtein, params, to_bytes, value, values,
+    Function, Random, build, build_opaque, clusters, dense_params, in_domain, levenshtein, params, to_bytes, value,
+    values,
 };
 use common::{vectors, words};
 use iscc_hnsw::params::BuildParams;
@@ -38,9 +39,15 @@ fn transparent_samples() -> Vec<Vec<u8>> {
     };
     let mut samples = vec![to_bytes(&build(&clusters(400, 1), small(params(1))))];
     let metrics = [DenseMetric::L2, DenseMetric::Cosine, DenseMetric::L1];
-    for (kind, metric) in RowKind::ALL.into_iter().zip(metrics) {
-        let params = small(dense_params(metric, 17, Some(kind), 1));
-        samples.push(to_bytes(&build(&values(&vectors(300, 17, 1)), params)));
+    let kinds = RowKind::ALL.into_iter().zip(metrics);
+    let others = [
+        (RowKind::F16, DenseMetric::JensenShannon),
+        (RowKind::F32, DenseMetric::Haversine),
+    ];
+    for (kind, metric) in kinds.chain(others) {
+        let vectors = in_domain(metric, &vectors(300, 17, 1));
+        let params = small(dense_params(metric, vectors[0].len(), Some(kind), 1));
+        samples.push(to_bytes(&build(&values(&vectors), params)));
     }
     samples
 }

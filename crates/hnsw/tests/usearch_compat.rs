@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{clusters, codes_of, dense_params, open, params, search, to_bytes, value, values, vectors};
+use common::{clusters, codes_of, dense_params, in_domain, open, params, search, to_bytes, value, values, vectors};
 use iscc_hnsw::build::Keys;
 use iscc_hnsw::shard::Shard;
 use iscc_metrics::dense::rows::RowKind;
@@ -120,11 +120,12 @@ fn usearch_reads_the_metadata() {
 /// Rows of 16 and 32 bits are USearch's own, and so are its metrics: it finds the same neighbours by its own distances.
 #[test]
 fn usearch_searches_our_vectors() {
-    let dimensions = 24;
-    let vectors = vectors(2_000, dimensions, 4);
-    let all = values(&vectors);
-    for metric in [DenseMetric::Cosine, DenseMetric::InnerProduct, DenseMetric::L2] {
-        for kind in [RowKind::F16, RowKind::F32] {
+    let wide = vectors(2_000, 24, 4);
+    // L1 is none of its metrics.
+    for metric in DenseMetric::all().filter(|&metric| metric != DenseMetric::L1) {
+        let vectors = in_domain(metric, &wide);
+        let (all, dimensions) = (values(&vectors), vectors[0].len());
+        for &kind in metric.row_kinds().iter().filter(|&&kind| kind != RowKind::I8) {
             let bytes = to_bytes(&common::build(&all, dense_params(metric, dimensions, Some(kind), 2)));
             let shard = Shard::open(bytes.clone()).unwrap();
             // What the index is made for does not matter: the file says what it is.

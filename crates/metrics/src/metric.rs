@@ -1,6 +1,6 @@
 //! The metrics: one table, a row each.
 //!
-//! Four compare codes, four compare dense vectors; one stands for what a function of the caller's computes. All metrics of codes look at the common prefix only: `m` is the smaller
+//! Four compare codes, seven compare dense vectors; one stands for what a function of the caller's computes. All metrics of codes look at the common prefix only: `m` is the smaller
 //! of the two lengths in bytes. Over codes of mixed lengths none is a metric in the mathematical sense (a short code is at
 //! distance 0 from every code that it is a prefix of), so no search prunes by the triangle inequality.
 //!
@@ -28,6 +28,12 @@ pub enum Metric {
     L1 = 6,
     /// Sørensen-Dice distance of the sets of one bits, over the common prefix.
     Sorensen = 7,
+    /// 1 − Pearson's correlation of the numbers of two vectors.
+    Pearson = 8,
+    /// Jensen-Shannon divergence of two vectors of weights, none of which is negative, in nats.
+    JensenShannon = 9,
+    /// Angle of the arc, in radians, between two points on a sphere: latitude and longitude, in degrees.
+    Haversine = 10,
     /// Whatever a function of the caller's computes.
     User = 255,
 }
@@ -58,6 +64,12 @@ pub enum DenseMetric {
     L2 = 2,
     /// [`Metric::L1`].
     L1 = 3,
+    /// [`Metric::Pearson`].
+    Pearson = 4,
+    /// [`Metric::JensenShannon`].
+    JensenShannon = 5,
+    /// [`Metric::Haversine`].
+    Haversine = 6,
 }
 
 /// What values a metric takes, and which of their metrics it is.
@@ -89,7 +101,7 @@ struct Row {
     values: Values,
 }
 
-const TABLE: [Row; 8] = [
+const TABLE: [Row; 11] = [
     Row {
         metric: Metric::Nphd,
         name: "nphd",
@@ -137,6 +149,24 @@ const TABLE: [Row; 8] = [
         name: "sorensen",
         letter: b's',
         values: Values::Codes(BitMetric::Sorensen),
+    },
+    Row {
+        metric: Metric::Pearson,
+        name: "pearson",
+        letter: b'p',
+        values: Values::Dense(DenseMetric::Pearson),
+    },
+    Row {
+        metric: Metric::JensenShannon,
+        name: "jensen_shannon",
+        letter: b'd',
+        values: Values::Dense(DenseMetric::JensenShannon),
+    },
+    Row {
+        metric: Metric::Haversine,
+        name: "haversine",
+        letter: b'h',
+        values: Values::Dense(DenseMetric::Haversine),
     },
 ];
 
@@ -234,7 +264,7 @@ impl BitMetric {
 
 impl DenseMetric {
     /// Number of metrics of dense vectors.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 7;
 
     /// All of them, by number.
     pub fn all() -> impl Iterator<Item = DenseMetric> {
@@ -253,7 +283,28 @@ impl DenseMetric {
             Self::InnerProduct => Metric::InnerProduct,
             Self::L2 => Metric::L2,
             Self::L1 => Metric::L1,
+            Self::Pearson => Metric::Pearson,
+            Self::JensenShannon => Metric::JensenShannon,
+            Self::Haversine => Metric::Haversine,
         }
+    }
+
+    /// Whether only the direction of a vector counts, or that of its deviations from the mean: some vectors have none.
+    pub const fn is_angular(self) -> bool {
+        matches!(self, Self::Cosine | Self::Pearson)
+    }
+
+    /// The number of dimensions that vectors must have; None if any will do.
+    pub const fn dimensions(self) -> Option<usize> {
+        match self {
+            Self::Haversine => Some(2),
+            _ => None,
+        }
+    }
+
+    /// Whether vectors may have this many dimensions.
+    pub fn takes(self, dimensions: usize) -> bool {
+        self.dimensions().is_none_or(|number| number == dimensions)
     }
 }
 

@@ -121,11 +121,12 @@ fn embeddings_by_each_metric() {
 }
 
 /// Operators of real[] and their operator classes.
-const METRICS: [(&str, &str); 4] = [
+const METRICS: [(&str, &str); 5] = [
     ("<=>", "real_cosine_ops"),
     ("<->", "real_l2_ops"),
     ("<#>", "real_ip_ops"),
     ("<+>", "real_l1_ops"),
+    ("<=~>", "real_pearson_ops"),
 ];
 
 fn recall_of(index: &mut Client, truth: &mut Client, operator: &str, query: &[f32]) -> f64 {

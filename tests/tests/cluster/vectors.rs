@@ -18,6 +18,10 @@ const FUNCTIONS: &str = "
     CREATE FUNCTION long_vec(id bigint) RETURNS real[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         SELECT array_agg(number * (1 + part / 100.0)::real ORDER BY part, at)
           FROM unnest(vec(id)) WITH ORDINALITY AS v (number, at), generate_series(1, 96) AS part $$;
+    CREATE FUNCTION weights(id bigint) RETURNS real[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+        SELECT array_agg(abs(number) / 100 ORDER BY at) FROM unnest(vec(id)) WITH ORDINALITY AS v (number, at) $$;
+    CREATE FUNCTION place(id bigint) RETURNS real[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+        SELECT ARRAY[v[1] / 1.7, v[2] * 1.2] FROM vec(id) AS v $$;
     CREATE FUNCTION own_l2(a real[], b real[]) RETURNS float8 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS
         'BEGIN RETURN public.real_l2_distance(a, b); END';
     CREATE FUNCTION own_cosine(a real[], b real[]) RETURNS float8 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS
@@ -29,11 +33,12 @@ const FUNCTIONS: &str = "
     CREATE OPERATOR CLASS own_cosine_ops FOR TYPE real[] USING usearch AS
         OPERATOR 1 <@=> (real[], real[]) FOR ORDER BY float_ops, FUNCTION 1 own_cosine(real[], real[])";
 
-/// A column type, its operator classes by L2 and by cosine with their operators, and what makes its values.
+/// A column type, its operator classes by two metrics with their operators, and what makes its values.
 struct Kind {
     column: &'static str,
     cast: &'static str,
     class: &'static str,
+    metrics: [&'static str; 2],
     operators: [&'static str; 2],
     function: &'static str,
     /// Rows of the table, in units.
@@ -64,6 +69,7 @@ const ARRAY: Kind = Kind {
     column: "real[]",
     cast: "real[]",
     class: "real",
+    metrics: ["l2", "cosine"],
     operators: ["<->", "<=>"],
     function: "vec",
     unit: 1000,
@@ -73,6 +79,7 @@ const VECTOR: Kind = Kind {
     column: "vector(32)",
     cast: "vector",
     class: "vector",
+    metrics: ["l2", "cosine"],
     operators: ["<->", "<=>"],
     function: "vec",
     unit: 1000,
@@ -82,6 +89,7 @@ const HALF_VECTOR: Kind = Kind {
     column: "halfvec(32)",
     cast: "halfvec",
     class: "halfvec",
+    metrics: ["l2", "cosine"],
     operators: ["<->", "<=>"],
     function: "vec",
     unit: 1000,
@@ -92,6 +100,7 @@ const BY_FUNCTION: Kind = Kind {
     column: "real[]",
     cast: "real[]",
     class: "own",
+    metrics: ["l2", "cosine"],
     operators: ["<@->", "<@=>"],
     function: "vec",
     unit: 300,
@@ -102,15 +111,37 @@ const SPARSE_VECTOR: Kind = Kind {
     column: "sparsevec(32)",
     cast: "sparsevec",
     class: "sparsevec",
+    metrics: ["l2", "cosine"],
     operators: ["<->", "<=>"],
     function: "vec",
     unit: 300,
     shard_size: "256kB",
 };
+/// Metrics that pgvector does not have.
+const WEIGHTS: Kind = Kind {
+    metrics: ["jensen_shannon", "pearson"],
+    operators: ["<||>", "<=~>"],
+    function: "weights",
+    ..ARRAY
+};
+const PLACE: Kind = Kind {
+    metrics: ["haversine", "l2"],
+    operators: ["<^>", "<->"],
+    function: "place",
+    shard_size: "128kB",
+    ..ARRAY
+};
+const HALF_WEIGHTS: Kind = Kind {
+    metrics: WEIGHTS.metrics,
+    operators: WEIGHTS.operators,
+    function: "weights",
+    ..HALF_VECTOR
+};
 const LONG_ARRAY: Kind = Kind {
     column: "real[]",
     cast: "real[]",
     class: "real",
+    metrics: ["l2", "cosine"],
     operators: ["<->", "<=>"],
     function: "long_vec",
     unit: 100,
@@ -120,6 +151,7 @@ const LONG_VECTOR: Kind = Kind {
     column: "vector(3072)",
     cast: "vector",
     class: "vector",
+    metrics: ["l2", "cosine"],
     operators: ["<->", "<=>"],
     function: "long_vec",
     unit: 100,
@@ -152,6 +184,7 @@ fn create(client: &mut Client, kind: &Kind) {
     let Kind {
         column,
         class,
+        metrics: [first_metric, second_metric],
         shard_size,
         ..
     } = kind;
@@ -162,8 +195,8 @@ fn create(client: &mut Client, kind: &Kind) {
             "DROP TABLE IF EXISTS t;
              CREATE TABLE t (id bigint PRIMARY KEY, v {column});
              {first};
-             CREATE INDEX t_l2 ON t USING usearch (v {class}_l2_ops) WITH (shard_size = '{shard_size}');
-             CREATE INDEX t_cosine ON t USING usearch (v {class}_cosine_ops);
+             CREATE INDEX t_first ON t USING usearch (v {class}_{first_metric}_ops) WITH (shard_size = '{shard_size}');
+             CREATE INDEX t_second ON t USING usearch (v {class}_{second_metric}_ops);
              {second};
              INSERT INTO t VALUES (0, NULL)"
         ),
@@ -192,7 +225,7 @@ fn within(client: &mut Client, kind: &Kind, operator: &str, id: i64, condition: 
 fn assert_thresholds(connector: &Connector, kind: &Kind) {
     let (mut index, mut truth) = cluster_tests::search::clients_of(connector, "postgres");
     use_index(&mut index, "auto");
-    for (operator, metric) in [("<->", "l2"), ("<=>", "cosine")] {
+    for (operator, metric) in kind.operators.into_iter().zip(kind.metrics) {
         for id in [7, 999_999] {
             let sorted = nearest(&mut truth, kind, operator, id, "300");
             let sorted: Vec<f64> = sorted.iter().filter_map(|hit| hit.1).collect();
@@ -244,28 +277,34 @@ fn assert_good(cluster: &Cluster, kind: &Kind) {
         assert_thresholds(&cluster.connector(), kind);
     }
     let mut client = cluster.client();
-    assert_sound(&mut client, "t_l2");
-    assert_sound(&mut client, "t_cosine");
+    assert_sound(&mut client, "t_first");
+    assert_sound(&mut client, "t_second");
     assert_no_orphans(cluster, &mut client);
 }
 
 #[test]
 fn maintenance_and_crashes() {
-    maintain_and_crash(&[ARRAY, VECTOR, HALF_VECTOR]);
+    maintain_and_crash(&[ARRAY, VECTOR, HALF_VECTOR], 1);
+}
+
+#[test]
+fn maintenance_and_crashes_of_other_metrics() {
+    maintain_and_crash(&[WEIGHTS, PLACE, HALF_WEIGHTS], 2);
 }
 
 #[test]
 fn maintenance_and_crashes_by_function() {
-    maintain_and_crash(&[BY_FUNCTION, SPARSE_VECTOR]);
+    maintain_and_crash(&[BY_FUNCTION, SPARSE_VECTOR], 1);
 }
 
 #[test]
 fn maintenance_and_crashes_of_spans() {
-    maintain_and_crash(&[LONG_ARRAY, LONG_VECTOR]);
+    maintain_and_crash(&[LONG_ARRAY, LONG_VECTOR], 1);
 }
 
-fn maintain_and_crash(kinds: &[Kind]) {
-    let (mut cluster, kinds) = cluster_for(kinds, 1);
+/// The first `own` kinds are none of pgvector's.
+fn maintain_and_crash(kinds: &[Kind], own: usize) {
+    let (mut cluster, kinds) = cluster_for(kinds, own);
     for kind in kinds {
         let mut client = cluster.client();
         create(&mut client, kind);
@@ -277,12 +316,12 @@ fn maintain_and_crash(kinds: &[Kind]) {
                 kind.value("1")
             ),
         );
-        assert!(plan.contains("t_l2"), "{plan}");
+        assert!(plan.contains("t_first"), "{plan}");
         if kind.has_thresholds() {
             assert_thresholds_are_planned(&cluster, kind);
         }
         assert_good(&cluster, kind);
-        assert!(value::<i64>(&mut client, "SELECT count(*) FROM usearch_shards('t_l2')") > 1);
+        assert!(value::<i64>(&mut client, "SELECT count(*) FROM usearch_shards('t_first')") > 1);
         let other = kind.value("id + 100000");
         each(
             &mut client,
@@ -296,18 +335,18 @@ fn maintain_and_crash(kinds: &[Kind]) {
         assert_good(&cluster, kind);
 
         let mut client = cluster.client();
-        seal(&mut client, "t_l2");
+        seal(&mut client, "t_first");
         each(
             &mut client,
-            "SELECT * FROM usearch_compact('t_cosine'); REINDEX INDEX CONCURRENTLY t_l2; VACUUM t",
+            "SELECT * FROM usearch_compact('t_second'); REINDEX INDEX CONCURRENTLY t_first; VACUUM t",
         );
         assert_good(&cluster, kind);
         // A lost shard costs speed only, and is built again.
         let lost = cluster.shard_files();
         lost.iter().for_each(|file| std::fs::remove_file(file).expect("remove"));
         assert_answers(&cluster.connector(), kind);
-        seal(&mut cluster.client(), "t_l2");
-        seal(&mut cluster.client(), "t_cosine");
+        seal(&mut cluster.client(), "t_first");
+        seal(&mut cluster.client(), "t_second");
         assert_good(&cluster, kind);
         give_space_back(&mut cluster.client());
         assert_good(&cluster, kind);
@@ -318,12 +357,16 @@ fn maintain_and_crash(kinds: &[Kind]) {
 /// Panics unless conditions on distances are served by the index.
 fn assert_thresholds_are_planned(cluster: &Cluster, kind: &Kind) {
     let query = kind.value("1");
-    for (condition, index) in [
-        (format!("l2_within(v, {query}, 3)"), "t_l2"),
-        (format!("cosine_within(v, {query}, 0.1)"), "t_cosine"),
-        (format!("v <-> {query} < 3"), "t_l2"),
-        (format!("1 - (v <=> {query}) > 0.9"), "t_cosine"),
-    ] {
+    let ([first, second], [by_first, by_second]) = (kind.metrics, kind.operators);
+    let conditions = [
+        (format!("{first}_within(v, {query}, 3)"), "t_first"),
+        (format!("{second}_within(v, {query}, 0.1)"), "t_second"),
+        (format!("v {by_first} {query} < 3"), "t_first"),
+        (format!("1 - (v {by_second} {query}) > 0.9"), "t_second"),
+    ];
+    // Only a distance that is never large may be subtracted.
+    let served = if second == "l2" { 3 } else { 4 };
+    for (condition, index) in conditions.into_iter().take(served) {
         let sql = format!("SELECT id FROM t WHERE {condition}");
         let plan = cluster_tests::search::explain(&mut index_client(cluster, "auto"), &sql);
         assert!(plan.contains(index) && plan.contains("_ball"), "{condition}: {plan}");
@@ -332,11 +375,11 @@ fn assert_thresholds_are_planned(cluster: &Cluster, kind: &Kind) {
 
 /// Deletes most rows, so that the others move to the front of the file, and the file is cut.
 fn give_space_back(client: &mut Client) {
-    let pages = "SELECT pg_relation_size('t_l2') / 8192";
+    let pages = "SELECT pg_relation_size('t_first') / 8192";
     let before: i64 = value(client, pages);
     each(
         client,
-        "DELETE FROM t WHERE id % 20 > 1; VACUUM t; SELECT usearch_compact('t_l2'); VACUUM (PARALLEL 0) t; VACUUM (PARALLEL 0) t",
+        "DELETE FROM t WHERE id % 20 > 1; VACUUM t; SELECT usearch_compact('t_first'); VACUUM (PARALLEL 0) t; VACUUM (PARALLEL 0) t",
     );
     let after: i64 = value(client, pages);
     // Fewer than 128 free blocks are not worth a cut.
@@ -346,6 +389,11 @@ fn give_space_back(client: &mut Client) {
 #[test]
 fn standby() {
     replicate(&ARRAY);
+}
+
+#[test]
+fn standby_of_other_metrics() {
+    replicate(&WEIGHTS);
 }
 
 #[test]
@@ -368,11 +416,11 @@ fn replicate(kind: &Kind) {
         &mut client,
         &format!("{}; DELETE FROM t WHERE id % 7 = 1; VACUUM t", kind.insert(6, 2)),
     );
-    seal(&mut client, "t_l2");
+    seal(&mut client, "t_first");
     // Moves what is alive to other blocks, and uses the old ones again.
     each(
         &mut client,
-        "DELETE FROM t WHERE id % 7 > 3; VACUUM t; SELECT usearch_compact('t_l2')",
+        "DELETE FROM t WHERE id % 7 > 3; VACUUM t; SELECT usearch_compact('t_first')",
     );
     each(&mut client, &kind.insert(8, 1));
     primary.replayed_by(&standby);
@@ -380,9 +428,9 @@ fn replicate(kind: &Kind) {
     standby.promote();
     let mut client = standby.client();
     each(&mut client, &kind.insert(9, 1));
-    seal(&mut client, "t_l2");
+    seal(&mut client, "t_first");
     assert_answers(&standby.connector(), kind);
-    assert_sound(&mut client, "t_l2");
+    assert_sound(&mut client, "t_first");
     primary.assert_no_crash();
     standby.assert_no_crash();
 }
@@ -403,7 +451,7 @@ fn dump_and_restore() {
         &["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "restored", "-f", file],
     );
     let mut restored = cluster.connector().client_of("restored");
-    for index in ["t_l2", "t_cosine"] {
+    for index in ["t_first", "t_second"] {
         assert_sound(&mut restored, index);
         let metric: String = value(
             &mut restored,
@@ -432,8 +480,8 @@ fn seal_by_worker(kind: &Kind, shard_size: &str) {
     each(
         &mut client,
         &format!(
-            "CREATE TABLE t (id bigint PRIMARY KEY, v real[]); CREATE INDEX t_l2 ON t USING usearch (v real_l2_ops);
-             CREATE INDEX t_cosine ON t USING usearch (v real_cosine_ops) WITH (shard_size = '{shard_size}')"
+            "CREATE TABLE t (id bigint PRIMARY KEY, v real[]); CREATE INDEX t_first ON t USING usearch (v real_l2_ops);
+             CREATE INDEX t_second ON t USING usearch (v real_cosine_ops) WITH (shard_size = '{shard_size}')"
         ),
     );
     let connector = cluster.connector();
@@ -451,13 +499,13 @@ fn seal_by_worker(kind: &Kind, shard_size: &str) {
     wait_until("the worker has sealed", || {
         value::<i64>(
             &mut client,
-            "SELECT count(*) FROM usearch_shards('t_cosine') WHERE state = 'ok'",
+            "SELECT count(*) FROM usearch_shards('t_second') WHERE state = 'ok'",
         ) > 2
     });
     assert_answers(&connector, kind);
     let mut truth = truth_client(&cluster);
-    assert_sound(&mut truth, "t_l2");
-    assert_sound(&mut truth, "t_cosine");
+    assert_sound(&mut truth, "t_first");
+    assert_sound(&mut truth, "t_second");
     cluster.assert_no_crash();
 }
 
@@ -474,8 +522,8 @@ fn blocks_of_a_span_are_used_again_while_it_is_read() {
         &mut client,
         &format!(
             "CREATE TABLE t (id bigint PRIMARY KEY, v real[]);
-             CREATE INDEX t_l2 ON t USING usearch (v real_l2_ops);
-             INSERT INTO t {rows}(1, 40) id; SELECT usearch_seal('t_l2');
+             CREATE INDEX t_first ON t USING usearch (v real_l2_ops);
+             INSERT INTO t {rows}(1, 40) id; SELECT usearch_seal('t_first');
              DELETE FROM t WHERE id % 4 > 0"
         ),
     );
@@ -493,13 +541,13 @@ fn blocks_of_a_span_are_used_again_while_it_is_read() {
     // Rows that the scan does not see, and unlike those that were there.
     each(
         &mut client,
-        &format!("VACUUM t; SELECT usearch_compact('t_l2'); INSERT INTO t {rows}(1007, 1066) id"),
+        &format!("VACUUM t; SELECT usearch_compact('t_first'); INSERT INTO t {rows}(1007, 1066) id"),
     );
-    let reused = "SELECT entries = 70 AND free_bytes = 0 FROM usearch_index_stats('t_l2')";
+    let reused = "SELECT entries = 70 AND free_bytes = 0 FROM usearch_index_stats('t_first')";
     assert!(value::<bool>(&mut client, reused), "blocks are free");
     each(&mut client, "SELECT pg_advisory_unlock(42)");
     assert_same_distances(&reader.join().expect("the scan"), &truth);
-    assert_sound(&mut client, "t_l2");
+    assert_sound(&mut client, "t_first");
     cluster.assert_no_crash();
 }
 
@@ -591,7 +639,7 @@ fn recall_of_given_vectors() {
     for kind in &kinds[..count] {
         create(&mut client, kind);
         let Kind { cast, .. } = kind;
-        let call = |vectors: &str| format!("SELECT recall FROM usearch_recall('t_l2', vectors => {vectors})");
+        let call = |vectors: &str| format!("SELECT recall FROM usearch_recall('t_first', vectors => {vectors})");
         let recall: f64 = value(
             &mut client,
             &call(&format!("ARRAY[vec(1)::{cast}, vec(70000)::{cast}]")),

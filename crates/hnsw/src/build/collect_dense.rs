@@ -29,6 +29,7 @@ const MOST_COLLAPSED: f64 = 0.125;
 
 /// The first pass.
 pub(crate) struct DenseSurvey {
+    metric: DenseMetric,
     survey: Survey,
     sample: Sample,
     value_bytes: usize,
@@ -44,6 +45,7 @@ impl DenseSurvey {
         seed: u64,
     ) -> Self {
         Self {
+            metric,
             survey: Survey::new(metric, scalar, dimensions),
             sample: Sample::new(seed),
             value_bytes: dimensions * scalar.bytes(),
@@ -60,18 +62,17 @@ impl DenseSurvey {
 
     /// What the next pass collects.
     pub(crate) fn into_rows(self, seed: u64) -> DenseRows {
-        let kind = self.wanted.unwrap_or(RowKind::I8);
-        // The wider rows to fall back on, if that is allowed.
-        let wider = if self.survey.fits_f16() {
-            RowKind::F16
-        } else {
-            RowKind::F32
-        };
+        // The narrowest rows, and the next wider ones to fall back on; or those that are wanted.
+        let fits_f16 = self.survey.fits_f16();
+        let usual = self.metric.row_kinds().iter().copied();
+        let mut kinds = usual.filter(|&kind| self.wanted.is_none_or(|wanted| kind == wanted));
+        let mut next = || kinds.find(|&kind| kind != RowKind::F16 || fits_f16 || self.wanted.is_some());
+        let (kind, wider) = (next().unwrap_or(RowKind::F32), next());
         let encoding = |kind| self.survey.encoding(kind).expect("dimensions are in their range");
         let prepare = encoding(RowKind::F32);
         let trials = queries(&prepare, self.sample.values(), seed);
         let trials = trials.into_iter().map(|query| Trial::new(query, &prepare)).collect();
-        let fallback = self.wanted.is_none().then(|| encoding(wider));
+        let fallback = wider.map(encoding);
         DenseRows::new(encoding(kind), fallback, trials, seed)
     }
 }

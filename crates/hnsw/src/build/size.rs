@@ -28,8 +28,8 @@ pub fn largest_file_bytes(entries: u64, params: &BuildParams) -> u64 {
 /// The widest rows that are chosen for vectors: 16 bits hold the numbers of each vector of length 1.
 fn widest_rows(metric: DenseMetric) -> RowKind {
     match metric {
-        DenseMetric::Cosine => RowKind::F16,
-        DenseMetric::InnerProduct | DenseMetric::L2 | DenseMetric::L1 => RowKind::F32,
+        DenseMetric::Cosine | DenseMetric::Pearson => RowKind::F16,
+        _ => RowKind::F32,
     }
 }
 
@@ -46,7 +46,8 @@ pub(crate) fn file_bytes(nodes: u64, entries: u64, params: &BuildParams) -> u64 
             dimensions,
             rows,
         } => {
-            let (kind, dimensions) = (rows.unwrap_or(RowKind::I8), usize::from(dimensions));
+            let usual = metric.row_kinds()[0];
+            let (kind, dimensions) = (rows.unwrap_or(usual), usize::from(dimensions));
             let scales = vec![0.0; if kind == RowKind::I8 { dimensions } else { 0 }];
             let encoding = Encoding::from_parts(metric, scalar, kind, dimensions, &scales);
             (

@@ -85,7 +85,7 @@ pub(crate) fn queries(prepare: &Encoding, sample: &[Vec<u8>], seed: u64) -> Vec<
         let pairs = first.iter().zip(second);
         let mixed: Vec<f32> = pairs.map(|(a, b)| a + share * (b - a)).collect();
         // A vector of zeros has no direction, so no neighbours.
-        let has_neighbours = prepare.metric() != DenseMetric::Cosine || mixed.iter().any(|&number| number != 0.0);
+        let has_neighbours = !prepare.metric().is_angular() || mixed.iter().any(|&number| number != 0.0);
         has_neighbours.then(|| TrialQuery {
             value: value_of(prepare.scalar(), &mixed),
             is_stored: false,

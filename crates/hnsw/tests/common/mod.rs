@@ -190,6 +190,25 @@ pub fn values(vectors: &[Vec<f32>]) -> Vec<Vec<u8>> {
     vectors.iter().map(|vector| value(vector)).collect()
 }
 
+/// The vectors as a metric takes them: weights are not negative, and points have two numbers, which are degrees.
+pub fn in_domain(metric: DenseMetric, vectors: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    let mut vectors = vectors.to_vec();
+    for vector in &mut vectors {
+        match metric {
+            DenseMetric::JensenShannon => vector.iter_mut().for_each(|number| *number = number.abs()),
+            DenseMetric::Haversine => {
+                vector.truncate(2);
+                vector
+                    .iter_mut()
+                    .zip([30.0, 60.0])
+                    .for_each(|(number, degrees)| *number *= degrees);
+            }
+            _ => {}
+        }
+    }
+    vectors
+}
+
 pub fn dense_params(metric: DenseMetric, dimensions: usize, rows: Option<RowKind>, threads: usize) -> BuildParams {
     BuildParams {
         values: ShardValues::Dense {

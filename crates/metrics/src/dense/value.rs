@@ -3,14 +3,16 @@
 //! They are sums of 32-bit numbers in 32 lanes, 16 terms each, which are added up in 64 bits: the relative error is less
 //! than 1e-6 (of |a| |b| for products, which may cancel out). No multiplication is fused with an addition and all kernels
 //! have the same lanes, so a distance is the same float8 in each process and on each processor. Where the 32 bits overflow,
-//! or nearly all of the sum is below their range, the sum is made in 64 bits from the start.
+//! or nearly all of the sum is below their range, the sum is made in 64 bits from the start. Correlations and arcs are made in
+//! 64 bits always; the sines of an arc are the system's, so its last bits may differ between machines.
 
 use super::kernels::{Cells, Kernel};
 use super::key::key_of;
 use super::scalar::Scalar;
 use crate::metric::DenseMetric;
 
-/// Distance of two values; NaN for a cosine with a vector of zeros. Of unequal dimensions those that both have are compared.
+/// Distance of two values; NaN where one has no direction, of zeros for a cosine, of equal numbers for a correlation. Of
+/// unequal dimensions those that both have are compared.
 pub fn distance(metric: DenseMetric, scalar: Scalar, a: &[u8], b: &[u8]) -> f64 {
     Kernel::active().distance(metric, scalar, a, b)
 }

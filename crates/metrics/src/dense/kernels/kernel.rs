@@ -7,12 +7,13 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::divergence::Divergences;
 use super::element::{Element, F16, F32};
 use super::loops::{self, Cells};
 #[cfg(target_arch = "aarch64")]
 use super::neon;
 use super::portable;
-use super::row_keys::{Center, Comparison, Integers, Numbers, RowKey, by_row};
+use super::row_keys::{Arcs, Center, Comparison, Integers, Numbers, RowKey, by_row};
 use super::sums::{self, Differences, Products, SquaredDifferences};
 use super::values::{Measure, by_metric};
 #[cfg(target_arch = "x86_64")]

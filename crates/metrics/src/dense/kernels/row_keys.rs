@@ -3,6 +3,8 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use super::arc;
+use super::divergence::Divergences;
 use super::element::{Element, F32};
 use super::simd::{LANES, Simd};
 use super::sums::{self, Differences, Products, SquaredDifferences, Terms};
@@ -27,16 +29,22 @@ pub(crate) enum Comparison {
     Squares = 1,
     /// Differences.
     Differences = 2,
+    /// Divergences of weights, and halves of arcs: both only of rows of numbers.
+    Divergences = 3,
+    /// See above.
+    Arcs = 4,
 }
 
 impl Comparison {
-    pub(crate) const COUNT: usize = 3;
+    pub(crate) const COUNT: usize = 5;
 
     pub(crate) fn of(metric: DenseMetric) -> Self {
         match metric {
-            DenseMetric::Cosine | DenseMetric::InnerProduct => Self::Products,
+            DenseMetric::Cosine | DenseMetric::InnerProduct | DenseMetric::Pearson => Self::Products,
             DenseMetric::L2 => Self::Squares,
             DenseMetric::L1 => Self::Differences,
+            DenseMetric::JensenShannon => Self::Divergences,
+            DenseMetric::Haversine => Self::Arcs,
         }
     }
 }
@@ -85,7 +93,8 @@ impl Center {
         let integers = padded(self.dimensions);
         match (self.kind, self.comparison) {
             (RowKind::I8, Comparison::Differences) => self.integers.len() == integers && self.weights.len() == integers,
-            (RowKind::I8, _) => self.integers.len() == integers,
+            (RowKind::I8, Comparison::Products | Comparison::Squares) => self.integers.len() == integers,
+            (RowKind::I8, Comparison::Divergences | Comparison::Arcs) => false,
             _ => self.numbers.len() == self.dimensions,
         }
     }
@@ -168,6 +177,26 @@ impl<E: Element> RowKey for Numbers<E, Differences> {
     }
 }
 
+impl<E: Element> RowKey for Numbers<E, Divergences> {
+    #[inline(always)]
+    unsafe fn key<S: Simd>(center: &Center, row: *const u8) -> u32 {
+        // SAFETY: promised by the caller.
+        row_key(unsafe { sum::<S, E, Divergences>(center, row) })
+    }
+}
+
+/// [`Comparison::Arcs`].
+pub(crate) struct Arcs;
+
+impl<E: Element> RowKey for Numbers<E, Arcs> {
+    #[inline(always)]
+    unsafe fn key<S: Simd>(center: &Center, row: *const u8) -> u32 {
+        let numbers = center.numbers.as_ptr().cast();
+        // SAFETY: promised by the caller.
+        row_key(unsafe { arc::haversine::<F32, E>(numbers, row, center.dimensions) } as f32)
+    }
+}
+
 /// Sum of the products of the center's and a row's integers, as numbers.
 ///
 /// # Safety
@@ -215,16 +244,23 @@ macro_rules! by_row {
                 $function::<Integers<Products>>,
                 $function::<Integers<SquaredDifferences>>,
                 $function::<Integers<Differences>>,
+                // Never called: such a center is not complete.
+                $function::<Integers<Differences>>,
+                $function::<Integers<Differences>>,
             ],
             [
                 $function::<Numbers<F16, Products>>,
                 $function::<Numbers<F16, SquaredDifferences>>,
                 $function::<Numbers<F16, Differences>>,
+                $function::<Numbers<F16, Divergences>>,
+                $function::<Numbers<F16, Arcs>>,
             ],
             [
                 $function::<Numbers<F32, Products>>,
                 $function::<Numbers<F32, SquaredDifferences>>,
                 $function::<Numbers<F32, Differences>>,
+                $function::<Numbers<F32, Divergences>>,
+                $function::<Numbers<F32, Arcs>>,
             ],
         ]
     };

@@ -1,5 +1,8 @@
 //! The metrics between values, as the loops are compiled for them.
 
+use super::arc;
+use super::correlation;
+use super::divergence::Divergences;
 use super::element::Element;
 use super::simd::Simd;
 use super::sums::{Differences, Products, ProductsAndSquares, SquaredDifferences, sums, wide_sums};
@@ -25,6 +28,13 @@ pub(crate) struct L2;
 /// [`DenseMetric::L1`](crate::DenseMetric::L1).
 pub(crate) struct L1;
 
+/// [`DenseMetric::Pearson`](crate::DenseMetric::Pearson).
+pub(crate) struct Pearson;
+/// [`DenseMetric::JensenShannon`](crate::DenseMetric::JensenShannon).
+pub(crate) struct JensenShannon;
+/// [`DenseMetric::Haversine`](crate::DenseMetric::Haversine).
+pub(crate) struct Haversine;
+
 /// A function for each metric, by the metric's number.
 macro_rules! by_metric {
     ($function:ident $(, $element:ident)*) => {
@@ -33,6 +43,9 @@ macro_rules! by_metric {
             $function::<$crate::dense::kernels::values::InnerProduct $(, $element)*>,
             $function::<$crate::dense::kernels::values::L2 $(, $element)*>,
             $function::<$crate::dense::kernels::values::L1 $(, $element)*>,
+            $function::<$crate::dense::kernels::values::Pearson $(, $element)*>,
+            $function::<$crate::dense::kernels::values::JensenShannon $(, $element)*>,
+            $function::<$crate::dense::kernels::values::Haversine $(, $element)*>,
         ]
     };
 }
@@ -40,6 +53,9 @@ pub(super) use by_metric;
 
 /// Sums of squares that are not made of terms below the range of 32 bits, or above it.
 const LEAST_SQUARES: f64 = 1e-25;
+
+/// The same for sums of terms that are no squares.
+const LEAST_TERMS: f64 = 1e-30;
 
 /// Whether a sum of squares is what it should be.
 #[inline(always)]
@@ -103,5 +119,34 @@ impl Measure for L1 {
             [sum] = unsafe { wide_sums::<A, B, Differences, 1>(a, b, count) };
         }
         sum
+    }
+}
+
+impl Measure for Pearson {
+    #[inline(always)]
+    unsafe fn distance<S: Simd, A: Element, B: Element>(a: *const u8, b: *const u8, count: usize, _: f64) -> f64 {
+        // SAFETY: promised by the caller. NaN stays NaN.
+        1.0 - unsafe { correlation::of::<A, B>(a, b, count) }.clamp(-1.0, 1.0)
+    }
+}
+
+impl Measure for JensenShannon {
+    #[inline(always)]
+    unsafe fn distance<S: Simd, A: Element, B: Element>(a: *const u8, b: *const u8, count: usize, _: f64) -> f64 {
+        // SAFETY: promised by the caller.
+        let [mut sum] = unsafe { sums::<S, A, B, Divergences, 1>(a, b, count) };
+        if !(LEAST_TERMS..f64::INFINITY).contains(&sum) {
+            // SAFETY: promised by the caller.
+            [sum] = unsafe { wide_sums::<A, B, Divergences, 1>(a, b, count) };
+        }
+        sum
+    }
+}
+
+impl Measure for Haversine {
+    #[inline(always)]
+    unsafe fn distance<S: Simd, A: Element, B: Element>(a: *const u8, b: *const u8, count: usize, _: f64) -> f64 {
+        // SAFETY: promised by the caller.
+        arc::of_haversine(unsafe { arc::haversine::<A, B>(a, b, count) })
     }
 }

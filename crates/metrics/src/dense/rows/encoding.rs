@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::query::RowQuery;
 use super::{RowKind, prepare};
 use crate::dense::MAX_DIMENSIONS;
-use crate::dense::kernels::{Comparison, padded, place, row_bytes};
+use crate::dense::kernels::{Comparison, of_haversine, padded, place, row_bytes};
 use crate::dense::key::{of_row_key, signed_of_row_key};
 use crate::dense::scalar::{F16_MAX, Scalar, f16_of_f32};
 use crate::metric::DenseMetric;
@@ -72,7 +72,8 @@ impl Integers {
 }
 
 impl Encoding {
-    /// From stored parts; None for those that no encoding has: too many dimensions or none, another number of scales than
+    /// From stored parts; None for those that no encoding has: another kind of rows or number of dimensions than the metric
+    /// has, too many dimensions or none, another number of scales than
     /// dimensions (none at all unless rows are integers), or a scale that is negative or not finite.
     pub fn from_parts(
         metric: DenseMetric,
@@ -83,7 +84,8 @@ impl Encoding {
     ) -> Option<Encoding> {
         let expected = if kind == RowKind::I8 { dimensions } else { 0 };
         let is_scale = |scale: &f32| (0.0..=f32::MAX / 127.0).contains(scale);
-        let is_sound = (1..=MAX_DIMENSIONS).contains(&dimensions) && scales.len() == expected;
+        let is_of_metric = metric.row_kinds().contains(&kind) && metric.takes(dimensions);
+        let is_sound = is_of_metric && (1..=MAX_DIMENSIONS).contains(&dimensions) && scales.len() == expected;
         (is_sound && scales.iter().all(is_scale)).then(|| Encoding {
             metric,
             scalar,
@@ -127,10 +129,11 @@ impl Encoding {
     /// About the distance that a row's key stands for.
     pub fn distance_of_key(&self, key: u32) -> f64 {
         match self.metric {
-            DenseMetric::Cosine => 1.0 + f64::from(signed_of_row_key(key)),
+            DenseMetric::Cosine | DenseMetric::Pearson => 1.0 + f64::from(signed_of_row_key(key)),
             DenseMetric::InnerProduct => signed_of_row_key(key).into(),
             DenseMetric::L2 => f64::from(of_row_key(key)).sqrt(),
-            DenseMetric::L1 => of_row_key(key).into(),
+            DenseMetric::L1 | DenseMetric::JensenShannon => of_row_key(key).into(),
+            DenseMetric::Haversine => of_haversine(of_row_key(key).into()),
         }
     }
 

@@ -6,7 +6,8 @@
 //! | [`RowKind::F16`] | 2 | numbers |
 //! | [`RowKind::F32`] | 4 | numbers |
 //!
-//! Under the cosine distance the vectors have the length 1. Rows are compared with a vector of more digits, not with each
+//! Under the cosine distance the vectors have the length 1; so they have under Pearson's, and the mean 0. Not every metric has
+//! rows of all kinds, see [`DenseMetric::row_kinds`]. Rows are compared with a vector of more digits, not with each
 //! other, so only one of the two is rounded. The keys of all [queries](RowQuery) of an [`Encoding`] can be compared.
 
 mod encoding;
@@ -52,13 +53,29 @@ impl RowKind {
     }
 }
 
-/// Fills `numbers` with those of a value, zeros where it has none; under the cosine distance divided by the vector's length.
+impl DenseMetric {
+    /// What rows can be made of, from small to large.
+    pub const fn row_kinds(self) -> &'static [RowKind] {
+        match self {
+            // The logarithm of a weight, however small, counts as much as its own digits.
+            Self::JensenShannon => &[RowKind::F16, RowKind::F32],
+            // 16 bits hold degrees to within kilometres.
+            Self::Haversine => &[RowKind::F32],
+            _ => &RowKind::ALL,
+        }
+    }
+}
+
+/// Fills `numbers` with those of a value, zeros where it has none; under the cosine distance divided by the
+/// vector's length, and before that under Pearson's less their mean.
 fn prepare(metric: DenseMetric, scalar: Scalar, value: &[u8], numbers: &mut [f32]) {
     let kernel = Kernel::active();
     let count = numbers.len().min(value.len() / scalar.bytes());
     kernel.widen(scalar, value, numbers);
     numbers[count..].fill(0.0);
-    if metric == DenseMetric::Cosine {
+    if metric == DenseMetric::Pearson {
+        normalize_deviations(numbers);
+    } else if metric == DenseMetric::Cosine {
         let mut square = kernel.square(numbers);
         if !(1e-25..f64::INFINITY).contains(&square) {
             square = numbers.iter().map(|&number| f64::from(number).powi(2)).sum();
@@ -68,4 +85,16 @@ fn prepare(metric: DenseMetric, scalar: Scalar, value: &[u8], numbers: &mut [f32
             .iter_mut()
             .for_each(|number| *number = (f64::from(*number) * factor) as f32);
     }
+}
+
+/// Takes the mean from the numbers, and gives what is left the length 1, or zeros if they are all the same.
+fn normalize_deviations(numbers: &mut [f32]) {
+    // Of equal numbers this is the number itself: their sum is exact.
+    let mean = numbers.iter().map(|&number| f64::from(number)).sum::<f64>() / numbers.len().max(1) as f64;
+    let deviation = |number: f32| f64::from(number) - mean;
+    let square: f64 = numbers.iter().map(|&number| deviation(number).powi(2)).sum();
+    let factor = if square > 0.0 { square.sqrt().recip() } else { 0.0 };
+    numbers
+        .iter_mut()
+        .for_each(|number| *number = (deviation(*number) * factor) as f32);
 }

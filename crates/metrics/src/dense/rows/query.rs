@@ -74,6 +74,8 @@ impl Encoding {
                     self.center_products(center);
                 }
                 Comparison::Differences => self.center_differences(center),
+                // There are no rows of integers.
+                Comparison::Divergences | Comparison::Arcs => {}
             }
         }
     }

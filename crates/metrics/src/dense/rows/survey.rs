@@ -61,7 +61,7 @@ impl Survey {
         self.zeros
     }
 
-    /// Greatest magnitude in each dimension; under the cosine distance of vectors with the length 1.
+    /// Greatest magnitude in each dimension; under the cosine distance of vectors with the length 1, and so on.
     pub fn greatest(&self) -> &[f32] {
         &self.greatest
     }
