@@ -184,8 +184,8 @@ impl ShardStream {
     /// How near more entries can be when all that are settled were returned; None if the shard gives no more.
     fn beyond(&self) -> Option<u64> {
         match self.way {
-            // As far as the search knows.
-            Way::Graph(_) => Some(self.buffers.batch.last().map_or(u64::MAX, |next| next.key.into())),
+            // The graph may have missed some from here on. They must not come after farther ones of other streams.
+            Way::Graph(_) => Some(self.key.into()),
             Way::Near { below, .. } => Some(below.into()),
             Way::Flat(limit) if self.prefers_log(limit) => None,
             // Nearer than what was found are only those returned before.
@@ -269,8 +269,7 @@ impl ShardStream {
     pub(super) fn wider_effort(&mut self, wanted: usize, last: Option<u32>) -> Option<usize> {
         let Way::Graph(effort) = self.way else { return None };
         let SearchSettings { mode, ef, recall } = self.settings;
-        if self.restriction.is_some() && last.is_none_or(|last| last >= self.bound()) {
-            // Fewer rows meet the conditions than are wanted, as far as the graphs know: then all of them are.
+        if self.leaves_bound(wanted) {
             self.buffers.batch.clear();
             self.scan_all(RESTRICTED_BATCH, u32::MAX);
             return None;
@@ -292,6 +291,12 @@ impl ShardStream {
                 None
             }
         }
+    }
+
+    /// Whether fewer rows meet the conditions than are wanted, as far as the graph knows: then all of them are.
+    fn leaves_bound(&self, wanted: usize) -> bool {
+        let last = wanted.checked_sub(1).and_then(|at| self.buffers.batch.get(at));
+        self.restriction.is_some() && last.is_none_or(|last| last.key >= self.bound())
     }
 
     /// A search of some effort finds nearly all of the nearest, but misses more and more towards its rim. So only the
