@@ -31,7 +31,7 @@ impl Random {
 
     fn flip(&mut self, mut code: Vec<u8>) -> Vec<u8> {
         for bit in 0..8 * code.len() {
-            code[bit / 8] ^= u8::from(self.next() % 20 == 0) << (bit % 8);
+            code[bit / 8] ^= u8::from(self.next().is_multiple_of(20)) << (bit % 8);
         }
         code
     }
