@@ -12,8 +12,8 @@ use crate::shard::Shard;
 use crate::shard::pieces::piece_of;
 use crate::space::{Codes, Space, ValueCentre, Values, Vectors};
 
-/// What more codes share says little.
-const MOST_SHARING: usize = 128;
+/// Nodes taken for each piece that they share with the query: enough to begin at.
+const MOST_SHARING: usize = 8;
 
 /// A query that shards of its kind can be searched for. In a shard of another kind it finds nothing.
 pub trait ShardQuery: Searchable {}

@@ -128,6 +128,9 @@ pub(crate) fn write_table(
     Ok(())
 }
 
+/// How many times more codes than are asked for have a common piece.
+const COMMON: usize = 16;
+
 /// The tables of the pieces of a group.
 #[derive(Clone, Copy)]
 pub(crate) struct PieceTables<'a> {
@@ -164,8 +167,8 @@ impl<'a> PieceTables<'a> {
         self.codes as f64 / self.places.buckets as f64
     }
 
-    /// Adds the nodes of codes that have one of these pieces, given from the first one on, in its place, and few others. Leaves
-    /// out what more than `most` codes have.
+    /// Adds nodes of codes that have one of these pieces, given from the first one on, in its place, and few others: at most
+    /// `most` for each piece, and none for one that is much more common.
     pub(crate) fn nodes_sharing(&self, pieces: &[u32], most: usize, nodes: &mut Vec<u32>) {
         let mut tables = [(self.table(0), 0, 0); AT_ONCE];
         for (number, pieces) in pieces.chunks(AT_ONCE).enumerate() {
@@ -176,17 +179,17 @@ impl<'a> PieceTables<'a> {
                 *place = (table, bucket, rest);
             }
             for (table, bucket, _) in &*tables {
-                table
-                    .bucket(*bucket)
-                    .iter()
-                    .take(most)
-                    .step_by(16)
-                    .for_each(|entry| prefetch_at(entry));
+                if let [first, .., last] = table.bucket(*bucket) {
+                    prefetch_at(first);
+                    prefetch_at(last);
+                }
             }
             for (table, bucket, rest) in &*tables {
                 let entries = table.bucket(*bucket);
-                if entries.len() <= most {
+                if entries.len() <= COMMON * most {
+                    let start = nodes.len();
                     table.take(entries, *rest, nodes);
+                    nodes.truncate(start + most);
                 }
             }
         }
