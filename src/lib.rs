@@ -38,7 +38,6 @@ pub extern "C-unwind" fn _PG_init() {
     guc::register();
     maintenance::launcher::register();
     planner::comparison::register();
-    hooks::alter::register();
     hooks::demand::register();
     hooks::explain::register();
     storage::removal::register();

@@ -1,6 +1,5 @@
-//! PostgreSQL's hooks in the executor, in EXPLAIN and after ALTER INDEX.
+//! PostgreSQL's hooks in the executor and in EXPLAIN.
 
-pub mod alter;
 pub mod demand;
 pub mod explain;
 mod nodes;

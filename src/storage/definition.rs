@@ -57,13 +57,10 @@ impl RelOptions {
 /// The number of the value `auto` of `rows`; the kinds of rows follow in their own order.
 const AUTO: i32 = 0;
 
-/// The number of the value `bits` of `rows`, which no index can have.
-const BITS: i32 = AUTO + 1 + RowKind::COUNT as i32;
-
 /// The values of `rows`, as PostgreSQL wants them: the last one has no name.
 fn row_values() -> *mut pg_sys::relopt_enum_elt_def {
-    let names = [c"auto", c"i8", c"f16", c"f32", c"bits"];
-    const { assert!(RowKind::COUNT == 3 && AUTO == 0 && BITS == 4) };
+    let names = [c"auto", c"i8", c"f16", c"f32"];
+    const { assert!(RowKind::COUNT == 3 && AUTO == 0) };
     let value = |(number, name): (i32, &'static CStr)| pg_sys::relopt_enum_elt_def {
         string_val: name.as_ptr(),
         symbol_val: number,
@@ -212,8 +209,8 @@ pub struct IndexOptions {
     pub shard_bytes: u64,
     /// Storage parameter `rows`: what shards keep of dense vectors. None: whatever turns out to be good enough.
     pub rows: Option<RowKind>,
-    /// Whether `rows` asks for bits.
-    wants_bits: bool,
+    /// The same as it was set, perhaps by an ALTER INDEX, to what this index cannot have.
+    asked_rows: Option<RowKind>,
     /// Bytes of a value that the column's type declares, at most for codes; None where it declares nothing.
     pub declared_bytes: Option<u16>,
 }
@@ -224,14 +221,14 @@ impl IndexOptions {
         // SAFETY: amoptions made what is there.
         let options = unsafe { index.data().rd_options.cast::<RelOptions>().as_ref() };
         let (m, ef_construction, kilobytes, rows) = match options {
-            None => (UNSET, UNSET, DEFAULT_SHARD_KB, AUTO),
+            None => (UNSET, UNSET, DEFAULT_SHARD_KB, None),
             Some(options) => {
                 let kilobytes = options.shard_size().and_then(parse_kilobytes);
                 (
                     options.m,
                     options.ef_construction,
                     kilobytes.unwrap_or(DEFAULT_SHARD_KB),
-                    options.rows,
+                    row_kind(options.rows),
                 )
             }
         };
@@ -245,8 +242,13 @@ impl IndexOptions {
             m: u16::try_from(m).unwrap_or(defaults.0),
             ef_construction: u16::try_from(ef_construction).unwrap_or(defaults.1),
             shard_bytes: kilobytes as u64 * 1024,
-            rows: row_kind(rows),
-            wants_bits: rows == BITS,
+            rows: rows.filter(|rows| {
+                comparison
+                    .metric
+                    .dense()
+                    .is_some_and(|metric| metric.row_kinds().contains(rows))
+            }),
+            asked_rows: rows,
             declared_bytes: declared_bytes(index, comparison),
         }
     }
@@ -255,44 +257,38 @@ impl IndexOptions {
     /// no declared length or are too long.
     pub fn require_sound(&self, index: Index<'_>) {
         self.require_declared_bits(index);
-        let name = match self.rows {
-            Some(rows) => rows.name(),
-            None if self.wants_bits => "bits",
-            None => return,
+        let Some(asked) = self.asked_rows.filter(|_| self.rows.is_none()) else {
+            return;
         };
         let refuse = |of: &str| {
             report(
                 PgSqlErrorCode::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("storage parameter rows cannot be \"{name}\" for an index of {of}"),
+                format!(
+                    "storage parameter rows cannot be \"{}\" for an index of {of}",
+                    asked.name()
+                ),
             )
+            .hint("Leave rows out, or RESET it.")
         };
-        match self.comparison.metric.dense() {
-            None => {
-                let (of, what) = match self.comparison.value {
-                    Value::Opaque(_) => ("values with a distance function", "values"),
-                    _ => ("codes", "codes"),
-                };
-                refuse(of)
-                    .detail(format!("The shards of index \"{}\" keep the {what} themselves.", index.name()))
-                    .hint("Leave rows out, or RESET it. It is for indexes of dense vectors.")
-                    .raise()
-            }
-            Some(_) if self.wants_bits => refuse("dense vectors")
-                .detail("Valid values are \"auto\", \"i8\", \"f16\" and \"f32\".")
-                .hint(
-                    "To search by bits, index an expression such as binary_quantize(column)::bitvec, and order what it finds by \
-                     the vectors. The documentation has a page on binary quantization.",
-                )
-                .raise(),
-            Some(metric) if !self.rows.is_some_and(|rows| metric.row_kinds().contains(&rows)) => {
-                let kinds: Vec<&str> = metric.row_kinds().iter().map(|kind| kind.name()).collect();
-                refuse(&format!("the metric \"{}\"", metric.name()))
-                    .detail(format!("The shards of such an index can have rows of kind {}.", kinds.join(" or ")))
-                    .hint("Leave rows out, or RESET it.")
-                    .raise()
-            }
-            Some(_) => {}
+        if let Some(metric) = self.comparison.metric.dense() {
+            let kinds: Vec<&str> = metric.row_kinds().iter().map(|kind| kind.name()).collect();
+            refuse(&format!("the metric \"{}\"", metric.name()))
+                .detail(format!(
+                    "The shards of such an index can have rows of kind {}.",
+                    kinds.join(" or ")
+                ))
+                .raise();
         }
+        let (of, what) = match self.comparison.value {
+            Value::Opaque(_) => ("values with a distance function", "values"),
+            _ => ("codes", "codes"),
+        };
+        refuse(of)
+            .detail(format!(
+                "The shards of index \"{}\" keep the {what} themselves.",
+                index.name()
+            ))
+            .raise()
     }
 
     fn require_declared_bits(&self, index: Index<'_>) {
