@@ -31,6 +31,7 @@ pub mod bits;
 pub mod code;
 pub mod dense;
 pub mod distance;
+mod kernels;
 pub mod metric;
 pub mod nearest;
 #[allow(unsafe_code)]

@@ -5,7 +5,6 @@
 //! neighbour list costs one indirect call.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use super::layout::{Column, Rows};
 use super::measure::{Measure, by_metric};
@@ -14,6 +13,7 @@ use super::word_columns::Words;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512};
 use super::{loops, portable};
+use crate::kernels::kernels;
 use crate::metric::{BitMetric, Metric};
 
 type PairFn<T> = unsafe fn(*const u8, *const u8, usize) -> T;
@@ -117,51 +117,17 @@ kernel_table!(
     "avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,bmi2"
 );
 
-/// One compiled set of distance loops that this processor can run.
-///
-/// A value exists only for an instruction set that was detected, so its methods are safe to call.
-#[derive(Clone, Copy)]
-pub struct Kernel(&'static Table);
-
-impl std::fmt::Debug for Kernel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.name)
-    }
+kernels! {
+    /// One compiled set of distance loops that this processor can run.
+    pub struct Kernel;
+    portable_table::TABLE,
+    #[cfg(target_arch = "x86_64")]
+    avx2 => avx2_table::TABLE,
+    #[cfg(target_arch = "x86_64")]
+    avx512 => avx512_table::TABLE,
 }
 
 impl Kernel {
-    /// Every kernel that this processor can run, slowest first; never empty.
-    pub fn available() -> Vec<Kernel> {
-        #[allow(unused_mut)] // grows on x86-64 only
-        let mut kernels = vec![Kernel(&portable_table::TABLE)];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if avx2::is_available() {
-                kernels.push(Kernel(&avx2_table::TABLE));
-            }
-            if avx512::is_available() {
-                kernels.push(Kernel(&avx512_table::TABLE));
-            }
-        }
-        kernels
-    }
-
-    /// The fastest kernel, detected at the first call.
-    pub fn active() -> Kernel {
-        static ACTIVE: OnceLock<Kernel> = OnceLock::new();
-        *ACTIVE.get_or_init(|| {
-            Self::available()
-                .last()
-                .copied()
-                .unwrap_or(Kernel(&portable_table::TABLE))
-        })
-    }
-
-    /// `portable`, `avx2` or `avx512`.
-    pub fn name(self) -> &'static str {
-        self.0.name
-    }
-
     /// Number of differing bits over the common prefix of `a` and `b`.
     pub fn hamming(self, a: &[u8], b: &[u8]) -> u32 {
         // SAFETY: both slices hold the common prefix; a `Kernel` exists only for a detected instruction set.

@@ -5,7 +5,6 @@
 //! costs one indirect call.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 
 use super::divergence::Divergences;
 use super::element::{Element, F16, F32};
@@ -20,6 +19,7 @@ use super::values::{Measure, by_metric};
 use super::{avx2, avx512};
 use crate::dense::rows::{RowKind, Rows};
 use crate::dense::scalar::Scalar;
+use crate::kernels::kernels;
 use crate::metric::DenseMetric;
 
 type ByScalar<T> = [T; Scalar::COUNT];
@@ -148,53 +148,19 @@ kernel_table!(
 #[cfg(target_arch = "aarch64")]
 kernel_table!(neon_table, "neon", neon::Neon, "neon");
 
-/// One compiled set of loops that this processor can run.
-///
-/// A value exists only for an instruction set that was detected, so its methods are safe to call.
-#[derive(Clone, Copy)]
-pub struct Kernel(&'static Table);
-
-impl std::fmt::Debug for Kernel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.name)
-    }
+kernels! {
+    /// One compiled set of loops that this processor can run.
+    pub struct Kernel;
+    portable_table::TABLE,
+    #[cfg(target_arch = "x86_64")]
+    avx2 => avx2_table::TABLE,
+    #[cfg(target_arch = "x86_64")]
+    avx512 => avx512_table::TABLE,
+    #[cfg(target_arch = "aarch64")]
+    neon => neon_table::TABLE,
 }
 
 impl Kernel {
-    /// Every kernel that this processor can run, slowest first; never empty.
-    pub fn available() -> Vec<Kernel> {
-        #[allow(unused_mut)] // grows where there are others
-        let mut kernels = vec![Kernel(&portable_table::TABLE)];
-        #[cfg(target_arch = "x86_64")]
-        {
-            if avx2::is_available() {
-                kernels.push(Kernel(&avx2_table::TABLE));
-            }
-            if avx512::is_available() {
-                kernels.push(Kernel(&avx512_table::TABLE));
-            }
-        }
-        #[cfg(target_arch = "aarch64")]
-        kernels.push(Kernel(&neon_table::TABLE));
-        kernels
-    }
-
-    /// The fastest kernel, detected at the first call.
-    pub fn active() -> Kernel {
-        static ACTIVE: OnceLock<Kernel> = OnceLock::new();
-        *ACTIVE.get_or_init(|| {
-            Self::available()
-                .last()
-                .copied()
-                .unwrap_or(Kernel(&portable_table::TABLE))
-        })
-    }
-
-    /// `portable`, `avx2`, `avx512` or `neon`.
-    pub fn name(self) -> &'static str {
-        self.0.name
-    }
-
     /// The product of a vector with itself.
     pub(crate) fn square(self, numbers: &[f32]) -> f64 {
         // SAFETY: a `Kernel` exists only for a detected instruction set.

@@ -6,6 +6,10 @@ use super::simd::{LANES, Simd};
 
 pub(crate) struct Neon;
 
+pub(super) fn is_available() -> bool {
+    true
+}
+
 /// Numbers of a register.
 const WIDTH: usize = 4;
 const REGISTERS: usize = LANES / WIDTH;
