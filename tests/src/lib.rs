@@ -30,6 +30,11 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// A number that an environment variable sets.
+pub fn number_from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
+}
+
 /// SplitMix64: random enough for tests and the same in each run.
 pub struct Random(pub u64);
 

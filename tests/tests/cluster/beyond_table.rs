@@ -1,5 +1,5 @@
-//! Entries of a damaged log that point to rows which the table cannot have. PostgreSQL takes block 4294967295 for "add a
-//! block", and reads nothing good from others: each is an error that names index and block.
+//! Entries of a damaged log that point to rows which the table cannot have. PostgreSQL takes block 4294967295 for "add
+//! a block", and reads nothing good from others: each is an error that names index and block.
 
 use std::fs;
 use std::path::{Path, PathBuf};

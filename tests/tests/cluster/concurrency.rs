@@ -12,7 +12,7 @@ use cluster_tests::codes::{self, Row, create_table, hex, insert_sql, literal};
 use cluster_tests::search::{
     Hit, assert_each_once, assert_no_orphans, assert_sound, assert_well_formed, each, hits, index_client, recall, seal,
 };
-use cluster_tests::{Cluster, Random, wait_until};
+use cluster_tests::{Cluster, Random, number_from_environment, wait_until};
 use postgres::Client;
 use postgres::error::SqlState;
 
@@ -226,11 +226,11 @@ fn cursor(mut client: Client, rows: Vec<Row>, mut random: Random) -> impl FnMut(
     }
 }
 
-/// Two writers, VACUUM, seals, compactions and the background worker beside three readers and two cursors. Each answer is
-/// compared with a sequential scan of the same snapshot.
+/// Two writers, VACUUM, seals, compactions and the background worker beside three readers and two cursors. Each answer
+/// is compared with a sequential scan of the same snapshot.
 #[test]
 fn everything_at_once() {
-    let seconds: u64 = std::env::var("ISCC_SECONDS").map_or(20, |value| value.parse().expect("a number"));
+    let seconds = number_from_environment("ISCC_SECONDS").unwrap_or(20);
     let rows = codes::text(20_000);
     let cluster = Cluster::with(&[("iscc_usearch.background_worker", "on")]);
     let mut client = cluster.client();

@@ -20,8 +20,8 @@ fn prepared(client: &mut Client) {
         .expect("SET");
 }
 
-/// Each way to pass a code, with each operator that an index serves: the same answer as a literal of the type has, and by
-/// that index.
+/// Each way to pass a code, with each operator that an index serves: the same answer as a literal of the type has, and
+/// by that index.
 #[test]
 fn parameters_of_all_types() {
     let cluster = Cluster::start();

@@ -85,8 +85,8 @@ fn counters() {
     assert!(number(&all, "Nodes Visited: ") >= entries, "{all}");
 }
 
-/// Each format has the counters, in a session that has loaded the library by this statement only; what did not run, or is
-/// no index of ours, has none.
+/// Each format has the counters, in a session that has loaded the library by this statement only; what did not run, or
+/// is no index of ours, has none.
 #[test]
 fn formats() {
     let cluster = Cluster::start();

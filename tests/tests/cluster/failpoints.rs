@@ -1,7 +1,7 @@
 //! At every step of what an index does, a process ends: nothing is lost, no answer is wrong, no file is left.
 //!
-//! A cycle brings an index to a stage of its life, arms a failure point, and lets the process that comes there end in one
-//! of several ways. `ISCC_CYCLES=200` runs that many cycles at random; `ISCC_SEED` chooses which.
+//! A cycle brings an index to a stage of its life, arms a failure point, and lets the process that comes there end in
+//! one of several ways. `ISCC_CYCLES=200` runs that many cycles at random; `ISCC_SEED` chooses which.
 
 mod stage;
 
@@ -13,7 +13,7 @@ use cluster_tests::search::{
     assert_complete, assert_complete_by, assert_no_orphans, assert_same_distances, assert_sound, each, index_client,
     nearest_by, seal, truth_client,
 };
-use cluster_tests::{Cluster, Random, Shutdown, wait_until};
+use cluster_tests::{Cluster, Random, Shutdown, number_from_environment, wait_until};
 use postgres::Client;
 
 use stage::Stage::{
@@ -288,10 +288,6 @@ fn expect_failure(client: &mut Client, point: &Point, stage: Stage) {
     assert!(!succeeded, "{stage:?} does not come to {}", point.0);
 }
 
-fn number_from_environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
-}
-
 /// Each failure point once for each way; or, if asked, many cycles at random.
 #[test]
 fn every_point_in_every_way() {
@@ -349,8 +345,8 @@ fn stages_of(point: &Point, way: Way) -> Vec<Stage> {
     }
 }
 
-/// A merge has changed the directory, but not made that durable; a sweep comes, then the power fails. The files that the
-/// old directory lists must still be there.
+/// A merge has changed the directory, but not made that durable; a sweep comes, then the power fails. The files that
+/// the old directory lists must still be there.
 #[test]
 fn sweep_before_a_change_is_durable() {
     let mut victim = Victim::start(3);
@@ -374,8 +370,8 @@ fn sweep_before_a_change_is_durable() {
     assert_no_orphans(&victim.cluster, &mut victim.cluster.client());
 }
 
-/// The tail is worth several shards. While the worker builds the first, it seals the tail beside that build, and with it
-/// what was to be the next ones: each segment is listed once all the same.
+/// The tail is worth several shards. While the worker builds the first, it seals the tail beside that build, and with
+/// it what was to be the next ones: each segment is listed once all the same.
 #[test]
 fn the_tail_is_sealed_beside_a_seal_of_several_shards() {
     let cluster = Cluster::start();

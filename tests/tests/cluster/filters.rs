@@ -38,8 +38,8 @@ fn by_index(cluster: &Cluster) -> Client {
     client
 }
 
-/// As many rows as there are, up to LIMIT 10, and the nearest ones, whatever share of the rows passes the filter, with the
-/// index and with what the planner takes.
+/// As many rows as there are, up to LIMIT 10, and the nearest ones, whatever share of the rows passes the filter, with
+/// the index and with what the planner takes.
 #[test]
 fn filtered_recall() {
     let cluster = Cluster::start();
@@ -70,8 +70,8 @@ fn filtered_recall() {
     }
 }
 
-/// A filter that nearly no row passes makes an ordered scan read the whole index and fetch the whole table: each row once,
-/// and no page of the index more than a few times.
+/// A filter that nearly no row passes makes an ordered scan read the whole index and fetch the whole table: each row
+/// once, and no page of the index more than a few times.
 #[test]
 fn worst_filter() {
     let cluster = Cluster::start();

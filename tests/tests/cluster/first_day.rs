@@ -174,8 +174,8 @@ fn no_such_index() {
     }
 }
 
-/// VACUUM does what is due when no worker takes it: here each ends as soon as it has begun, as one whose library or memory is
-/// missing.
+/// VACUUM does what is due when no worker takes it: here each ends as soon as it has begun, as one whose library or
+/// memory is missing.
 #[test]
 fn vacuum_does_what_no_worker_does() {
     let cluster = Cluster::with(&[("iscc_usearch.failpoint", "worker_began:error")]);

@@ -55,8 +55,8 @@ impl Spread {
         Some(Spread { parts, head })
     }
 
-    /// The nearest of each part, which it finds by its own index and LIMIT, and of these the nearest. Without OFFSET, the parts
-    /// would be merged in order, and asked one after the other.
+    /// The nearest of each part, which it finds by its own index and LIMIT, and of these the nearest. Without OFFSET,
+    /// the parts would be merged in order, and asked one after the other.
     fn nearest(code: &str, limit: usize) -> String {
         let of = |number| {
             format!("(SELECT id, code <~> {code} AS distance FROM p{number} ORDER BY code <~> {code} LIMIT {limit})")

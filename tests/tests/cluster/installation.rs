@@ -23,8 +23,8 @@ impl Drop for Directory {
     }
 }
 
-/// Calls `make` with the environment that `sudo` leaves, and programs in it that must not be called: each leaves its name
-/// in `traps` and fails. `built` is where the library was built; None where the tests built it.
+/// Calls `make` with the environment that `sudo` leaves, and programs in it that must not be called: each leaves its
+/// name in `traps` and fails. `built` is where the library was built; None where the tests built it.
 fn make(target: &str, destination: &Path, traps: &Path, built: Option<&Path>) -> Output {
     for name in ["cargo", "rustc", "rustup", "cc", "apt-get"] {
         let trap = traps.join(name);
@@ -107,8 +107,8 @@ fn places(root: &Path) -> [PathBuf; 2] {
     ]
 }
 
-/// Root, who has no Rust, installs what a user has built: the same files that PostgreSQL needs, nothing else, and nothing
-/// is built or installed besides. Uninstalling takes all of it away, and what was there before stays.
+/// Root, who has no Rust, installs what a user has built: the same files that PostgreSQL needs, nothing else, and
+/// nothing is built or installed besides. Uninstalling takes all of it away, and what was there before stays.
 #[test]
 fn installs_what_was_built() {
     let (destination, traps) = (Directory::new("install"), Directory::new("traps"));

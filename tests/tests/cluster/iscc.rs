@@ -3,12 +3,13 @@
 use std::io::Read;
 
 use cluster_tests::search::{each, value};
-use cluster_tests::{Cluster, Random, codes};
+use cluster_tests::{Cluster, Random, codes, number_from_environment};
 use flate2::read::GzDecoder;
 use postgres::Client;
 use postgres::error::SqlState;
 
-/// `pg_temp.state(statement)`: the SQLSTATE of its error, or NULL; `pg_temp.result(statement)`: its text, NULL at an error.
+/// `pg_temp.state(statement)`: the SQLSTATE of its error, or NULL; `pg_temp.result(statement)`: its text, NULL at an
+/// error.
 const HELPERS: &str = r"
     CREATE FUNCTION pg_temp.state(statement text) RETURNS text LANGUAGE plpgsql AS $$
       BEGIN EXECUTE statement; RETURN NULL; EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE; END $$;
@@ -256,13 +257,13 @@ fn own_memory(pid: i32) -> usize {
         .expect("a number")
 }
 
-/// Strings and bytes that may be anything: only the errors of malformed input, and normal forms that keep their promises.
-/// `ISCC_STRINGS=1000000` makes that many. Memory does not grow with their number.
+/// Strings and bytes that may be anything: only the errors of malformed input, and normal forms that keep their
+/// promises. `ISCC_STRINGS=1000000` makes that many. Memory does not grow with their number.
 #[test]
 fn any_strings() {
     const INPUTS: usize = 10_000;
     const STRINGS: usize = 4 * INPUTS;
-    let count: usize = std::env::var("ISCC_STRINGS").map_or(80_000, |count| count.parse().expect("a number"));
+    let count = number_from_environment("ISCC_STRINGS").map_or(80_000, |count| count as usize);
     let cluster = Cluster::start();
     let mut client = cluster.client();
     let rows = codes::text(500);

@@ -24,7 +24,8 @@ fn shards(cluster: &Cluster) -> Vec<OsString> {
         .collect()
 }
 
-/// Nobody queries a standby, and yet it has the shards of its primary, those of later ones, and none of a dropped index.
+/// Nobody queries a standby, and yet it has the shards of its primary, those of later ones, and none of a dropped
+/// index.
 #[test]
 fn keeps_a_standby_warm() {
     let rows = codes::text(6_000);

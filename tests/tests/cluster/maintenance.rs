@@ -59,8 +59,8 @@ fn count(cluster: &Cluster, text: &str) -> usize {
     cluster.log().lines().filter(|line| line.contains(text)).count()
 }
 
-/// Many small inserts start a worker, which seals and merges until nothing is due and ends; a VACUUM after deletes makes
-/// it give space back. There is one at a time, it tells what it does, and it writes a line for each thing done.
+/// Many small inserts start a worker, which seals and merges until nothing is due and ends; a VACUUM after deletes
+/// makes it give space back. There is one at a time, it tells what it does, and it writes a line for each thing done.
 #[test]
 fn works_by_itself() {
     let cluster = Cluster::with(&[ON]);
@@ -236,8 +236,8 @@ fn gives_way_to_databases() {
     assert_nobody_waited(&cluster, "a fast shutdown");
 }
 
-/// Blocks of dead entries are used again: a table that is emptied and filled has an index of the same size, and one whose
-/// rows are all updated again and again has one that does not grow.
+/// Blocks of dead entries are used again: a table that is emptied and filled has an index of the same size, and one
+/// whose rows are all updated again and again has one that does not grow.
 #[test]
 fn size_stays_bounded() {
     let cluster = Cluster::start();

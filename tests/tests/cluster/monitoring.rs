@@ -192,7 +192,8 @@ fn one_index_in_trouble() {
     assert_eq!(state(&mut cluster.client()), "t_code 3000 1 due, u_code");
 }
 
-/// A metric of `contrib/prometheus/queries.yaml`: the columns that it says its query has, and which of them are numbers.
+/// A metric of `contrib/prometheus/queries.yaml`: the columns that it says its query has, and which of them are
+/// numbers.
 struct Metric {
     name: String,
     query: String,
@@ -237,8 +238,8 @@ fn metrics() -> Vec<Metric> {
     metrics
 }
 
-/// The queries for Prometheus run as a role that monitors, in the way of the exporter, and have the columns that they say.
-/// The dashboard uses all metrics, and no others.
+/// The queries for Prometheus run as a role that monitors, in the way of the exporter, and have the columns that they
+/// say. The dashboard uses all metrics, and no others.
 #[test]
 fn metrics_and_dashboard() {
     let cluster = Cluster::start();

@@ -216,8 +216,8 @@ fn assert_no_missing(client: &mut Client) {
     assert!(value::<bool>(client, sql), "shards are missing");
 }
 
-/// ALTER EXTENSION knows a way from each version to this one; DROP EXTENSION takes indexes and columns, and what is left
-/// of the shards goes with the next sweep.
+/// ALTER EXTENSION knows a way from each version to this one; DROP EXTENSION takes indexes and columns, and what is
+/// left of the shards goes with the next sweep.
 #[test]
 fn extension_updated_and_dropped() {
     let rows = codes::text(3_000);

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use cluster_tests::codes::{self, Row, hex, load};
 use cluster_tests::search::each;
-use cluster_tests::{Cluster, Random};
+use cluster_tests::{Cluster, Random, number_from_environment};
 use postgres::{Client, SimpleQueryMessage};
 
 const ROWS: usize = 24_000;
@@ -284,10 +284,6 @@ fn check(right: Right, answer: &Answer, truth: &Answer, what: &str) {
     }
 }
 
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |value| value.parse().expect("a number"))
-}
-
 #[test]
 fn every_statement_is_in_order_and_complete() {
     const MODES: [&str; 6] = [
@@ -298,6 +294,7 @@ fn every_statement_is_in_order_and_complete() {
         "SET iscc_usearch.search_mode = graph; SET iscc_usearch.ef_search = 12",
         "SET iscc_usearch.search_mode = exact",
     ];
+    let number = |name, default| number_from_environment(name).unwrap_or(default);
     let (count, seed) = (number("ISCC_STATEMENTS", 250), number("ISCC_SEED", 1));
     let cluster = Cluster::start();
     let mut index = cluster.client();

@@ -1,4 +1,5 @@
-//! iscc-usearch 0.8.1 and iscc-search 0.3.3 themselves, beside a server: programs of `tests/package`, in a virtual environment.
+//! iscc-usearch 0.8.1 and iscc-search 0.3.3 themselves, beside a server: programs of `tests/package`, in a virtual
+//! environment.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! Damaged pages of the index relation: an error that says so, or an answer; never a crash, never a hang, and REINDEX
-//! makes all well again. `ISCC_MUTATIONS=5000` damages the index so many times; `ISCC_SEED` chooses how, `ISCC_FIRST` which
-//! is the first. A server with assertions (`scripts/fetch-assert`) notices most.
+//! makes all well again. `ISCC_MUTATIONS=5000` damages the index so many times; `ISCC_SEED` chooses how, `ISCC_FIRST`
+//! which is the first. A server with assertions (`scripts/fetch-assert`) notices most.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use cluster_tests::codes::{self, create_table, load};
 use cluster_tests::search::{each, use_index, value};
-use cluster_tests::{Cluster, PATIENCE, Random, Shutdown};
+use cluster_tests::{Cluster, PATIENCE, Random, Shutdown, number_from_environment};
 use postgres::Client;
 use postgres::error::SqlState;
 
@@ -53,8 +53,8 @@ const WRITES: &[&str] = &[
     "SELECT id FROM t ORDER BY code <~> '\\xf040ace7060c6732c06b49a91a808eac' LIMIT 50",
 ];
 
-/// An index that has some of everything: shards, dead entries, free blocks, a tail, NULL codes, and so many segments that
-/// the directory has pages of its own.
+/// An index that has some of everything: shards, dead entries, free blocks, a tail, NULL codes, and so many segments
+/// that the directory has pages of its own.
 fn create_index(client: &mut Client) {
     create_table(client, "t");
     load(client, "t", &codes::text(4_000));
@@ -164,8 +164,8 @@ fn wild(random: &mut Random) -> [u8; 4] {
     }
 }
 
-/// Overwrites one to four bytes of a page, anywhere or where the fields are that other reads depend on. The beginning of
-/// PostgreSQL's page header is its own business.
+/// Overwrites one to four bytes of a page, anywhere or where the fields are that other reads depend on. The beginning
+/// of PostgreSQL's page header is its own business.
 fn overwrite(page: &mut [u8], random: &mut Random) {
     let offset = match random.below(6) {
         // pd_lower and pd_upper.
@@ -309,7 +309,7 @@ fn damaged_spans() {
 
 /// Each time from a whole index.
 fn damage_again_and_again(subject: &Subject) {
-    let number = |name, default| std::env::var(name).map_or(default, |value| value.parse().expect("a number"));
+    let number = |name, default| number_from_environment(name).unwrap_or(default);
     let (rounds, seed, first) = (
         number("ISCC_MUTATIONS", subject.rounds),
         number("ISCC_SEED", 1),

@@ -1,15 +1,16 @@
 //! The planner's choice between the index and a sort, for tables, conditions and limits of many sizes: the one that
 //! `scripts/bench plans` has found to be fast, wherever the other one is several times as slow.
 //!
-//! Conditions leave 50 % to 0.01 % of the rows, on columns with a btree index and on others; statistics are there or not.
+//! Conditions leave 50 % to 0.01 % of the rows, on columns with a btree index and on others; statistics are there or
+//! not.
 
 use cluster_tests::Cluster;
 use cluster_tests::codes;
 use cluster_tests::plans::{LIMITS, columns, create, statement};
 use cluster_tests::search::{each, explain};
 
-/// A column, and for each limit the choice without and with statistics: `i` the index, `s` a sort, `?` either, as both are
-/// about as fast or nobody can know.
+/// A column, and for each limit the choice without and with statistics: `i` the index, `s` a sort, `?` either, as both
+/// are about as fast or nobody can know.
 type Line = (&'static str, &'static str, &'static str);
 
 const TEN_THOUSAND: &[Line] = &[

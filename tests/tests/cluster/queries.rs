@@ -131,8 +131,8 @@ const UNITS: &str = "
     CREATE TABLE unit_meta PARTITION OF unit FOR VALUES IN ('META');
     CREATE INDEX ON unit USING usearch (code) WITH (shard_size = '1MB')";
 
-/// A partition for each type of code: pruned for each outer row and for each execution of a prepared statement, merged in
-/// order, and in the workers of a parallel plan.
+/// A partition for each type of code: pruned for each outer row and for each execution of a prepared statement, merged
+/// in order, and in the workers of a parallel plan.
 #[test]
 fn partitions_by_type() {
     let cluster = Cluster::start();
@@ -287,8 +287,8 @@ fn binary_parameters() {
     assert_same_distances(&answer, &nearest(&mut truth, "t", &rows[0].code, "LIMIT 1000"));
 }
 
-/// A cursor beside its own transaction's changes and rollbacks gives the rows of its snapshot, in each mode; one that is
-/// held gives them after the transaction, too, while others delete, vacuum, insert and seal.
+/// A cursor beside its own transaction's changes and rollbacks gives the rows of its snapshot, in each mode; one that
+/// is held gives them after the transaction, too, while others delete, vacuum, insert and seal.
 #[test]
 fn cursors() {
     let rows = codes::text(10_000);

@@ -124,7 +124,8 @@ fn no_files_left() {
     );
 }
 
-/// Another session's mappings of a dropped index do not keep its disk space, though it does nothing with indexes any more.
+/// Another session's mappings of a dropped index do not keep its disk space, though it does nothing with indexes any
+/// more.
 #[test]
 fn mappings_of_dropped_indexes() {
     let rows = codes::text(12_000);

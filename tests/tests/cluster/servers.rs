@@ -263,9 +263,9 @@ fn checksums() {
     }
 }
 
-/// pg_upgrade takes the pages along, not the shards. It upgrades to the same version, or to the PostgreSQL whose programs
-/// are in ISCC_UPGRADE_BINDIR, which must have the extension (`with-prefix` inside of `with-prefix` provides that) and be
-/// released no earlier than this one, as pg_upgrade demands.
+/// pg_upgrade takes the pages along, not the shards. It upgrades to the same version, or to the PostgreSQL whose
+/// programs are in ISCC_UPGRADE_BINDIR, which must have the extension (`with-prefix` inside of `with-prefix` provides
+/// that) and be released no earlier than this one, as pg_upgrade demands.
 #[test]
 fn upgrade() {
     let bindir = std::env::var_os("ISCC_UPGRADE_BINDIR").map(PathBuf::from);

@@ -201,8 +201,8 @@ fn a_standby_replays_cuts_beside_scans() {
     assert_answers(&standby.connector(), "postgres", "t", &queries);
 }
 
-/// Sessions update random rows, processes are killed: after VACUUM and a quiet time the index is hardly larger than before,
-/// whatever the table is. Log, free blocks, shards: all count.
+/// Sessions update random rows, processes are killed: after VACUUM and a quiet time the index is hardly larger than
+/// before, whatever the table is. Log, free blocks, shards: all count.
 #[test]
 fn space_is_bounded_under_churn() {
     let mut cluster = Cluster::with(&[

@@ -46,9 +46,9 @@ fn assert_same_answers(primary: &Cluster, standby: &Cluster, queries: &[Row]) {
     }
 }
 
-/// The workers of both sides are on. Through cycles of inserts, deletes, VACUUM and compaction the standby answers as the
-/// primary does; it builds the shards that the primary has, under the same ids, and its worker removes the files that the
-/// primary no longer lists.
+/// The workers of both sides are on. Through cycles of inserts, deletes, VACUUM and compaction the standby answers as
+/// the primary does; it builds the shards that the primary has, under the same ids, and its worker removes the files
+/// that the primary no longer lists.
 #[test]
 fn builds_its_own_shards() {
     let rows = codes::text(10_000);
@@ -97,8 +97,8 @@ fn builds_its_own_shards() {
     );
 }
 
-/// usearch_prewarm on a standby whose worker is off builds the shards that it lacks, for anybody who may read the table,
-/// and can be cancelled.
+/// usearch_prewarm on a standby whose worker is off builds the shards that it lacks, for anybody who may read the
+/// table, and can be cancelled.
 #[test]
 fn prewarm_builds_what_is_missing() {
     let rows = codes::text(6_000);
@@ -155,8 +155,8 @@ fn prewarm_builds_what_is_missing() {
     assert_eq!(shards(&mut other), (listed.clone(), listed.len()));
 }
 
-/// The primary is lost in the middle of a big move: the standby's directory lists pages as pending of which no WAL has come.
-/// When it is promoted it takes rows and maintains the index.
+/// The primary is lost in the middle of a big move: the standby's directory lists pages as pending of which no WAL has
+/// come. When it is promoted it takes rows and maintains the index.
 #[test]
 fn promoted_amid_a_move() {
     let rows = codes::text(3_500);
@@ -221,8 +221,8 @@ fn has_worker(client: &mut Client) -> bool {
     )
 }
 
-/// A query begins on the standby; then the primary moves the entries that it has not read yet, and new rows fill the old
-/// blocks. The query gives exactly the rows of its snapshot: pages that are used again are recognized.
+/// A query begins on the standby; then the primary moves the entries that it has not read yet, and new rows fill the
+/// old blocks. The query gives exactly the rows of its snapshot: pages that are used again are recognized.
 #[test]
 fn cursor_beside_reuse() {
     let rows = codes::text(8_000);
@@ -280,8 +280,8 @@ fn fetch(client: &mut Client, count: usize) -> Vec<i64> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Queries read a directory of several pages while replay changes it, thousands of times. Both lock the metapage and then
-/// the others; in any other order each would in the end wait for the other.
+/// Queries read a directory of several pages while replay changes it, thousands of times. Both lock the metapage and
+/// then the others; in any other order each would in the end wait for the other.
 #[test]
 fn replay_beside_readers_of_a_long_directory() {
     const SEGMENTS: &str = "DO $$ BEGIN FOR i IN 1..700 LOOP

@@ -1,10 +1,10 @@
-//! Writers, readers and maintenance at the same time, while processes are killed: nothing is lost, no answer is wrong, no
-//! file is left.
+//! Writers, readers and maintenance at the same time, while processes are killed: nothing is lost, no answer is wrong,
+//! no file is left.
 //!
 //! The failure points kill one session at a named place. Here several sessions are anywhere when one of them, or the
 //! worker, or the server ends. There is a test for each kind of values. `ISCC_KILLS=150` kills that many times in each;
-//! `ISCC_SEED` chooses what the sessions do. With an even seed each build of the worker counts as a long one, beside which
-//! the tail is sealed.
+//! `ISCC_SEED` chooses what the sessions do. With an even seed each build of the worker counts as a long one, beside
+//! which the tail is sealed.
 
 mod values;
 
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use cluster_tests::search::{
     Hit, assert_complete_by, assert_no_orphans, assert_sound, each, hits, index_client, nearest_by, truth_client, value,
 };
-use cluster_tests::{Cluster, Connector, Random, Shutdown, wait_until};
+use cluster_tests::{Cluster, Connector, Random, Shutdown, number_from_environment, wait_until};
 use postgres::{Client, Error};
 use values::{BITS, Kind, SPANS, VECTORS, Values};
 
@@ -305,10 +305,6 @@ fn check(cluster: &Cluster, values: &Values, random: &mut Random) {
     let distances = |hits: Vec<Hit>| -> Vec<_> { hits.iter().map(|hit| hit.1).collect() };
     let got = distances(nearest_by(&mut index, "t", &distance, "LIMIT 60"));
     assert_eq!(got, distances(nearest_by(&mut truth, "t", &distance, "LIMIT 60")));
-}
-
-fn number_from_environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
 }
 
 #[test]

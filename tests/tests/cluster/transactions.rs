@@ -107,8 +107,8 @@ fn subtransactions() {
     assert_rebuilt(&cluster, &queries);
 }
 
-/// Table and index made, filled, sealed and emptied in one transaction whose data pages PostgreSQL need not log: after a
-/// crash the rows are there.
+/// Table and index made, filled, sealed and emptied in one transaction whose data pages PostgreSQL need not log: after
+/// a crash the rows are there.
 #[test]
 fn created_without_wal() {
     let rows = codes::text(4_000);
@@ -143,8 +143,8 @@ fn created_without_wal() {
     }
 }
 
-/// A crash may take back the deletion of rows that VACUUM has already removed, when no commit waited for its WAL. A shard
-/// that was built again in between must not lack them.
+/// A crash may take back the deletion of rows that VACUUM has already removed, when no commit waited for its WAL. A
+/// shard that was built again in between must not lack them.
 #[test]
 fn rebuilt_beyond_the_wal() {
     let rows = codes::text(2_000);

@@ -1,5 +1,5 @@
-//! The extension's schema belongs to somebody who puts functions and operators there that look like those which scripts,
-//! function bodies and the library use: none of them is ever called.
+//! The extension's schema belongs to somebody who puts functions and operators there that look like those which
+//! scripts, function bodies and the library use: none of them is ever called.
 
 use cluster_tests::search::{each, value};
 use cluster_tests::{Cluster, wait_until};
@@ -51,7 +51,8 @@ fn set_traps(client: &mut Client, stand_ins: &str) {
     assert!(count > 3000, "{count} functions");
 }
 
-/// Uses the whole extension, in a session that finds traps before anything else, and its worker with the same search path.
+/// Uses the whole extension, in a session that finds traps before anything else, and its worker with the same search
+/// path.
 fn use_everything(cluster: &Cluster) {
     let path = |path: &str| format!("ALTER DATABASE postgres SET search_path = {path}");
     each(&mut cluster.client(), &path("x, pg_catalog"));
@@ -125,8 +126,9 @@ fn a_schema_full_of_traps() {
     assert_eq!(calls(&cluster).split_off(1), [""; 0], "after ALTER EXTENSION UPDATE");
 }
 
-/// Between the installation of the library and ALTER EXTENSION UPDATE, what the library looks for is not there yet: what
-/// stands in its place is not taken for it. The update then fails rather than leave somebody else's function there.
+/// Between the installation of the library and ALTER EXTENSION UPDATE, what the library looks for is not there yet:
+/// what stands in its place is not taken for it. The update then fails rather than leave somebody else's function
+/// there.
 #[test]
 fn a_library_newer_than_its_script_calls_no_trap() {
     let (cluster, mut client) = prepare();

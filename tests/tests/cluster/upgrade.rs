@@ -99,8 +99,8 @@ fn objects_have_comments() {
     assert_eq!(value::<String>(&mut cluster.client(), sql), "");
 }
 
-/// A library that is newer than the objects of a database works with them, and says what to run: in the check of an index,
-/// and in the server's log whenever the worker starts.
+/// A library that is newer than the objects of a database works with them, and says what to run: in the check of an
+/// index, and in the server's log whenever the worker starts.
 #[test]
 fn a_newer_library_says_what_to_run() {
     let cluster = Cluster::with(&[("iscc_usearch.background_worker", "on")]);

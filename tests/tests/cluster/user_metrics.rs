@@ -4,8 +4,8 @@ use cluster_tests::search::{assert_same_distances, assert_sound, each, hits, tru
 use cluster_tests::{Cluster, wait_until};
 use postgres::Client;
 
-/// A table of alice, who is no superuser, with a function that tells as whom it is called, and with which search path, for one
-/// row of many; before that it does what the table `orders` says, if anything.
+/// A table of alice, who is no superuser, with a function that tells as whom it is called, and with which search path,
+/// for one row of many; before that it does what the table `orders` says, if anything.
 const ALICE: &str = "
     CREATE ROLE alice LOGIN;
     CREATE SCHEMA alice AUTHORIZATION alice;

@@ -1,5 +1,5 @@
-//! Indexes of dense vectors, of type real[] and where pgvector is there of its types, through what happens to a server. The same
-//! by distances that a user's functions compute.
+//! Indexes of dense vectors, of type real[] and where pgvector is there of its types, through what happens to a server.
+//! The same by distances that a user's functions compute.
 
 use cluster_tests::search::{
     Hit, assert_each_once, assert_no_orphans, assert_same_distances, assert_sound, each, hits, index_client, recall,

@@ -36,8 +36,8 @@ pub enum Stage {
     Sweep,
 }
 
-/// Tables of the cluster. All stages work on `t`, but for those that need a fresh index, which is `d`'s, and those about
-/// vectors of 3,072 numbers, which take two pages each.
+/// Tables of the cluster. All stages work on `t`, but for those that need a fresh index, which is `d`'s, and those
+/// about vectors of 3,072 numbers, which take two pages each.
 pub const TABLES: &str = "
     CREATE TABLE t (id bigint PRIMARY KEY, code bitvec(256));
     CREATE INDEX t_code ON t USING usearch (code) WITH (shard_size = '256kB');
