@@ -27,8 +27,8 @@ pub struct IndexFiles {
 }
 
 impl IndexFiles {
-    /// Finds the files: `path` itself, or those in the directory. `memory` bounds the bytes that a pass over the keys of
-    /// several shards takes.
+    /// Finds the files: `path` itself, or those in the directory. `memory` bounds the bytes that a pass over the keys
+    /// of several shards takes.
     ///
     /// # Errors
     /// There is neither, or the directory is not that of an index.
@@ -98,8 +98,8 @@ impl IndexFiles {
         Ok(keys)
     }
 
-    /// Keys that a newer shard holds, too, with the number of the shard. Memory bounds how many keys are compared at once:
-    /// the shards are read as often as it takes.
+    /// Keys that a newer shard holds, too, with the number of the shard. Memory bounds how many keys are compared at
+    /// once: the shards are read as often as it takes.
     fn find_outdated(&self, pause: &dyn Fn()) -> std::result::Result<Sorted<(Key, u32)>, Failure> {
         let mut nodes = 0;
         for path in &self.shards {

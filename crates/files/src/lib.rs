@@ -1,7 +1,7 @@
 //! Reading what iscc-usearch writes: single `.usearch` files, and directories of shards with their tombstones.
 //!
-//! Pure, and made for bytes that may be anything: every number of a file is checked before it is used, nothing is mapped
-//! into memory (a file may be cut while it is read), and memory does not grow with the size of a file.
+//! Pure, and made for bytes that may be anything: every number of a file is checked before it is used, nothing is
+//! mapped into memory (a file may be cut while it is read), and memory does not grow with the size of a file.
 //!
 //! ```
 //! use iscc_files::{Key, ShardFile};

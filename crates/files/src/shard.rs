@@ -1,4 +1,5 @@
-//! One `.usearch` file: matrix of rows, head, graph header, levels, node records. `format` of `iscc_hnsw` has the fields.
+//! One `.usearch` file: matrix of rows, head, graph header, levels, node records. `format` of `iscc_hnsw` has the
+//! fields.
 //!
 //! Rows, levels and records are read side by side from the start to the end. A file that does not say the same
 //! everywhere is damaged. A change of a row cannot be seen: there are no checksums.

@@ -1,8 +1,8 @@
 //! What is done with bytes that may be anything: shard files, files of iscc-usearch, pages, and the input of the type
 //! `bitvec` and of what reads ISCCs. None of it may panic, read out of bounds or go on for ever.
 //!
-//! `fuzz/` has a fuzzer for each target. The tests of this crate run them over the corpora that the fuzzers have found, and
-//! over changes of these.
+//! `fuzz/` has a fuzzer for each target. The tests of this crate run them over the corpora that the fuzzers have found,
+//! and over changes of these.
 
 #![deny(unsafe_code)]
 

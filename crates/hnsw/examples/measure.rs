@@ -1,8 +1,9 @@
 //! Build rate, recall and latency on a file of real codes.
 //!
 //! Usage: `measure FILE [ROWS] [M] [EF_CONSTRUCTION] [THREADS] [--usearch]`, where FILE is an uncompressed TSV of
-//! `id<TAB>bits<TAB>hex`. The first ROWS rows (100,000) are stored, cut to `bits`; of the rest up to 2,000 per length are
-//! queries, and as many stored. With `--usearch`, the only other thing measured is USearch on the same distinct codes.
+//! `id<TAB>bits<TAB>hex`. The first ROWS rows (100,000) are stored, cut to `bits`; of the rest up to 2,000 per length
+//! are queries, and as many stored. With `--usearch`, the only other thing measured is USearch on the same distinct
+//! codes.
 
 use std::collections::HashSet;
 use std::time::Instant;

@@ -1,8 +1,8 @@
 //! Build rate, recall and time of searches on dense vectors.
 //!
-//! Usage: `measure_dense ROWS.npy QUERIES.npy [METRIC] [KIND] [THREADS] [SEED]`, where the files are two-dimensional arrays of half
-//! precision, METRIC is `cosine`, `ip`, `l2` or `l1`, and KIND is `auto`, `i8`, `f16` or `f32`. Candidates are compared
-//! again by the distance of their values, from memory.
+//! Usage: `measure_dense ROWS.npy QUERIES.npy [METRIC] [KIND] [THREADS] [SEED]`, where the files are two-dimensional
+//! arrays of half precision, METRIC is `cosine`, `ip`, `l2` or `l1`, and KIND is `auto`, `i8`, `f16` or `f32`.
+//! Candidates are compared again by the distance of their values, from memory.
 
 use std::time::Instant;
 

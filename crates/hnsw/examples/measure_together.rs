@@ -1,8 +1,9 @@
-//! Time of searches of several shards: by their graphs, one after the other and at once; and by all codes, on one thread and on two.
+//! Time of searches of several shards: by their graphs, one after the other and at once; and by all codes, on one
+//! thread and on two.
 //!
-//! Usage: `measure_together SIMPRINTS.tsv SHARD...`, where the file has a 256-bit code in hexadecimal at the start of each line,
-//! and the shards are files of codes of 256 bits. The queries are variants of the codes in the file: each bit is flipped with
-//! probability 0.05.
+//! Usage: `measure_together SIMPRINTS.tsv SHARD...`, where the file has a 256-bit code in hexadecimal at the start of
+//! each line, and the shards are files of codes of 256 bits. The queries are variants of the codes in the file: each
+//! bit is flipped with probability 0.05.
 
 use std::fs::File;
 use std::time::Instant;
@@ -93,7 +94,7 @@ fn run(shards: &[Shard<Mmap>], queries: &[Query], effort: usize, start: Search, 
     ([first, second], sum)
 }
 
-/// Microseconds of comparing all codes of the shards with each query, on so many threads.
+/// Microseconds of comparing all codes of the shards with each query, on `threads` threads.
 fn flat_times(shards: &[Shard<Mmap>], queries: &[Query], threads: usize) -> Vec<f64> {
     let search = |query: &Query, shards: &[Shard<Mmap>]| {
         for shard in shards {

@@ -1,8 +1,8 @@
 //! Time of searches within a radius, by tables of pieces and by comparing all codes.
 //!
-//! Usage: `measure_within SIMPRINTS.tsv [CODES]`, where the file has a 256-bit code in hexadecimal at the start of each line.
-//! The codes stored (1,000,000) and 500 others to search for are variants of these: each bit is flipped with probability 0.02,
-//! 0.05 or 0.1. The graph is of the smallest kind, as it is not searched.
+//! Usage: `measure_within SIMPRINTS.tsv [CODES]`, where the file has a 256-bit code in hexadecimal at the start of each
+//! line. The codes stored (1,000,000) and 500 others to search for are variants of these: each bit is flipped with
+//! probability 0.02, 0.05 or 0.1. The graph is of the smallest kind, as it is not searched.
 
 use std::time::Instant;
 

@@ -1,7 +1,8 @@
 //! What a search costs, in nanoseconds on a machine of today: enough to choose between ways to search,
 //! and for the planner to choose between plans.
 //!
-//! Measured with 256-bit codes and with vectors of 384 dimensions on one core; the ratios matter, not the absolute values.
+//! Measured with 256-bit codes and with vectors of 384 dimensions on one core; the ratios matter, not the absolute
+//! values.
 
 /// Reading and comparing one entry of the log, its share of page access included.
 const EXACT_ENTRY_NS: f64 = 2.5;
@@ -47,8 +48,8 @@ pub enum Width {
     Row(usize),
 }
 
-/// One candidate of effort in a graph of `nodes` nodes: the distances of its neighbours. The larger the graph, the more of
-/// them are cache misses.
+/// One candidate of effort in a graph of `nodes` nodes: the distances of its neighbours. The larger the graph, the more
+/// of them are cache misses.
 fn candidate_ns(nodes: f64, width: Width) -> f64 {
     let apart = (60.0 * nodes.max(2.0).log2() - 600.0).max(60.0);
     match width {
@@ -72,7 +73,7 @@ pub fn flat_ns(nodes: f64, width: Width) -> f64 {
         }
 }
 
-/// Looking up so many pieces, which so many codes have.
+/// Looking up `lookups` pieces, which `candidates` codes have.
 pub(crate) fn lookups_ns(lookups: f64, candidates: f64) -> f64 {
     lookups * PIECE_NS + candidates * PIECE_CANDIDATE_NS
 }
@@ -83,8 +84,8 @@ pub fn graph_ns(nodes: f64, width: Width, ef: f64) -> f64 {
     ef.min(nodes) * candidate_ns(nodes, width)
 }
 
-/// How often a graph search calls the function that computes distances: about half of the `links` of each candidate were
-/// seen before.
+/// How often a graph search calls the function that computes distances: about half of the `links` of each candidate
+/// were seen before.
 pub fn graph_calls(nodes: u32, links: usize, ef: usize) -> f64 {
     (ef as f64 * links as f64 / 2.0).min(f64::from(nodes))
 }
@@ -117,8 +118,8 @@ pub fn more_rows_ns(codes: f64, width: Width, rows: f64) -> f64 {
     (search + rows * LOOKUP_NS).min(codes * DRAIN_CODE_NS + rows * DRAIN_ROW_NS)
 }
 
-/// An index of dense vectors. Its shards give candidates, and the log has the vectors themselves, so their bytes count in
-/// both.
+/// An index of dense vectors. Its shards give candidates, and the log has the vectors themselves, so their bytes count
+/// in both.
 #[derive(Clone, Copy, Debug)]
 pub struct Vectors {
     /// In shards.

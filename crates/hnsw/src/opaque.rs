@@ -1,14 +1,14 @@
 //! Values that only a function of the caller's understands.
 //!
-//! Such a function may do anything when it is given bytes that are no value of its type. So values are stored behind their
-//! checksum, in the log as in a shard, and nothing is handed out that does not match it. A value without bytes is stored,
-//! too, and is not nothing.
+//! Such a function may do anything when it is given bytes that are no value of its type. So values are stored behind
+//! their checksum, in the log as in a shard, and nothing is handed out that does not match it. A value without bytes is
+//! stored, too, and is not nothing.
 
 /// Bytes that a value takes beyond its own.
 pub const CHECKSUM_BYTES: usize = 4;
 
-/// Where checksums begin. From 0, four bytes with all bits set would be their own checksum, and no bytes would have 0: what
-/// damage looks like.
+/// Where checksums begin. From 0, four bytes with all bits set would be their own checksum, and no bytes would have 0:
+/// what damage looks like.
 const SEED: u32 = 0x5573_6552;
 
 /// How long values are, and how their owner passes them on: all that a shard has to know of their type.

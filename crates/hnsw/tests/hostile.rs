@@ -376,7 +376,7 @@ fn forged_fields_of_vectors_are_refused() {
     }
 }
 
-/// Whoever checks a large shard is asked often whether to go on, and can unwind from there.
+/// The check of a large shard asks its caller often whether to go on, who can unwind from there.
 #[test]
 fn a_check_can_be_given_up() {
     use std::cell::Cell;

@@ -16,8 +16,8 @@ pub fn read_normal(text: &[u8]) -> Result<Iscc> {
     compose(&units, false).map_err(|error| error.of(Kind::Text))
 }
 
-/// The code of some units, in any order: 64 bits of each, or 128 of Data- and Instance-Code when `wide` is asked for, both
-/// have them and there are no others.
+/// The code of some units, in any order: 64 bits of each, or 128 of Data- and Instance-Code when `wide` is asked for,
+/// both have them and there are no others.
 pub fn compose(units: &[Unit], wide: bool) -> Result<Iscc> {
     let mut of_type: [Option<Unit>; 5] = [None; 5];
     for unit in units {

@@ -1,5 +1,5 @@
-//! Fingerprints. The algorithms are those of `iscc-lib`; here, inputs are checked and cut into pieces, so that the caller
-//! is asked between them whether to go on.
+//! Fingerprints. The algorithms are those of `iscc-lib`; here, inputs are checked and cut into pieces, so that the
+//! caller is asked between them whether to go on.
 
 use iscc_lib::{DataHasher, InstanceHasher, IsccError};
 use unicode_normalization::UnicodeNormalization;

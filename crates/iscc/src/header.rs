@@ -1,7 +1,7 @@
 //! The two bytes before a body: main type, subtype, version and length, four bits each.
 //!
-//! The standard could write larger numbers in more than four bits, but no type, version or length that exists needs that.
-//! So a header of another size is not one.
+//! The standard could write larger numbers in more than four bits, but no type, version or length that exists needs
+//! that. So a header of another size is not one.
 
 use crate::error::{Error, Result};
 

@@ -1,9 +1,9 @@
-//! ISCCs (ISO 24138) as PostgreSQL needs them: strict reading of every written form, normal forms, composition, ISCC-IDs,
-//! ISCC-SEQ, comparison, and fingerprints.
+//! ISCCs (ISO 24138) as PostgreSQL needs them: strict reading of every written form, normal forms, composition,
+//! ISCC-IDs, ISCC-SEQ, comparison, and fingerprints.
 //!
-//! Nothing here knows of PostgreSQL, and nothing panics, whatever the input. What is read is checked as a whole: header,
-//! length of the body, and the combination of types. So the functions of `iscc-lib`, which compute the fingerprints, only
-//! ever see what they can cope with.
+//! Nothing here knows of PostgreSQL, and nothing panics, whatever the input. What is read is checked as a whole:
+//! header, length of the body, and the combination of types. So the functions of `iscc-lib`, which compute the
+//! fingerprints, only ever see what they can cope with.
 
 #![deny(unsafe_code)]
 

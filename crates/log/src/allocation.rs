@@ -25,23 +25,24 @@ fn free_entries(list: &[Segment], at_least: u32) -> impl Iterator<Item = &Segmen
         .filter(move |entry| entry.is_free() && entry.block_count >= at_least)
 }
 
-/// Takes `count` blocks from the first free entry that has them: so free blocks gather at the end, where they can be cut off.
+/// Takes `count` blocks from the first free entry that has them: so free blocks gather at the end, where they can be
+/// cut off.
 pub fn take(list: &mut Vec<Segment>, count: u32) -> Option<Range<u32>> {
     let from = *free_entries(list, count).min_by_key(|entry| entry.start_block)?;
     Some(take_from(list, &from, count))
 }
 
-/// Takes the first free entry that has `enough` blocks, else the largest, but no more than `at_most` blocks of it; None if
-/// all have fewer than `at_least`.
+/// Takes the first free entry that has `enough` blocks, else the largest, but no more than `at_most` blocks of it; None
+/// if all have fewer than `at_least`.
 pub fn take_room(list: &mut Vec<Segment>, at_least: u32, enough: u32, at_most: u32) -> Option<Range<u32>> {
     let first = free_entries(list, enough.max(at_least)).min_by_key(|entry| entry.start_block);
     let from = *first.or_else(|| free_entries(list, at_least).max_by_key(|entry| entry.block_count))?;
     Some(take_from(list, &from, from.block_count.min(at_most)))
 }
 
-/// Takes `count` blocks before block `below`, from the first free entries on, each piece a multiple of `span_blocks`, as
-/// `count` is. Pieces of fewer than `least_piece` blocks are skipped, except for the last one. None, with nothing taken, if
-/// there are too few.
+/// Takes `count` blocks before block `below`, from the first free entries on, each piece a multiple of `span_blocks`,
+/// as `count` is. Pieces of fewer than `least_piece` blocks are skipped, except for the last one. None, with nothing
+/// taken, if there are too few.
 pub fn take_below(
     list: &mut Vec<Segment>,
     count: u32,

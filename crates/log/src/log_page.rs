@@ -38,8 +38,8 @@ pub fn slots(stride: u16) -> u16 {
     ((TAIL_OFFSET - HEADER_BYTES) / (cell_bytes(stride.max(1)) + ENTRY_BYTES)) as u16
 }
 
-/// The stride for values of any length, the longest so far of this many bytes: the smallest that holds it of those that split a
-/// page into a power of two of cells (or a few more) with hardly a rest. At most [`MAX_CELL`].
+/// The stride for values of any length, the longest so far of this many bytes: the smallest that holds it of those that
+/// split a page into a power of two of cells (or a few more) with hardly a rest. At most [`MAX_CELL`].
 pub fn part_of_page(bytes: usize) -> u16 {
     let parts = (0..=MAX_PARTS_BITS)
         .rev()

@@ -57,7 +57,8 @@ impl PageKind {
 pub struct PageTail {
     /// Generation of a log page's contents: changes when a block is used again for other entries.
     pub epoch: U32,
-    /// Directory pages: the next page of the chain, [`NO_BLOCK`] at its end. Parts: the block of the page that has the entry.
+    /// Directory pages: the next page of the chain, [`NO_BLOCK`] at its end. Parts: the block of the page that has the
+    /// entry.
     pub next: U32,
     /// Log pages: bytes of one code column cell. Where values span pages, and so on parts: bytes of a value.
     pub stride: U16,

@@ -37,8 +37,8 @@ pub const LEAST_CUT_BLOCKS: u32 = 128;
 /// What a query may spend on the tail of an index of dense vectors, in nanoseconds.
 const VECTOR_TAIL_NS: f64 = 1e6;
 
-/// A tail of dense vectors in cells of `stride` bytes is sealed when it has as many blocks. A query scans these in about
-/// 1 ms, if not less.
+/// A tail of dense vectors in cells of `stride` bytes is sealed when it has as many blocks. A query scans these in
+/// about 1 ms, if not less.
 pub fn vector_seal_blocks(stride: u16) -> u32 {
     // Measured with 16 to 16,000 dimensions.
     const BLOCK_NS: f64 = 100.0;

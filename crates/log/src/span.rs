@@ -8,10 +8,10 @@
 //!   head: a log page     parts
 //! ```
 //!
-//! The head is a log page with one entry. Parts are written before it, so an entry always has its parts; parts without a
-//! head are nobody's. A part has the epoch of its head and the head's block, and within that epoch it is not written again
-//! once the head is there. So a reader who has seen the head may read the parts later, without the head's lock: each is
-//! the entry's, or says that its block has been used again.
+//! The head is a log page with one entry. Parts are written before it, so an entry always has its parts; parts without
+//! a head are nobody's. A part has the epoch of its head and the head's block, and within that epoch it is not written
+//! again once the head is there. So a reader who has seen the head may read the parts later, without the head's lock:
+//! each is the entry's, or says that its block has been used again.
 
 use std::ops::Range;
 
@@ -104,7 +104,8 @@ impl Default for SpanBuffer {
 }
 
 impl SpanBuffer {
-    /// Begins with the page of an entry. Returns the length of the value whose parts are to be added, 0 if there are none.
+    /// Begins with the page of an entry. Returns the length of the value whose parts must be added, 0 if there are
+    /// none.
     pub fn begin(&mut self, head: &[u8; PAGE_BYTES]) -> Result<usize, PageError> {
         self.value.clear();
         self.head.copy_from_slice(head);

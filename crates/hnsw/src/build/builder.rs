@@ -59,7 +59,7 @@ enum Stage {
     Values(ValueSet, Layout),
 }
 
-/// What is to be done after a pass.
+/// What to do after a pass.
 pub enum NextStep {
     /// Push all values once more, in any order.
     Pass(ShardBuilder),
@@ -103,8 +103,8 @@ impl ShardBuilder {
         }
     }
 
-    /// Adds an entry. A code longer than it may be is cut; one without bytes, a vector of other dimensions, and an opaque
-    /// value that does not match its checksum, are not indexed.
+    /// Adds an entry. A code longer than it may be is cut; one without bytes, a vector of other dimensions, and an
+    /// opaque value that does not match its checksum, are not indexed.
     ///
     /// # Panics
     /// If there are more than [`MAX_NODES`](crate::MAX_NODES) distinct rows.

@@ -1,7 +1,7 @@
 //! Collecting dense vectors: a first pass sees what they are like, a second one derives their rows.
 //!
-//! While the values stream by for the second time, the true neighbours of some queries are found among them, by the distance
-//! that SQL knows. Whatever the rows lose shows in what the graph is then measured to find.
+//! While the values stream by for the second time, the true neighbours of some queries are found among them, by the
+//! distance that SQL knows. Whatever the rows lose shows in what the graph is then measured to find.
 
 use iscc_metrics::DenseMetric;
 use iscc_metrics::dense::rows::{Encoding, RowKind, RowQuery, Rows, Survey};
@@ -15,7 +15,7 @@ use crate::shard::NEIGHBOURS;
 /// Bytes of values that the queries are compared with together: about what the cache nearest to the processor holds.
 const BATCH_BYTES: usize = 1 << 15;
 
-/// So many of the nearest rows must have the true neighbours among them.
+/// The true neighbours must be among this many of the nearest rows.
 const REVIEWED_ROWS: usize = 40;
 
 /// How many queries say whether they do. All of them would take twice as long and hardly say more.
@@ -85,8 +85,8 @@ pub(crate) struct Trial {
     /// Whether a value equal to the query is stored, which must not be found; and once all rows are known, its row.
     is_stored: bool,
     pub(crate) hidden: Option<u32>,
-    /// The nearest rows, each with the key of its nearest value; nearest first. Until it is known which row is hidden, one
-    /// more.
+    /// The nearest rows, each with the key of its nearest value; nearest first. Until it is known which row is hidden,
+    /// one more.
     nearest: Vec<(u64, u32)>,
 }
 

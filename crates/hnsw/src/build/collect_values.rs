@@ -52,7 +52,8 @@ impl CollectedValues {
         file_bytes(u64::from(self.values.len()), self.entries.len() as u64, &self.params)
     }
 
-    /// Builds the shard in this thread; blocks until done or cancelled, by the distance function for instance. It may unwind.
+    /// Builds the shard in this thread; blocks until done or cancelled, by the distance function for instance. It may
+    /// unwind.
     ///
     /// # Errors
     /// [`Cancelled`], when [`BuildControl::cancel`] was called.
@@ -93,8 +94,8 @@ impl CollectedValues {
 }
 
 impl BuiltShard {
-    /// A shard without nodes. It says that its values, if they are opaque, cannot be compared, so that they are not tried again
-    /// and again.
+    /// A shard without nodes. It says that its values, if they are opaque, cannot be compared, so that they are not
+    /// tried again and again.
     pub fn refused(params: &BuildParams) -> Self {
         let params = params.clone().clamped();
         let layout = match params.values {

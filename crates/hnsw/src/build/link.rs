@@ -65,7 +65,8 @@ fn insert_from<S: Space>(inserter: &mut Inserter<'_, S>, order: &[u32], next: &A
     control.add_done(unreported);
 }
 
-/// As [`link_all`], in this thread. Before the last `held_back` nodes are inserted, `measure` is shown the graph without them.
+/// As [`link_all`], in this thread. Before the last `held_back` nodes are inserted, `measure` is shown the graph
+/// without them.
 pub(crate) fn link_serially<S: Space, M>(
     space: S,
     levels: Levels,

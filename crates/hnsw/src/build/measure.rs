@@ -1,8 +1,9 @@
 //! Measuring what effort a graph needs to find which share of the true neighbours.
 //!
-//! Values differ widely in how well a graph serves them: near-duplicates are found with little effort, random codes with none
-//! that pays. The same holds for queries: a short one, or one far from all that is stored, is harder. So a build ends by
-//! asking its own graph: values near its own, searched with rising effort and compared with the exact answer.
+//! Values differ widely in how well a graph serves them: near-duplicates are found with little effort, random codes
+//! with none that pays. The same holds for queries: a short one, or one far from all that is stored, is harder. So a
+//! build ends by asking its own graph: values near its own, searched with rising effort and compared with the exact
+//! answer.
 
 use crate::control::Cancelled;
 use crate::graph::lists::Graph;
@@ -41,9 +42,9 @@ pub(crate) struct Climb {
 }
 
 impl Climb {
-    /// Searches with rising effort, as long as `pays` says that another kind of search is no cheaper, as if the graph did not
-    /// have `hidden`, a node of its base level only: how many true neighbours each search finds, as `count` says, and the key
-    /// of the tenth row that the first one finds.
+    /// Searches with rising effort, as long as `pays` says that another kind of search is no cheaper, as if the graph
+    /// did not have `hidden`, a node of its base level only: how many true neighbours each search finds, as `count`
+    /// says, and the key of the tenth row that the first one finds.
     pub(crate) fn run<S: Space>(
         &mut self,
         view: &View<'_, &Graph, S>,

@@ -15,8 +15,8 @@ use crate::shard::words::WordTable;
 use crate::shard::{CLASSES, Calibration, CodeCurves, Curve, LENGTH_EIGHTHS, NEIGHBOURS};
 use crate::space::Codes;
 
-/// Share of the bits that are flipped, in 256ths, taken in turn. With half of them a query is near nothing: it must not be
-/// taken for one that the least effort has led astray.
+/// Share of the bits that are flipped, in 256ths, taken in turn. With half of them a query is near nothing: it must not
+/// be taken for one that the least effort has led astray.
 const FLIPPED: [u64; 7] = [0, 3, 8, 16, 32, 64, 128];
 
 /// Measures the recall of searches of the graph.

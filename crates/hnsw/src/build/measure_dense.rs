@@ -13,7 +13,8 @@ use crate::search::looked_up;
 use crate::shard::DenseCurves;
 use crate::space::{Space, Vectors};
 
-/// Measures the recall of searches of the graph. A trial's neighbours are rows; `node_of_row` says which nodes these became.
+/// Measures the recall of searches of the graph. A trial's neighbours are rows; `node_of_row` says which nodes these
+/// became.
 pub(crate) fn measure(
     graph: &Graph,
     vectors: Vectors<'_>,

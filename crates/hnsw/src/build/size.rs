@@ -10,13 +10,14 @@ use crate::shard::words;
 use crate::space::LOCATOR_BYTES;
 
 /// Expected size of the file of `entries` values, all distinct, without the entry ranges: an upper bound but for the
-/// random number of upper-level links, which varies by a fraction of a percent. Of vectors whose rows may be of one kind or
-/// another, that of the usual kind.
+/// random number of upper-level links, which varies by a fraction of a percent. Of vectors whose rows may be of one
+/// kind or another, that of the usual kind.
 pub fn estimated_file_bytes(entries: u64, params: &BuildParams) -> u64 {
     file_bytes(entries, entries, &params.clone().clamped())
 }
 
-/// The same if the rows of vectors turn out to be the widest kind that [`ShardBuilder`](super::ShardBuilder) may choose.
+/// The same if the rows of vectors turn out to be the widest kind that [`ShardBuilder`](super::ShardBuilder) may
+/// choose.
 pub fn largest_file_bytes(entries: u64, params: &BuildParams) -> u64 {
     let mut params = params.clone().clamped();
     if let ShardValues::Dense { metric, rows, .. } = &mut params.values {

@@ -56,8 +56,8 @@ pub(crate) struct TrialQuery {
     pub(crate) is_stored: bool,
 }
 
-/// Queries of a sample of values. `prepare` makes rows of 32-bit numbers: under the cosine distance they have the length 1, so
-/// that each of two values has its share of one that lies between them.
+/// Queries of a sample of values. `prepare` makes rows of 32-bit numbers: under the cosine distance they have the
+/// length 1, so that each of two values has its share of one that lies between them.
 pub(crate) fn queries(prepare: &Encoding, sample: &[Vec<u8>], seed: u64) -> Vec<TrialQuery> {
     let numbers = |value: &Vec<u8>| {
         let mut row = Vec::new();

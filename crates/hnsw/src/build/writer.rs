@@ -85,7 +85,8 @@ impl<W: Write> SectionWriter<'_, W> {
 }
 
 impl BuiltShard {
-    /// Writes the file; its length in bytes. The caller syncs it. Many small parts are buffered here, so `out` need not.
+    /// Writes the file; its length in bytes. The caller syncs it. Many small parts are buffered here, so `out` need
+    /// not.
     ///
     /// # Errors
     /// Those of `out`.

@@ -48,7 +48,8 @@ impl<'a, S: Space> Inserter<'a, S> {
         let entry = self.descend(level);
         self.found.clear();
         self.found.push(entry);
-        // All lists of the node are written before any other node points to it: a search that finds it can always go on from it.
+        // All lists of the node are written before any other node points to it: a search that finds it can always go on
+        // from it.
         let mut links = Vec::with_capacity(level + 1);
         for level in (0..=level).rev() {
             self.search_level(node, level, self.ef_construction);
@@ -111,8 +112,8 @@ impl<'a, S: Space> Inserter<'a, S> {
     /// Picks up to `limit` diverse neighbours of `home` from the sorted `self.found` into `self.selected`.
     ///
     /// A node is left out only if one already picked is strictly nearer to it than `home` is: among codes a bit or two
-    /// apart most distances tie, and a tie is no reason to drop the link. The picked one must also have the extent to say
-    /// so, see [`Space::Extent`].
+    /// apart most distances tie, and a tie is no reason to drop the link. The picked one must also have the extent to
+    /// say so, see [`Space::Extent`].
     fn select(&mut self, home: u32, limit: usize) {
         self.selected.clear();
         let extent = self.space.extent(home);
@@ -137,8 +138,8 @@ impl<'a, S: Space> Inserter<'a, S> {
     }
 
     /// Whether one of `self.ids` nearer to `from` than the last of them, which is `self.centre`, makes the link to it
-    /// superfluous by the rule of [`Inserter::select`]. Most newcomers to a full list are, and this is far cheaper than to
-    /// choose anew.
+    /// superfluous by the rule of [`Inserter::select`]. Most newcomers to a full list are, and this is far cheaper than
+    /// to choose anew.
     fn is_occluded(&mut self, from: u32, to: u32) -> bool {
         let Some((&key, others)) = self.keys.split_last() else {
             return false;
@@ -202,8 +203,8 @@ impl<'a, S: Space> Inserter<'a, S> {
         }
     }
 
-    /// Marks what `node`, just selected and `self.other`, makes superfluous of `self.found[start..]` among the links of a
-    /// node of the extent `home`.
+    /// Marks what `node`, just selected and `self.other`, makes superfluous of `self.found[start..]` among the links of
+    /// a node of the extent `home`.
     fn drop_occluded(&mut self, node: u32, start: usize, home: S::Extent) {
         let (space, extent, rest) = (self.space, self.space.extent(node), &self.found[start..]);
         self.ids.clear();

@@ -5,7 +5,8 @@ use super::row_set::{Contents, hash_content};
 use crate::control::{BuildControl, CHECK_STRIDE, Cancelled};
 use crate::random::Random;
 
-/// Sort key of a node: level descending, then the first bytes of the row's content, then the rest of it through the arena.
+/// Sort key of a node: level descending, then the first bytes of the row's content, then the rest of it through the
+/// arena.
 #[derive(Clone, Copy)]
 struct SortKey {
     prefix: u64,

@@ -3,8 +3,8 @@
 /// A key and a node in one word: ordered by key, then by node. The lowest bit is for a mark, which a [`Pool`] gives to
 /// expanded nodes.
 ///
-/// Nodes take 31 bits, see [`MAX_NODES`](super::levels::MAX_NODES). A larger number, from a damaged file, becomes that of
-/// another node; the key is not touched.
+/// Nodes take 31 bits, see [`MAX_NODES`](super::levels::MAX_NODES). A larger number, from a damaged file, becomes that
+/// of another node; the key is not touched.
 #[inline]
 pub(crate) fn pack(key: u32, node: u32) -> u64 {
     u64::from(key) << 32 | u64::from(node << 1)
@@ -42,8 +42,8 @@ pub(crate) fn is_marked(packed: u64) -> bool {
 
 /// Up to `limit` nearest nodes, sorted, some of them expanded.
 ///
-/// A sorted array beats a pair of heaps at the usual limits: an insertion moves a few hundred bytes at most, and the same
-/// array is the queue of nodes to expand, because a node that fell out of it no longer needs expanding.
+/// A sorted array beats a pair of heaps at the usual limits: an insertion moves a few hundred bytes at most, and the
+/// same array is the queue of nodes to expand, because a node that fell out of it no longer needs expanding.
 #[derive(Default)]
 pub(crate) struct Pool {
     items: Vec<u64>,

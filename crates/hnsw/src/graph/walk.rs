@@ -1,4 +1,5 @@
-//! Walking a graph towards a centre: greedily down its levels, best-first on one of them. Insertion and search share it.
+//! Walking a graph towards a centre: greedily down its levels, best-first on one of them. Insertion and search share
+//! it.
 //!
 //! Each step has two halves: one asks the processor to load the rows that the other compares.
 
@@ -43,7 +44,7 @@ impl Leftovers for Vec<u64> {
     }
 }
 
-/// Nobody asks for them.
+/// For searches that do not ask for them.
 pub(crate) struct Forgotten;
 
 impl Leftovers for Forgotten {
@@ -122,7 +123,8 @@ impl Walk {
         self.ids.iter().for_each(|&id| view.space.prefetch(id));
     }
 
-    /// The second half: goes to the nearest of them, or down a level. The best only gets nearer, so the walk ends on any bytes.
+    /// The second half: goes to the nearest of them, or down a level. The best only gets nearer, so the walk ends on
+    /// any bytes.
     #[inline]
     pub(crate) fn take_hop<L: Links, S: Space>(&mut self, view: &View<'_, L, S>) {
         view.space.keys(view.centre, &self.ids, &mut self.keys);

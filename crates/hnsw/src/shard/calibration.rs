@@ -104,8 +104,8 @@ impl Calibration {
         self.ends.get(class).copied()
     }
 
-    /// Whether it pays to begin a search with the graph, with an effort of `EFFORTS[0]`: whether in any class some effort
-    /// reaches the recall.
+    /// Whether it pays to begin a search with the graph, with an effort of `EFFORTS[0]`: whether in any class some
+    /// effort reaches the recall.
     pub fn favours_graph(&self, query_bytes: usize, recall: f64) -> bool {
         self.of_length(query_bytes)
             .is_some_and(|length| (0..CLASSES).any(|class| self.effort_of(length, class, recall).is_some()))
@@ -138,8 +138,8 @@ impl Calibration {
 }
 
 impl LengthCurves {
-    /// Of classes that have few queries each: those beside this one say as much of what is to be expected, and one that reaches
-    /// the goal with no effort, often by chance, borrows from all that are harder.
+    /// For classes that have few queries each: the neighbouring classes say as much about what to expect. A class that
+    /// reaches the goal with no effort, often by chance, borrows from all that are harder.
     fn effort_by_neighbors(&self, class: usize, goal: f64) -> Option<usize> {
         let last = (class + 1).min(CLASSES - 1);
         let first = class.saturating_sub(1);
@@ -150,8 +150,8 @@ impl LengthCurves {
 
     /// What each effort finds, by class; None for those with too few queries in them and beyond.
     ///
-    /// An effort finds more of what is near than of what is far. Where a class seems to do worse than farther ones, that is
-    /// chance, and their average is a better estimate of each (isotonic regression).
+    /// An effort finds more of what is near than of what is far. Where a class seems to do worse than farther ones,
+    /// that is chance, and their average is a better estimate of each (isotonic regression).
     fn shares(&self) -> [Option<Shares>; CLASSES] {
         let best_to_the_far = |class: usize, first: usize, effort: usize| {
             let sums = (class..CLASSES).map(|last| self.sum(first, last));
@@ -204,8 +204,8 @@ impl Share {
     }
 }
 
-/// The least effort that finds this share of the true neighbours, by what each of [`EFFORTS`] has found. Between two efforts
-/// that were tried, what is missed is assumed to fall as a power of the effort.
+/// The least effort that finds this share of the true neighbours, by what each of [`EFFORTS`] has found. Between two
+/// efforts that were tried, what is missed is assumed to fall as a power of the effort.
 fn effort(shares: &Shares, goal: f64) -> Option<usize> {
     let at = shares
         .iter()
@@ -248,7 +248,7 @@ impl Curve {
 mod tests {
     use super::*;
 
-    /// A class of so many queries, of whose neighbours each effort misses so many.
+    /// A class of `queries` queries, of whose neighbours each effort misses the number in `missed`.
     fn curve(queries: u16, missed: [u16; EFFORTS.len()]) -> Curve {
         Curve {
             queries: queries.into(),

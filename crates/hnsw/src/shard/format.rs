@@ -11,8 +11,8 @@
 //!  └─ section "vectors" ─┘  └──────────────────── section "graph" ────────────────────┘
 //! ```
 //!
-//! The rows of a shard are codes ([`CODES_VERSION`], [`PIECES_VERSION`]), or are derived from dense vectors ([`DENSE_VERSION`]), or say where
-//! values are that only a function of the caller's understands ([`OPAQUE_VERSION`]).
+//! The rows of a shard are codes ([`CODES_VERSION`], [`PIECES_VERSION`]), or are derived from dense vectors
+//! ([`DENSE_VERSION`]), or say where values are that only a function of the caller's understands ([`OPAQUE_VERSION`]).
 //!
 //! | part | content |
 //! |---|---|
@@ -36,8 +36,8 @@
 //!
 //! Nodes are numbered by level descending, then bytewise by code or opaque value (a prefix before its extensions)
 //! or by row. So the record of a
-//! node is found from the footer's level counts alone, without a table of offsets: before node `n` lie `n` base parts and,
-//! for each level `l > 0`, `min(n, level_counts[l])` upper lists.
+//! node is found from the footer's level counts alone, without a table of offsets: before node `n` lie `n` base parts
+//! and, for each level `l > 0`, `min(n, level_counts[l])` upper lists.
 
 use zerocopy::byteorder::little_endian::{I64, U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};

@@ -1,10 +1,10 @@
 //! Which codes have a given piece: tables that find all codes within a radius without comparing all codes.
 //!
-//! A piece is three bytes of a code. Codes that differ in few bits have pieces that differ in fewer bits still, or not at
-//! all, so it is enough to look up the pieces near those of a query ([`crate::search::WithinSearch`]).
+//! A piece is three bytes of a code. Codes that differ in few bits have pieces that differ in fewer bits still, or not
+//! at all, so it is enough to look up the pieces near those of a query ([`crate::search::WithinSearch`]).
 //!
-//! A table is a hash table without collisions to resolve: buckets of some [`BUCKET`] codes each, in which an entry is a
-//! node number and, in the bits that are left, as much of the piece as fits there.
+//! A table is a hash table without collisions to resolve: buckets of about [`BUCKET`] codes each, in which an entry is
+//! a node number and, in the bits that are left, as much of the piece as fits there.
 
 use iscc_metrics::bits::WordGroup;
 use iscc_metrics::code::WORD_BYTES;
@@ -67,7 +67,8 @@ impl Places {
     /// The bucket of a piece, and the rest of it at the upper end of an entry.
     #[inline]
     fn of(self, piece: u32) -> (usize, u32) {
-        // Odd, so that no two pieces become the same number; those of a bucket are neighbours, told apart by their lowest bits.
+        // Odd, so that no two pieces become the same number; those of a bucket are neighbours, told apart by their
+        // lowest bits.
         let mixed = piece.wrapping_mul(0x9e37_79b1);
         let bucket = (u64::from(mixed) * self.buckets) >> u32::BITS;
         (bucket as usize, mixed << self.node_bits)
@@ -269,7 +270,8 @@ impl<'a> PieceTable<'a> {
         }
     }
 
-    /// Adds the nodes of entries with this rest of a piece. Which have it is as good as random: gathered without a branch.
+    /// Adds the nodes of entries with this rest of a piece. Which have it is as good as random: gathered without a
+    /// branch.
     #[inline]
     fn take(&self, entries: &[[u8; 4]], rest: u32, nodes: &mut Vec<u32>) {
         let mask = self.places.node_mask();

@@ -75,8 +75,8 @@ pub struct Shard<B: AsRef<[u8]>> {
 }
 
 impl<B: AsRef<[u8]>> Shard<B> {
-    /// Opens a shard: reads the footer, the scales of vectors and the calibration, and nothing else, so corruption elsewhere is found by
-    /// [`Shard::verify`] only, and harmless.
+    /// Opens a shard: reads the footer, the scales of vectors and the calibration, and nothing else, so corruption
+    /// elsewhere is found by [`Shard::verify`] only, and harmless.
     ///
     /// # Errors
     /// [`ShardError`], if the footer is not that of a shard of this format and file length.
@@ -212,7 +212,8 @@ impl<B: AsRef<[u8]>> Shard<B> {
         records.iter().map(range).collect()
     }
 
-    /// The code of a node; `None` out of range, and where rows are not codes. A corrupt length is cut to `max_code_bytes`.
+    /// The code of a node; `None` out of range, and where rows are not codes. A corrupt length is cut to
+    /// `max_code_bytes`.
     pub fn code(&self, node: u32) -> Option<&[u8]> {
         self.code_rows().code(node)
     }
@@ -293,7 +294,8 @@ impl<B: AsRef<[u8]>> Shard<B> {
         &self.calibration
     }
 
-    /// Whether what an exact search and posting lists read is as it was written. Takes time in proportion to these parts.
+    /// Whether what an exact search and posting lists read is as it was written. Takes time in proportion to these
+    /// parts.
     pub fn has_sound_codes(&self, pause: Pause<'_>) -> bool {
         let footer = &self.footer;
         let others = [

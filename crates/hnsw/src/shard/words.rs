@@ -1,8 +1,8 @@
 //! The codes of a shard once more, in columns of words: what an exact scan streams through.
 //!
 //! Codes of one length form a group. It has the first words (8 bytes) of all its codes, then their second words, and so
-//! on; the last one is padded with zeros. A scan reads the words that query and code have in common and no others, no code
-//! needs a look at its length, and the other words are not read where the first ones differ too much.
+//! on; the last one is padded with zeros. A scan reads the words that query and code have in common and no others, no
+//! code needs a look at its length, and the other words are not read where the first ones differ too much.
 //!
 //! Behind all words come the tables of the groups' pieces.
 
@@ -79,7 +79,8 @@ impl<'a> WordTable<'a> {
         })
     }
 
-    /// The groups with the tables of their pieces, in a shard of `nodes` nodes; on damaged bytes those before the damage.
+    /// The groups with the tables of their pieces, in a shard of `nodes` nodes; on damaged bytes those before the
+    /// damage.
     pub(crate) fn pieces(&self, nodes: u32) -> impl Iterator<Item = (WordGroup<'a>, PieceTables<'a>)> + use<'a> {
         let records = self.groups;
         let (words, mut rest) = self

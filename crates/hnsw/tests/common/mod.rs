@@ -36,8 +36,8 @@ impl Random {
     }
 }
 
-/// Near-duplicate clusters of up to 20 members: each one a centre with up to 8 bits flipped, cut to 8, 16, 24 or 32 bytes
-/// for 10, 20, 10 and 60 percent of the codes.
+/// Near-duplicate clusters of up to 20 members: each one a centre with up to 8 bits flipped, cut to 8, 16, 24 or 32
+/// bytes for 10, 20, 10 and 60 percent of the codes.
 pub fn clusters(count: usize, seed: u64) -> Vec<Vec<u8>> {
     let mut random = Random(seed);
     let mut codes = Vec::with_capacity(count);
@@ -57,7 +57,7 @@ pub fn clusters(count: usize, seed: u64) -> Vec<Vec<u8>> {
     codes
 }
 
-/// Codes of at most so many bytes.
+/// Codes of at most `max_bytes` bytes.
 pub fn codes_of(metric: Metric, max_bytes: u16) -> ShardValues {
     ShardValues::Codes { metric, max_bytes }
 }

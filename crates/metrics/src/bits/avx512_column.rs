@@ -60,7 +60,7 @@ struct Prepared {
     most: __m512i,
 }
 
-/// Most bits that may differ among so many: what [`greatest_numerator`](super::key::greatest_numerator) says.
+/// For each number of bits, how many of them may differ: what [`greatest_numerator`](super::key::greatest_numerator) says.
 ///
 /// # Safety
 /// The processor has AVX-512F.

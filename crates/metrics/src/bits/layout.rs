@@ -47,7 +47,7 @@ impl<'a> Column<'a> {
         }
     }
 
-    /// While this column is looked at, another one of the same stride is on its way into the processor's cache, as far as
+    /// While this column is looked at, another column of the same stride is on its way into the processor's cache, as far as
     /// that pays: from the start of its codes on, and if asked for from the end of its entries. The addresses need not be
     /// valid.
     pub fn with_next(self, codes: *const u8, entries: *const u8, with_entries: bool) -> Self {

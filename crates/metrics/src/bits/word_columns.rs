@@ -57,8 +57,8 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Adds keys and numbers of codes of which at most `most` bits differ from the query's; `key` is that of so many bits in so
-/// many bytes.
+/// Adds keys and numbers of codes of which at most `most` bits differ from the query's; `key` makes a key of the number of
+/// these bits and the number of bytes.
 #[inline(always)]
 pub(super) fn differing_block(
     words: &Words<'_>,
@@ -89,8 +89,8 @@ pub(super) fn differing_block(
     }
 }
 
-/// Adds keys and numbers of codes with a key less than `below`, where both and either set of bits have so many: `key` is made
-/// of the fraction of those in one only and `whole`.
+/// Adds keys and numbers of codes with a key less than `below`. `key` makes a key of the number of bits that are set in one of
+/// the two codes only, and of `whole`.
 #[inline(always)]
 pub(super) fn counted_block(
     words: &Words<'_>,
