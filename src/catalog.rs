@@ -1,7 +1,7 @@
-//! Functions of PostgreSQL that only look something up in the catalog: who may do what, and what functions, operators and
-//! types are. They take plain values and run inside a transaction.
+//! Functions of PostgreSQL that only look something up in the catalog: who may do what, and what functions, operators
+//! and types are. They take plain values and run inside a transaction.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, CString, c_char};
 
 use pgrx::pg_sys::{self, Datum, Oid};
 
@@ -10,13 +10,14 @@ use crate::nodes::functions;
 functions! {
     /// The current user.
     pub fn current_user() -> Oid = GetUserId;
-    /// Whether a role has the privileges of another one.
+    /// Whether a role has the privileges of another role.
     pub fn has_privileges_of(member: Oid, role: Oid) -> bool = has_privs_of_role;
     /// Whether a role is a superuser.
     pub fn is_superuser(role: Oid) -> bool = superuser_arg;
     /// Whether a role has privileges on a relation, as an `AclResult`.
     pub fn check_privileges(relation: Oid, role: Oid, privileges: pg_sys::AclMode) -> u32 = pg_class_aclcheck;
-    /// Whether row-level security applies to a role, or with 0 to the current user, on a relation, as a `CheckEnableRlsResult`.
+    /// Whether row-level security applies to a role, or with 0 to the current user, on a relation, as a
+    /// `CheckEnableRlsResult`.
     pub fn check_row_security(relation: Oid, role: Oid, raises_no_error: bool) -> i32 = check_enable_rls;
 
     /// The type that a function returns.
@@ -36,15 +37,38 @@ functions! {
 
     /// The length of a type's values in bytes; -1 for a varlena.
     pub fn type_length(of: Oid) -> i16 = get_typlen;
+    /// Whether a Datum is a type's value, rather than a pointer to it.
+    pub fn is_passed_by_value(of: Oid) -> bool = get_typbyval;
+    /// Whether a type is a base type, composite type, domain and so on; 0 without such a type.
+    pub fn type_kind(of: Oid) -> c_char = get_typtype;
     /// The type that a domain is over; any other type itself.
     pub fn base_type(of: Oid) -> Oid = getBaseType;
+
+    /// Looks up what is needed to call a function; what it keeps for its calls is in the current memory context. An
+    /// error without such a function.
+    pub fn look_up_function(function: Oid, info: &mut pg_sys::FmgrInfo) = fmgr_info;
+    /// The table of an index; for anything else an error, or 0 if `may_be_missing`.
+    pub fn table_of_index(index: Oid, may_be_missing: bool) -> Oid = IndexGetRelation;
+
+    fn format_type(of: Oid) -> CString = format_type_be;
+    /// A string as SQL writes it, in quotes.
+    pub fn quoted(text: &CStr) -> CString = quote_literal_cstr;
 }
 
 /// The name of a type, for messages.
 pub fn type_name(of: Oid) -> String {
-    // SAFETY: looks up a type of the catalog; returns a C string in memory of its own, also when there is none.
-    let name = unsafe { CStr::from_ptr(pg_sys::format_type_be(of)) };
-    name.to_string_lossy().into_owned()
+    format_type(of).to_string_lossy().into_owned()
+}
+
+/// The types of a function's arguments and of its result. An error without such a function.
+pub fn signature(function: Oid) -> (Vec<Oid>, Oid) {
+    let (mut types, mut count) = (std::ptr::null_mut(), 0);
+    // SAFETY: looks up a function of the catalog; the array, in memory of its own, has as many types.
+    unsafe {
+        let result = pg_sys::get_func_signature(function, &mut types, &mut count);
+        let types = std::slice::from_raw_parts(types, count.max(0) as usize);
+        (types.to_vec(), result)
+    }
 }
 
 /// The function with this name and these argument types in a schema; 0 without one. Privileges are not checked.

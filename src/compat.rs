@@ -1,8 +1,10 @@
 //! Differences between PostgreSQL major versions; no other file asks for the version.
 
-use pgrx::pg_sys;
+use pgrx::pg_sys::{self, Oid};
 
-use crate::nodes::Node;
+#[cfg(feature = "pg18")]
+use crate::nodes::views;
+use crate::nodes::{Node, functions};
 
 /// Where a relation's files are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -97,15 +99,37 @@ pub fn read_recent_buffer(relation: &pg_sys::RelationData, block: u32, recent: p
     unsafe { pg_sys::ReadRecentBuffer(at, main, block, recent) }
 }
 
+functions! {
+    fn current_user() -> Oid = GetUserId;
+    #[cfg(feature = "pg15")]
+    fn is_owned_by(relation: Oid, role: Oid) -> bool = pg_class_ownercheck;
+    #[cfg(not(feature = "pg15"))]
+    fn is_object_owned_by(class: Oid, object: Oid, role: Oid) -> bool = object_ownercheck;
+
+    /// VACUUM's cost-based delay; checks for interrupts.
+    #[cfg(not(feature = "pg18"))]
+    pub fn vacuum_delay_point() = vacuum_delay_point;
+    #[cfg(feature = "pg18")]
+    fn vacuum_or_analyze_delay_point(is_analyze: bool) = vacuum_delay_point;
+
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    fn new_wait_event(name: &std::ffi::CStr) -> u32 = WaitEventExtensionNew;
+    /// Reserves the prefix of settings, so that a misspelt one is an error; the name is copied.
+    pub fn reserve_guc_prefix(name: &std::ffi::CStr) = MarkGUCPrefixReserved;
+}
+
+/// VACUUM's cost-based delay; checks for interrupts.
+#[cfg(feature = "pg18")]
+pub fn vacuum_delay_point() {
+    vacuum_or_analyze_delay_point(false);
+}
+
 /// True when the current user owns the relation.
-pub fn owns_relation(relation: pg_sys::Oid) -> bool {
-    // SAFETY: reads catalogs inside a transaction.
-    unsafe {
-        #[cfg(feature = "pg15")]
-        return pg_sys::pg_class_ownercheck(relation, pg_sys::GetUserId());
-        #[cfg(not(feature = "pg15"))]
-        return pg_sys::object_ownercheck(pg_sys::RelationRelationId, relation, pg_sys::GetUserId());
-    }
+pub fn owns_relation(relation: Oid) -> bool {
+    #[cfg(feature = "pg15")]
+    return is_owned_by(relation, current_user());
+    #[cfg(not(feature = "pg15"))]
+    return is_object_owned_by(pg_sys::RelationRelationId, relation, current_user());
 }
 
 /// Fields of the access method's description that not every version has.
@@ -124,9 +148,13 @@ pub fn adjust_routine(_routine: &mut pg_sys::IndexAmRoutine) {
 pub fn disable_path(path: Node<'_, pg_sys::IndexPath>) {
     let _ = path;
     #[cfg(feature = "pg18")]
-    // SAFETY: a path of the planner, which nobody else has a reference to.
-    unsafe {
-        (*path.raw()).path.disabled_nodes = 2;
+    path.set_disabled_nodes(2);
+}
+
+#[cfg(feature = "pg18")]
+views! {
+    IndexPath {
+        <- set_disabled_nodes: i32 = |path| path.path.disabled_nodes;
     }
 }
 
@@ -155,6 +183,23 @@ pub fn count_search(scan: pg_sys::IndexScanDesc) {
     }
 }
 
+/// Defines `install`, which puts `hook` where PostgreSQL calls `variable`, and `CHAIN`: our function, and the hook that
+/// another library has installed before us.
+macro_rules! chain {
+    ($variable:ident: $type:ident, $visit:ty) => {
+        static CHAIN: std::sync::OnceLock<($visit, pg_sys::$type)> = std::sync::OnceLock::new();
+
+        pub fn install(visit: $visit) {
+            // SAFETY: called from _PG_init, in the backend's only thread.
+            unsafe {
+                if CHAIN.set((visit, pg_sys::$variable)).is_ok() {
+                    pg_sys::$variable = Some(hook);
+                }
+            }
+        }
+    };
+}
+
 /// A function that EXPLAIN calls for a node of a plan.
 pub type ExplainNode = fn(Node<'_, pg_sys::PlanState>, Node<'_, pg_sys::ExplainState>);
 
@@ -169,7 +214,6 @@ pub fn on_explain_node(show: ExplainNode) {
 #[cfg(feature = "pg18")]
 mod explain_hook {
     use std::ffi::c_char;
-    use std::sync::OnceLock;
 
     use pgrx::pg_sys;
     use pgrx::prelude::*;
@@ -177,17 +221,7 @@ mod explain_hook {
     use super::ExplainNode;
     use crate::nodes::{Node, View};
 
-    /// Our function, and the hook that another library has installed before us.
-    static CHAIN: OnceLock<(ExplainNode, pg_sys::explain_per_node_hook_type)> = OnceLock::new();
-
-    pub fn install(show: ExplainNode) {
-        // SAFETY: called from _PG_init, in the backend's only thread.
-        unsafe {
-            if CHAIN.set((show, pg_sys::explain_per_node_hook)).is_ok() {
-                pg_sys::explain_per_node_hook = Some(hook);
-            }
-        }
-    }
+    chain!(explain_per_node_hook: explain_per_node_hook_type, ExplainNode);
 
     #[pg_guard]
     unsafe extern "C-unwind" fn hook(
@@ -208,8 +242,8 @@ mod explain_hook {
     }
 }
 
-/// A function for a relation of a statement that is being planned: planner, whether it is a parent of others, and what is
-/// known about it.
+/// A function for a relation of a statement that is being planned: planner, whether it is a parent of others, and what
+/// is known about it.
 pub type VisitRelation = fn(Node<'_, pg_sys::PlannerInfo>, bool, Node<'_, pg_sys::RelOptInfo>);
 
 /// Has each relation visited when the planner has looked up what it has. Called once, when the library is loaded.
@@ -218,7 +252,6 @@ pub fn on_relation_info(visit: VisitRelation) {
 }
 
 mod relation_hook {
-    use std::sync::OnceLock;
 
     use pgrx::pg_sys;
     use pgrx::prelude::*;
@@ -226,17 +259,7 @@ mod relation_hook {
     use super::VisitRelation;
     use crate::nodes::{Node, View};
 
-    /// Our function, and the hook that another library has installed before us.
-    static CHAIN: OnceLock<(VisitRelation, pg_sys::get_relation_info_hook_type)> = OnceLock::new();
-
-    pub fn install(visit: VisitRelation) {
-        // SAFETY: called from _PG_init, in the backend's only thread.
-        unsafe {
-            if CHAIN.set((visit, pg_sys::get_relation_info_hook)).is_ok() {
-                pg_sys::get_relation_info_hook = Some(hook);
-            }
-        }
-    }
+    chain!(get_relation_info_hook: get_relation_info_hook_type, VisitRelation);
 
     #[pg_guard]
     unsafe extern "C-unwind" fn hook(
@@ -274,33 +297,22 @@ pub fn after_each_row(node: Node<'_, pg_sys::IndexScanState>, visit: VisitScan) 
 
 mod executor_hook {
     use std::cell::Cell;
-    use std::sync::OnceLock;
 
     use pgrx::pg_sys;
     use pgrx::prelude::*;
 
     use super::{VisitPlan, VisitScan};
-    use crate::nodes::{Node, View};
+    use crate::nodes::{Node, View, views};
 
-    /// Our function, and the hook that another library has installed before us.
-    static CHAIN: OnceLock<(VisitPlan, pg_sys::ExecutorStart_hook_type)> = OnceLock::new();
+    chain!(ExecutorStart_hook: ExecutorStart_hook_type, VisitPlan);
 
     thread_local! {
         /// What runs an index scan, and what to call after each of its rows.
         static SCAN: Cell<Option<(pg_sys::ExecProcNodeMtd, VisitScan)>> = const { Cell::new(None) };
     }
 
-    pub fn install(visit: VisitPlan) {
-        // SAFETY: called from _PG_init, in the backend's only thread.
-        unsafe {
-            if CHAIN.set((visit, pg_sys::ExecutorStart_hook)).is_ok() {
-                pg_sys::ExecutorStart_hook = Some(start);
-            }
-        }
-    }
-
     #[pg_guard]
-    unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: i32) {
+    unsafe extern "C-unwind" fn hook(query: *mut pg_sys::QueryDesc, flags: i32) {
         let Some((visit, previous)) = CHAIN.get() else { return };
         // SAFETY: the executor's arguments, passed on as they are.
         unsafe {
@@ -314,16 +326,22 @@ mod executor_hook {
         }
     }
 
+    views! {
+        IndexScanState {
+            /// What gives the node's next row.
+            run: pg_sys::ExecProcNodeMtd = |node| node.ss.ps.ExecProcNodeReal;
+            <- set_run: pg_sys::ExecProcNodeMtd = |node| node.ss.ps.ExecProcNodeReal;
+        }
+    }
+
     pub fn after_each_row(node: Node<'_, pg_sys::IndexScanState>, visit: VisitScan) {
-        // SAFETY: a node of a plan that has been started, which nobody else has a reference to.
-        let node = unsafe { &mut (*node.raw()).ss.ps };
-        let run = node.ExecProcNodeReal;
+        let run = node.run();
         // One function runs all index scans; another library may have put its own around some of them.
         let known = SCAN.get().map(|(known, _)| known);
         let address = |run: pg_sys::ExecProcNodeMtd| run.map(|run| run as usize);
         if known.is_none_or(|known| address(known) == address(run)) {
             SCAN.set(Some((run, visit)));
-            node.ExecProcNodeReal = Some(run_and_visit);
+            node.set_run(Some(run_and_visit));
         }
     }
 
@@ -332,7 +350,8 @@ mod executor_hook {
         let Some((Some(run), visit)) = SCAN.get() else {
             return std::ptr::null_mut();
         };
-        // SAFETY: the executor's argument, an index scan, as only those run this; a slot's flags tell whether it is empty.
+        // SAFETY: the executor's argument, an index scan, as only those run this; a slot's flags tell whether it is
+        // empty.
         unsafe {
             let slot = pg_sys::ffi::pg_guard_ffi_boundary(|| run(node));
             if !slot.is_null() && u32::from((*slot).tts_flags) & pg_sys::TTS_FLAG_EMPTY == 0 {
@@ -343,34 +362,14 @@ mod executor_hook {
     }
 }
 
-/// Reserves the prefix of our settings, so that a misspelt one is an error.
-pub fn reserve_guc_prefix() {
-    // SAFETY: called from _PG_init.
-    unsafe { pg_sys::MarkGUCPrefixReserved(c"iscc_usearch".as_ptr()) };
-}
-
-/// VACUUM's cost-based delay; checks for interrupts.
-///
-/// # Safety
-/// Only inside VACUUM.
-pub unsafe fn vacuum_delay_point() {
-    // SAFETY: as the caller says.
-    unsafe {
-        #[cfg(feature = "pg18")]
-        pg_sys::vacuum_delay_point(false);
-        #[cfg(not(feature = "pg18"))]
-        pg_sys::vacuum_delay_point();
-    }
-}
-
-/// Sets the search path under which PostgreSQL itself would call functions of an index's definition: a safe one from version
-/// 17 on; before, they see the session's.
+/// Sets the search path under which PostgreSQL itself would call functions of an index's definition: a safe one from
+/// version 17 on; before, they see the session's.
 pub fn restrict_search_path_as_reindex() {
     #[cfg(any(feature = "pg17", feature = "pg18"))]
     restrict_search_path();
 }
 
-/// Sets a search path in which nobody but superusers can have put anything. Whoever calls has opened a nest level of settings,
+/// Sets a search path in which only superusers can have put anything. The caller has opened a nest level of settings,
 /// at whose end the path is as before.
 pub fn restrict_search_path() {
     // SAFETY: inside a transaction; C strings, which are copied.
@@ -395,8 +394,8 @@ pub fn restrict_search_path() {
 pub fn wait_event(name: &std::ffi::CStr) -> u32 {
     let _ = name;
     #[cfg(any(feature = "pg17", feature = "pg18"))]
-    // SAFETY: a C string, which is copied; the same name gives the same number.
-    return unsafe { pg_sys::WaitEventExtensionNew(name.as_ptr()) };
+    // The same name gives the same number.
+    return new_wait_event(name);
     #[cfg(not(any(feature = "pg17", feature = "pg18")))]
     pg_sys::PG_WAIT_EXTENSION
 }

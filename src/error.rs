@@ -42,8 +42,8 @@ pub fn log(message: impl Into<String>) {
     without_interrupts(|| report.report(PgLogLevel::LOG));
 }
 
-/// Keeps stack traces out of error messages, whatever `RUST_BACKTRACE` says: they would tell clients paths of the server.
-/// Rust looks at the environment once, when the first trace could be taken: that is here.
+/// Keeps stack traces out of error messages, whatever `RUST_BACKTRACE` says: they would tell clients paths of the
+/// server. Rust looks at the environment once, when the first trace could be taken: that is here.
 pub fn without_backtraces() {
     const VARIABLE: &str = "RUST_LIB_BACKTRACE";
     let before = std::env::var_os(VARIABLE);
@@ -58,13 +58,13 @@ pub fn without_backtraces() {
     }
 }
 
-/// Ends the statement if somebody has cancelled it: raises the error from here.
+/// Ends the statement if it has been cancelled: raises the error from here.
 pub fn check_for_interrupts() {
     pgrx::check_for_interrupts!();
 }
 
 /// PostgreSQL ends a message below ERROR by looking for interrupts. A cancel found there would leave by `longjmp`, past
-/// our frames and what they hold: open files, say, and with them their locks.
+/// our frames and what they hold: open files, for instance, and with them their locks.
 fn without_interrupts(report: impl FnOnce()) {
     // SAFETY: the counter is this backend's own; nothing in between unwinds.
     unsafe {

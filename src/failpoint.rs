@@ -1,8 +1,8 @@
 //! Named places where tests end a process or hold it. Compiled in by the feature `failpoints` only.
 //!
 //! `iscc_usearch.failpoint = 'name:kill'` makes the process that comes to that place end by SIGKILL, as in a crash;
-//! `name:pause` makes it say so in the server's log and stay there; `name:lock` makes it wait there for the advisory lock
-//! 42; `name:error` raises an error; `name:panic` panics. `name:kill:3` waits for the third time that the process
+//! `name:pause` makes it say so in the server's log and stay there; `name:lock` makes it wait there for the advisory
+//! lock 42; `name:error` raises an error; `name:panic` panics. `name:kill:3` waits for the third time that the process
 //! comes there. `build_meanwhile:on` makes a worker look at the tail in every build,
 //! however short.
 
@@ -85,10 +85,7 @@ mod enabled {
             }
             "pause" => loop {
                 std::thread::sleep(Duration::from_millis(10));
-                // SAFETY: a word that a signal handler sets.
-                if unsafe { (&raw const pg_sys::InterruptPending).read_volatile() } != 0 {
-                    pgrx::check_for_interrupts!();
-                }
+                crate::error::check_for_interrupts();
             },
             "lock" => {
                 // SAFETY: a function of SQL with its one argument, which returns nothing.

@@ -148,5 +148,5 @@ pub fn register() {
     );
     #[cfg(feature = "failpoints")]
     crate::failpoint::register();
-    crate::compat::reserve_guc_prefix();
+    crate::compat::reserve_guc_prefix(c"iscc_usearch");
 }

@@ -16,6 +16,7 @@ mod guc;
 mod hooks;
 mod iscc;
 mod maintenance;
+mod memory;
 mod metrics;
 mod nodes;
 mod owner;

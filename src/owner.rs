@@ -1,4 +1,4 @@
-//! Calling what somebody else has written with their rights only.
+//! Calling functions of another user with that user's rights only.
 
 use pgrx::pg_sys;
 
@@ -14,17 +14,17 @@ pub enum SearchPath {
     Safe,
 }
 
-/// Runs `work`, which calls functions of an index's definition, as the owner of the index and its table: as PostgreSQL builds
-/// indexes, so that these functions cannot use the rights of whoever maintains or checks. They can neither change the role nor
-/// create temporary objects, and settings that they change are set back. An error sets back user and settings when it ends
-/// the transaction.
+/// Runs `work`, which calls functions of an index's definition, as the owner of the index and its table: as PostgreSQL
+/// builds indexes, so that these functions cannot use the rights of the user who maintains or checks. They can neither
+/// change the role nor create temporary objects, and settings that they change are set back. An error sets back user
+/// and settings when it ends the transaction.
 pub fn as_owner<T>(index: Index<'_>, path: SearchPath, work: impl FnOnce() -> T) -> T {
     let (mut user, mut context) = (pg_sys::InvalidOid, 0);
     // SAFETY: this backend's own state, inside a transaction. An index has the owner of its table.
     unsafe {
         pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
         let restricted = context | pg_sys::SECURITY_RESTRICTED_OPERATION as i32;
-        pg_sys::SetUserIdAndSecContext(index.class().relowner, restricted);
+        pg_sys::SetUserIdAndSecContext(index.class().owner(), restricted);
         let settings = pg_sys::NewGUCNestLevel();
         match path {
             SearchPath::AsReindex => compat::restrict_search_path_as_reindex(),

@@ -1,5 +1,5 @@
-//! What PostgreSQL keeps for this process: settings and state that are read as they are, and functions that take plain values.
-//! Called from the backend's only thread that may call PostgreSQL.
+//! What PostgreSQL keeps for this process: settings and state that are read as they are, and functions that take plain
+//! values. Called from the backend's only thread that may call PostgreSQL.
 
 use std::ffi::CStr;
 
@@ -29,6 +29,16 @@ variables! {
     fn maintenance_work_mem() -> i32 = maintenance_work_mem;
     /// `wal_level`.
     fn wal_level() -> i32 = wal_level;
+    /// `max_parallel_maintenance_workers`.
+    fn max_parallel_maintenance_workers() -> i32 = max_parallel_maintenance_workers;
+    /// The tablespace of relations of this database for which the catalog names none.
+    fn database_tablespace() -> Oid = MyDatabaseTableSpace;
+    /// True while the postmaster loads the libraries that every process will have.
+    fn is_loading_preload_libraries() -> bool = process_shared_preload_libraries_in_progress;
+    /// True in the servers of pg_upgrade.
+    fn is_binary_upgrade() -> bool = IsBinaryUpgrade;
+    /// Where `palloc` allocates.
+    fn memory_context() -> pg_sys::MemoryContext = CurrentMemoryContext;
 }
 
 functions! {
@@ -36,8 +46,8 @@ functions! {
     pub fn in_recovery() -> bool = RecoveryInProgress;
     /// True beside parallel processes.
     pub fn is_parallel() -> bool = IsInParallelMode;
-    /// Makes WAL durable up to the end of a record that was inserted; 0 stands for none. An error for one beyond the end of
-    /// WAL.
+    /// Makes WAL durable up to the end of a record that was inserted; 0 stands for none. An error for one beyond the
+    /// end of WAL.
     pub fn flush_wal(lsn: pg_sys::XLogRecPtr) = XLogFlush;
     /// Tells statistics and the server's log what this process is; the text is copied.
     pub fn set_application_name(name: &CStr) = pgstat_report_appname;
@@ -47,4 +57,16 @@ functions! {
     pub fn start_progress(command: pg_sys::ProgressCommandType::Type, relation: Oid) = pgstat_progress_start_command;
     /// Ends what `start_progress` has begun.
     pub fn end_progress() = pgstat_progress_end_command;
+    /// Sets one of the numbers that show the progress.
+    pub fn show_progress(parameter: i32, value: i64) = pgstat_progress_update_param;
+    /// Lets go of the snapshot for reading catalogs, which keeps VACUUM from removing rows. The next reader takes
+    /// another one.
+    pub fn forget_catalog_snapshot() = InvalidateCatalogSnapshot;
+    /// Whether a statement or function has a snapshot.
+    pub fn has_snapshot() -> bool = ActiveSnapshotSet;
+    /// Creates a directory with the permissions of the data directory; not 0 if that fails.
+    pub fn make_directory(name: &CStr) -> i32 = MakePGDirectory;
+    /// Changes a setting; an error if it cannot have this value.
+    pub fn set_option(name: &CStr, value: &CStr, context: pg_sys::GucContext::Type, source: pg_sys::GucSource::Type)
+        = SetConfigOption;
 }

@@ -7,8 +7,8 @@ use crate::error::{Report, report};
 /// The version of the library.
 const LIBRARY: &str = env!("CARGO_PKG_VERSION");
 
-/// What is to be said if this database has objects of another version; None if all is well. Runs a query: the caller is
-/// in a transaction, with a snapshot.
+/// The report for a database whose objects are those of another version; None if they match. Runs a query, so the
+/// caller is in a transaction and has a snapshot.
 pub fn mismatch() -> Option<Report> {
     let sql = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'iscc_usearch'::pg_catalog.name";
     // Not `Spi::get_one`, which takes a transaction id: a standby has none to give.

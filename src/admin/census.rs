@@ -87,8 +87,8 @@ impl Census {
         share(self.dead, self.entries - self.nulls)
     }
 
-    /// How many entries alive have a code of how many bits, where each stands behind some other bytes. (jsonb orders keys by
-    /// their length first: these as numbers.)
+    /// The number of live entries by the length of their codes in bits, where `before` other bytes precede each code.
+    /// (jsonb orders keys by their length first, and so these as numbers.)
     pub fn code_bits(&self, before: usize) -> JsonB {
         let lengths = self.alive.iter().enumerate().filter(|&(_, &entries)| entries > 0);
         JsonB(

@@ -1,29 +1,28 @@
 //! Structural check: log, directory, shard files, and the table if asked.
 
 use std::collections::HashMap;
-use std::ffi::c_void;
 use std::ops::Range;
 
 use iscc_hnsw::shard::ranges::locate;
 use iscc_log::directory::Segment;
 use iscc_log::log_page::{Tid, is_alive};
-use pgrx::memcxt::PgMemoryContexts;
 use pgrx::pg_sys;
-use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use super::privileges::require_owner;
+use crate::catalog;
 use crate::error::{check_for_interrupts, report};
 use crate::metrics::opclass::comparison_of;
-use crate::metrics::value::Value;
+use crate::nodes::{Node, functions};
 use crate::owner::{SearchPath, as_owner};
-use crate::relation::{Index, in_recovery};
+use crate::relation::{Index, OpenRelation, in_recovery};
 use crate::storage::definition::IndexOptions;
 use crate::storage::directory::{self, Directory, META_BLOCK, NO_SHARD};
-use crate::storage::log::{self, Mismatch, block_and_offset, tid_bytes};
+use crate::storage::log::{self, Mismatch, block_and_offset};
 use crate::storage::shard_cache::{self, MappedShard, Unusable};
 use crate::storage::shard_file::{self, ShardId};
 use crate::storage::table::TableExtent;
+use crate::storage::table_scan::{Purpose, for_each_row};
 use crate::version;
 
 /// Problems found, each with the part of the index that has it.
@@ -43,7 +42,7 @@ fn usearch_check(
     index: pg_sys::Oid,
     heap: bool,
 ) -> TableIterator<'static, (name!(part, String), name!(problem, String))> {
-    // Nobody may lock a table through an index that is not theirs.
+    // Only the owner of an index may lock its table through it.
     require_owner(super::open(index, pg_sys::AccessShareLock).handle());
     if heap && in_recovery() {
         report(
@@ -67,18 +66,16 @@ fn usearch_check(
     let index = opened.handle();
     let _lock = super::lock_maintenance(index);
     let problems = loop {
-        match check(index, heap.then_some(table)) {
+        match check(index, table.as_ref().filter(|_| heap).map(OpenRelation::handle)) {
             Ok(problems) => break problems,
             // Replay on a standby does not ask for locks.
             Err(mismatch) => mismatch.confirm(index),
         }
     };
-    // SAFETY: opened by lock_table; the lock stays to the end of the transaction.
-    unsafe { pg_sys::relation_close(table, pg_sys::NoLock as i32) };
     TableIterator::new(problems.0)
 }
 
-fn check(index: Index<'_>, table: Option<pg_sys::Relation>) -> Result<Problems, Mismatch> {
+fn check(index: Index<'_>, table: Option<Index<'_>>) -> Result<Problems, Mismatch> {
     let mut problems = Problems::default();
     let directory = directory::read(index);
     if directory.header.metric != IndexOptions::of(index).metric_code() {
@@ -101,12 +98,10 @@ fn check(index: Index<'_>, table: Option<pg_sys::Relation>) -> Result<Problems, 
 }
 
 /// Opens the index's table under this lock.
-fn lock_table(index: pg_sys::Oid, lock: u32) -> pg_sys::Relation {
-    // SAFETY: raises an error for an OID that is no index.
-    unsafe {
-        let table = pg_sys::IndexGetRelation(index, false);
-        pg_sys::relation_open(table, lock as i32)
-    }
+fn lock_table(index: pg_sys::Oid, lock: u32) -> Option<OpenRelation> {
+    let mut table = OpenRelation::open(catalog::table_of_index(index, false), lock)?;
+    table.keep_lock();
+    Some(table)
 }
 
 fn check_directory(index: Index<'_>, directory: &Directory, problems: &mut Problems) {
@@ -200,8 +195,8 @@ fn check_shard(index: Index<'_>, id: &ShardId, segments: &[Segment], problems: &
     check_postings(index, &shard, segments, &part, problems)
 }
 
-/// Whether a node stands for a value of the log: has the same code, or the row that is derived from the vector, for which
-/// `row` is a buffer.
+/// Whether a node stands for a value of the log: has the same code, or the row that is derived from the vector, for
+/// which `row` is a buffer.
 fn is_row_of(shard: &MappedShard, node: u32, value: &[u8], row: &mut Vec<u8>) -> bool {
     if shard.value_layout().is_some() {
         return shard.stored_value(node) == Some(value);
@@ -269,16 +264,8 @@ fn check_postings(
     Ok(())
 }
 
-struct HeapCheck<'a> {
-    value: Value,
-    log: HashMap<Tid, Vec<u8>>,
-    problems: &'a mut Problems,
-    /// For the copies of a row.
-    row_context: PgMemoryContexts,
-}
-
 fn check_heap(
-    table: pg_sys::Relation,
+    table: Index<'_>,
     index: Index<'_>,
     directory: &Directory,
     problems: &mut Problems,
@@ -301,60 +288,21 @@ fn check_heap(
     for tid in twice {
         problems.add("log", format!("row {} has two entries", show(&tid)));
     }
-    let mut check = HeapCheck {
-        value: comparison_of(index).value,
-        log: log_entries,
-        problems,
-        row_context: PgMemoryContexts::new("usearch row"),
-    };
-    // SAFETY: both relations are open and the table is locked against writers; the callback gets
-    // `check` back.
-    as_owner(index, SearchPath::AsReindex, || unsafe {
-        let info = pg_sys::BuildIndexInfo(index.raw());
-        pg_sys::table_index_build_scan(
-            table,
-            index.raw(),
-            info,
-            false,
-            false,
-            Some(check_row),
-            std::ptr::from_mut(&mut check).cast(),
-            std::ptr::null_mut(),
-        );
-    });
-    Ok(())
-}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn check_row(
-    _index: pg_sys::Relation,
-    tid: pg_sys::ItemPointer,
-    values: *mut Datum,
-    isnull: *mut bool,
-    _tuple_is_alive: bool,
-    state: *mut c_void,
-) {
-    // SAFETY: table_index_build_scan passes what check_heap gave it and one value of our type.
-    unsafe {
-        let check = &mut *state.cast::<HeapCheck<'_>>();
-        let HeapCheck {
-            value,
-            log,
-            problems,
-            row_context,
-        } = check;
-        row_context.switch_to(|_| {
-            let value = if *isnull { &[][..] } else { value.bytes(*values) };
-            let tid = tid_bytes(&*tid);
-            let problem = match log.get(&tid) {
+    as_owner(index, SearchPath::AsReindex, || {
+        for_each_row(table, index, info_of(index), Purpose::Check, &mut |tid, value| {
+            let problem = match log_entries.get(tid) {
                 None => "is not in the log",
                 Some(logged) if logged != value => "has a different value in the log",
                 Some(_) => return,
             };
-            problems.add("log", format!("row {} {problem}", show(&tid)));
+            problems.add("log", format!("row {} {problem}", show(tid)));
         });
-        row_context.reset();
-    }
+    });
+    Ok(())
+}
+
+functions! {
+    fn info_of<'a>(index: Index<'a>) -> Node<'a, pg_sys::IndexInfo> = BuildIndexInfo;
 }
 
 fn show(tid: &Tid) -> String {

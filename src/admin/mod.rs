@@ -40,7 +40,7 @@ fn open(oid: pg_sys::Oid, lock: u32) -> OpenRelation {
     index
 }
 
-/// Waits until nobody changes the structure of the index, and keeps it so.
+/// Waits until no session changes the structure of the index, and keeps others from it.
 fn lock_maintenance(index: Index<'_>) -> Option<AdvisoryLock> {
     lock::maintenance(index.oid(), Wait::Yes)
 }

@@ -1,5 +1,5 @@
-//! Making an index quick before queries ask for it, after a restart or on a standby: loading it into memory, and building
-//! the shards that a standby does not have yet.
+//! Making an index quick before queries ask for it, after a restart or on a standby: loading it into memory, and
+//! building the shards that a standby does not have yet.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -85,8 +85,8 @@ fn load_shards(index: Index<'_>, directory: &Directory) -> i64 {
     loaded
 }
 
-/// Reads a file to its end and adds the bytes to `loaded`. Not through a mapping: that would be a SIGBUS when somebody
-/// truncates the file meanwhile.
+/// Reads a file to its end and adds the bytes to `loaded`. Not through a mapping: if the file
+/// were truncated meanwhile, that would raise SIGBUS.
 fn load_file(path: &Path, piece: &mut [u8], loaded: &mut i64) -> io::Result<()> {
     let mut file = File::open(path)?;
     loop {

@@ -51,8 +51,8 @@ pub fn require_all_rows(index: Index<'_>, what: &str) {
     }
 }
 
-/// Raises an error unless the current user may know an index's size: may read the table or statistics of all, or owns the
-/// index.
+/// Raises an error unless the current user may know an index's size: may read the table or statistics of all, or owns
+/// the index.
 pub fn require_size(index: Index<'_>) {
     if !reads_all_statistics() && !compat::owns_relation(index.oid()) && !may_select(index) {
         refuse_statistics(index, "");
@@ -111,6 +111,5 @@ fn reads_all_statistics() -> bool {
 
 /// The index's table, which exists as long as the index is open.
 fn table(index: Index<'_>) -> pg_sys::Oid {
-    // SAFETY: an index has its row of pg_index.
-    unsafe { (*index.data().rd_index).indrelid }
+    index.table()
 }

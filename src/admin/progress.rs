@@ -7,7 +7,7 @@ use super::privileges::may_see_activity_of;
 use crate::compat;
 use crate::maintenance::progress::{COMMAND, Entry};
 
-/// One row per process that maintains an index. Whoever may not see what the process does gets its PID and database.
+/// One row per process that maintains an index. Users who may not see what the process does get its PID and database.
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn usearch_get_progress() -> TableIterator<

@@ -21,16 +21,19 @@ use crate::owner::{SearchPath, as_owner};
 use crate::relation::Index;
 use crate::search::query::{Query, SharedFunction};
 use crate::search::scan::Search;
+use crate::server;
 use crate::storage::definition::require_bits;
 use crate::storage::open_segment::length_of_vectors;
 use crate::storage::{directory, log};
+use crate::types::array::SqlArray;
 use crate::types::vector::array_rows;
 
 const MAX_K: i32 = 10_000;
 const MAX_SAMPLE: i32 = 100_000;
 
-/// So many queries are searched exactly, then the same ones as the session would. More, and other sessions change more in
-/// between; but not each by itself, as an exact search leaves a cold processor cache to the one after it.
+/// This many queries are searched exactly, then the same ones as the session would. With larger groups, other sessions
+/// would change more in between. With groups of one, each search would follow an exact one, which leaves a cold
+/// processor cache.
 const GROUP: usize = 64;
 
 /// Number of the argument `vectors`, which this function did not have in version 0.1.0.
@@ -77,7 +80,7 @@ fn usearch_recall(
             measure(required(codes.iter().map(query).collect(), "queries"))
         }
         (None, Some(vectors)) => measure(required(vector_queries(index, vectors), "vectors")),
-        // Whoever measures need not trust the function that computes distances.
+        // The user who measures need not trust the function that computes distances.
         (None, None) => as_owner(index, SearchPath::Safe, || {
             let mut function = None;
             let values = sample_values(index, i64::from(sample));
@@ -146,15 +149,14 @@ fn required(queries: Option<Vec<Query>>, argument: &str) -> Vec<Query> {
     }
 }
 
-/// Queries for an index of vectors, from an array of its type; of real[], whose arrays are of real[], too, the rows. None
-/// if one is NULL.
+/// Queries for an index of vectors, from an array of its type; of real[], whose arrays are of real[], too, the rows.
+/// None if one is NULL.
 fn vector_queries(index: Index<'_>, vectors: Datum) -> Option<Vec<Query>> {
     let comparison = comparison_of(index);
     let value = comparison.value;
-    // SAFETY: SQL declares the argument as an array.
-    let array = unsafe { pg_sys::pg_detoast_datum(vectors.cast_mut_ptr()) }.cast::<pg_sys::ArrayType>();
-    // SAFETY: detoasted just now.
-    let (input, element) = (index.input_type(), unsafe { (*array).elemtype });
+    // SAFETY: SQL declares the argument as an array, which lives as long as the call.
+    let array = unsafe { SqlArray::of(vectors) };
+    let (input, element) = (index.input_type(), array.element_type());
     let is_same = match value {
         Value::Array => element == pg_sys::FLOAT4OID,
         _ => element == input,
@@ -174,23 +176,17 @@ fn vector_queries(index: Index<'_>, vectors: Datum) -> Option<Vec<Query>> {
         .raise();
     }
     let values: Vec<&[u8]> = if value == Value::Array {
-        // SAFETY: an array of type real[], which lives as long as the call.
-        unsafe { array_rows(Datum::from(array)) }
+        array_rows(array)
     } else {
-        // SAFETY: as above, of the index's type.
-        let datums = unsafe { elements(array, element) };
-        // SAFETY: values of the index's type, which live as long as the call.
-        datums
-            .into_iter()
-            .map(|datum| {
-                let datum = datum?;
-                // SAFETY: as above.
-                Some(unsafe {
-                    require_bits(index, datum);
-                    value.bytes(datum)
-                })
+        let bytes = |datum: Option<Datum>| {
+            let datum = datum?;
+            // SAFETY: a value of the index's type, which lives as long as the call.
+            Some(unsafe {
+                require_bits(index, datum);
+                value.bytes(datum)
             })
-            .collect::<Option<_>>()?
+        };
+        array.elements().into_iter().map(bytes).collect::<Option<_>>()?
     };
     for vector in &values {
         require_dimensions(index, vector.len());
@@ -199,33 +195,6 @@ fn vector_queries(index: Index<'_>, vectors: Datum) -> Option<Vec<Query>> {
     let mut function = None;
     let query = |vector| query_of(index, &mut function, vector);
     Some(values.into_iter().map(query).collect())
-}
-
-/// The elements of an array, None for NULL.
-///
-/// # Safety
-/// The array is a valid one with elements of this type.
-unsafe fn elements(array: *mut pg_sys::ArrayType, element: pg_sys::Oid) -> Vec<Option<Datum>> {
-    let (mut length, mut by_value, mut align) = (0, false, 0);
-    let (mut datums, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
-    // SAFETY: out parameters; the results are arrays of as many elements in memory of their own.
-    unsafe {
-        pg_sys::get_typlenbyvalalign(element, &mut length, &mut by_value, &mut align);
-        let kind = (i32::from(length), by_value, align);
-        pg_sys::deconstruct_array(
-            array,
-            element,
-            kind.0,
-            kind.1,
-            kind.2,
-            &mut datums,
-            &mut nulls,
-            &mut count,
-        );
-        (0..count as usize)
-            .map(|at| (!*nulls.add(at)).then(|| *datums.add(at)))
-            .collect()
-    }
 }
 
 /// Raises an error unless the vectors of the index have this many bytes.
@@ -250,7 +219,7 @@ fn require_dimensions(index: Index<'_>, bytes: usize) {
 /// A query that lives as long as the function runs.
 fn query_of(index: Index<'_>, function: &mut SharedFunction, value: &[u8]) -> Query {
     // SAFETY: the context of the statement.
-    unsafe { Query::new(index, pg_sys::CurrentMemoryContext, function, value) }
+    unsafe { Query::new(index, server::memory_context(), function, value) }
 }
 
 /// Up to `wanted` values of live entries, evenly spread over the log; the same ones as long as the log is the same.

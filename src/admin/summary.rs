@@ -15,8 +15,8 @@ use crate::storage::directory::{self, Directory, NO_SHARD};
 use crate::storage::log;
 use crate::storage::{shard_cache, shard_file};
 
-/// One row about an index; none if the current user may not know it, if its pages cannot be read here and now, or if they
-/// are damaged: whoever asks about all indexes wants to know the others.
+/// One row about an index; none if the current user may not know it, if its pages cannot be read here and now, or if
+/// they are damaged, because a query about all indexes must return the others.
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn usearch_index_summary(
@@ -116,7 +116,7 @@ impl Shards {
     }
 }
 
-/// Whether somebody maintains the index, or should.
+/// Whether the index is being maintained, or should be.
 fn worker_state(index: Index<'_>, directory: &Directory, shards: &Shards) -> &'static str {
     let seal_blocks = IndexOptions::of(index).limits(index).seal_blocks;
     let is_long = !in_recovery() && policy::tail_is_due(directory.tail_blocks(), seal_blocks);

@@ -22,10 +22,11 @@ pub unsafe extern "C-unwind" fn aminsert(
     _index_unchanged: bool,
     index_info: *mut pg_sys::IndexInfo,
 ) -> bool {
-    // SAFETY: PostgreSQL holds the index open while it inserts.
-    let index = unsafe { Index::from_raw(index) };
-    // SAFETY: PostgreSQL's own, for the statement.
-    let appender = unsafe { appender(index, index_info) };
+    // SAFETY: PostgreSQL holds the index open while it inserts; what it keeps about it is its own, for the statement.
+    let (index, appender) = unsafe {
+        let index = Index::from_raw(index);
+        (index, appender(index, index_info))
+    };
     let comparison = appender.comparison;
     // SAFETY: PostgreSQL passes one value of the indexed type and a valid TID.
     let (value, tid) = unsafe {

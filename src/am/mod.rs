@@ -9,6 +9,7 @@ pub mod scan;
 mod vacuum;
 mod validate;
 
+use crate::memory;
 use crate::metrics::opclass::{NEAR_STRATEGY, TYPE_INFO_PROC};
 use crate::planner::cost;
 use crate::storage::definition;
@@ -17,14 +18,12 @@ use crate::types::sql_function;
 sql_function!(
     /// Handler of the access method: describes it to PostgreSQL.
     usearch_handler, |_args| {
-        // SAFETY: a node of the right size and tag, in the caller's memory context.
-        unsafe {
-            let routine = pg_sys::palloc0(size_of::<pg_sys::IndexAmRoutine>())
-                .cast::<pg_sys::IndexAmRoutine>();
-            (*routine).type_ = pg_sys::NodeTag::T_IndexAmRoutine;
-            describe(&mut *routine);
-            Datum::from(routine)
-        }
+        let mut routine = pg_sys::IndexAmRoutine {
+            type_: pg_sys::NodeTag::T_IndexAmRoutine,
+            ..Default::default()
+        };
+        describe(&mut routine);
+        Datum::from(memory::store(routine))
     }
 );
 

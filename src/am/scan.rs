@@ -9,6 +9,7 @@ use crate::error::report;
 use crate::guc::SearchSettings;
 use crate::metrics::opclass::comparison_of;
 use crate::metrics::value::Value;
+use crate::nodes::{Node, View, views};
 use crate::relation::Index;
 use crate::search::conditions::Conditions;
 use crate::search::counters::Counters;
@@ -16,7 +17,7 @@ use crate::search::demand::Demand;
 use crate::search::plan::Plan;
 use crate::search::query::Query;
 use crate::search::scan::Scan;
-use crate::storage::definition::require_bits;
+use crate::storage::definition::{is_usearch_index, require_bits};
 use crate::storage::log::item_pointer;
 
 /// Starts a scan.
@@ -49,7 +50,7 @@ pub unsafe extern "C-unwind" fn amrescan(
     // class says.
     unsafe {
         let state = &mut *(*scan).opaque.cast::<Scan>();
-        let index = index_of(scan);
+        let index = Index::from_raw((*scan).indexRelation);
         let comparison = comparison_of(index);
         let context = pg_sys::GetMemoryChunkContext(scan.cast());
         let mut demand = Demand::Exact;
@@ -82,30 +83,42 @@ pub unsafe extern "C-unwind" fn amrescan(
     }
 }
 
-/// The index of a scan.
-///
-/// # Safety
-/// `scan` is the executor's scan of one of our indexes.
-unsafe fn index_of<'a>(scan: pg_sys::IndexScanDesc) -> Index<'a> {
-    // SAFETY: the executor holds the index open while it has a scan of it.
-    unsafe { Index::from_raw((*scan).indexRelation) }
+/// A scan of an index, as the executor has it.
+pub type OpenScan<'a> = Node<'a, pg_sys::IndexScanDescData>;
+
+views! {
+    IndexScanDescData {
+        index: Option<Index<'a>> = |scan| scan.indexRelation;
+        /// Set before the executor asks for rows.
+        snapshot: Node<'a, pg_sys::SnapshotData> = |scan| scan.xs_snapshot;
+        <- set_tid: pg_sys::ItemPointerData = |scan| scan.xs_heaptid;
+        <- set_recheck: bool = |scan| scan.xs_recheck;
+        <- set_recheck_order: bool = |scan| scan.xs_recheckorderby;
+    }
+    SnapshotData {
+        kind: pg_sys::SnapshotType::Type = |snapshot| snapshot.snapshot_type;
+    }
 }
 
-/// The state of a scan whose rows are wanted.
-///
-/// # Safety
-/// `scan` is the executor's scan of one of our indexes.
-unsafe fn begun<'a>(scan: pg_sys::IndexScanDesc) -> &'a mut Scan {
-    // SAFETY: as the caller says.
-    unsafe {
-        let state = &mut *(*scan).opaque.cast::<Scan>();
+/// Calls `work` with the state of a scan, which `work` does not call for again; None for a scan of an index that is not
+/// ours.
+fn with_state<T>(scan: OpenScan<'_>, work: impl FnOnce(&mut Scan, Index<'_>) -> T) -> Option<T> {
+    let index = scan.index().filter(|&index| is_usearch_index(index))?;
+    // SAFETY: a scan of one of our indexes has a state from its beginning on; nobody else has a reference to it.
+    let state = unsafe { (*scan.raw()).opaque.cast::<Scan>().as_mut() }?;
+    Some(work(state, index))
+}
+
+/// The same for a scan whose rows are wanted, which begins now if it has not yet.
+fn with_begun<T>(scan: OpenScan<'_>, work: impl FnOnce(&mut Scan, Index<'_>) -> T) -> Option<T> {
+    with_state(scan, |state, index| {
         if !state.has_begun() {
-            require_mvcc((*scan).xs_snapshot);
-            compat::count_search(scan);
-            state.begin(index_of(scan), SearchSettings::of_session());
+            require_mvcc(scan.snapshot());
+            compat::count_search(scan.raw());
+            state.begin(index, SearchSettings::of_session());
         }
-        state
-    }
+        work(state, index)
+    })
 }
 
 /// The next row, in order of distance if there is an order.
@@ -114,19 +127,15 @@ pub unsafe extern "C-unwind" fn amgettuple(
     scan: pg_sys::IndexScanDesc,
     _direction: pg_sys::ScanDirection::Type,
 ) -> bool {
-    // SAFETY: the executor's arguments.
-    unsafe {
-        let state = begun(scan);
-        match state.next(index_of(scan)) {
-            None => false,
-            Some(tid) => {
-                (*scan).xs_heaptid = item_pointer(&tid);
-                (*scan).xs_recheck = false;
-                (*scan).xs_recheckorderby = false;
-                true
-            }
-        }
-    }
+    // SAFETY: the executor's own scan.
+    let scan: OpenScan<'_> = unsafe { Node::view(scan) };
+    let Some(tid) = with_begun(scan, |state, index| state.next(index)).flatten() else {
+        return false;
+    };
+    scan.set_tid(item_pointer(&tid));
+    scan.set_recheck(false);
+    scan.set_recheck_order(false);
+    true
 }
 
 /// TIDs that are added to a bitmap at once.
@@ -135,16 +144,17 @@ const BITMAP_BATCH: usize = 512;
 /// All rows, as a bitmap; their number.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amgetbitmap(scan: pg_sys::IndexScanDesc, bitmap: *mut pg_sys::TIDBitmap) -> i64 {
-    // SAFETY: the executor's arguments; the bitmap copies the TIDs.
-    unsafe {
-        let state = begun(scan);
+    // SAFETY: the executor's own scan.
+    let scan = unsafe { Node::view(scan) };
+    let rows = with_begun(scan, |state, index| {
         let mut rows = 0;
         let mut tids = Vec::with_capacity(BITMAP_BATCH);
         loop {
-            let next = state.next(index_of(scan));
+            let next = state.next(index);
             tids.extend(next.map(|tid| item_pointer(&tid)));
             if tids.len() == BITMAP_BATCH || next.is_none() {
-                pg_sys::tbm_add_tuples(bitmap, tids.as_mut_ptr(), tids.len() as i32, false);
+                // SAFETY: the executor's bitmap, which copies the TIDs.
+                unsafe { pg_sys::tbm_add_tuples(bitmap, tids.as_mut_ptr(), tids.len() as i32, false) };
                 rows += tids.len() as i64;
                 tids.clear();
             }
@@ -152,33 +162,25 @@ pub unsafe extern "C-unwind" fn amgetbitmap(scan: pg_sys::IndexScanDesc, bitmap:
                 return rows;
             }
         }
-    }
+    });
+    rows.unwrap_or_default()
 }
 
-/// Notes that a row has passed the conditions above a scan.
-///
-/// # Safety
-/// `scan` is a scan of one of our indexes that has not ended.
-pub unsafe fn row_has_left(scan: pg_sys::IndexScanDesc) {
-    // SAFETY: as the caller says.
-    unsafe { (*(*scan).opaque.cast::<Scan>()).row_has_left() }
+/// Notes that a row of an index scan has passed the conditions above it.
+pub fn row_has_left(scan: OpenScan<'_>) {
+    with_state(scan, |state, _| state.row_has_left());
 }
 
-/// What a scan has counted since it began.
-///
-/// # Safety
-/// `scan` is a scan of one of our indexes that has not ended.
-pub unsafe fn counters(scan: pg_sys::IndexScanDesc) -> Counters {
-    // SAFETY: as the caller says.
-    unsafe { (*(*scan).opaque.cast::<Scan>()).counters() }
+/// What a scan has counted since it began; None for a scan of an index that is not ours.
+pub fn counters(scan: OpenScan<'_>) -> Option<Counters> {
+    with_state(scan, |state, _| state.counters())
 }
 
 /// No pin protects a TID between reading it here and fetching the row, so VACUUM may have given it
 /// to another row: only an MVCC snapshot cannot see that one.
-fn require_mvcc(snapshot: pg_sys::Snapshot) {
+fn require_mvcc(snapshot: Node<'_, pg_sys::SnapshotData>) {
     use pg_sys::SnapshotType::{SNAPSHOT_HISTORIC_MVCC, SNAPSHOT_MVCC};
-    // SAFETY: the executor sets the snapshot before it asks for rows.
-    let kind = unsafe { (*snapshot).snapshot_type };
+    let kind = snapshot.kind();
     if kind != SNAPSHOT_MVCC && kind != SNAPSHOT_HISTORIC_MVCC {
         report(
             PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,

@@ -7,8 +7,10 @@ use iscc_log::log_page::{self, is_alive};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
+use crate::compat;
 use crate::failpoint::failpoint;
 use crate::maintenance::{self, lock};
+use crate::memory;
 use crate::relation::Index;
 use crate::storage::buffer::{Exclusive, Locked};
 use crate::storage::directory::{self, Directory};
@@ -124,8 +126,7 @@ fn sweep_segment(
     let mut pass = Pass::default();
     let mut to_kill: Vec<usize> = Vec::new();
     for block in segment.pages() {
-        // SAFETY: VACUUM's own delay point; checks for interrupts.
-        unsafe { crate::compat::vacuum_delay_point() };
+        compat::vacuum_delay_point();
         to_kill.clear();
         let mut buffer = Locked::<Exclusive>::read_with(index, block, strategy);
         let page = log::entries(segment, &buffer)?;
@@ -159,9 +160,8 @@ fn sweep_segment(
     Ok(pass)
 }
 
-unsafe fn new_stats() -> *mut pg_sys::IndexBulkDeleteResult {
-    // SAFETY: a zeroed result is a valid one.
-    unsafe { pg_sys::palloc0(size_of::<pg_sys::IndexBulkDeleteResult>()).cast() }
+fn new_stats() -> *mut pg_sys::IndexBulkDeleteResult {
+    memory::store(pg_sys::IndexBulkDeleteResult::default())
 }
 
 /// The entries that VACUUM has not found dead, NULLs included.

@@ -18,13 +18,14 @@ struct Opclass {
     support: Support,
     /// Whether its ordering operator is the distance.
     has_order: bool,
-    /// The function of each other operator, if that is one for searching with this type on the left, as strategy 2 or 3;
-    /// 0 for anything else.
+    /// The function of each other operator, if that is one for searching with this type on the left, as strategy 2 or
+    /// 3; 0 for anything else.
     searches: Vec<pg_sys::Oid>,
 }
 
 /// Checks an operator class: a distance function of its type, described by the type info, one of ours, or any that
-/// is IMMUTABLE; an ordering operator that calls it; and no other operators than `<@` and `<@~`, with balls of this distance.
+/// is IMMUTABLE; an ordering operator that calls it; and no other operators than `<@` and `<@~`, with balls of this
+/// distance.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn amvalidate(opclass: pg_sys::Oid) -> bool {
     let Ok(Some(opclass)) = look_up(opclass) else {
@@ -74,7 +75,7 @@ fn metric_of_ball(function: pg_sys::PGFunction) -> Option<Metric> {
 }
 
 fn look_up(opclass: pg_sys::Oid) -> Result<Option<Opclass>, pgrx::spi::Error> {
-    // Nobody else's operator or type is found, whatever the search path.
+    // Finds only PostgreSQL's own operators and types, whatever the search path.
     let sql = "
         SELECT c.opcname::pg_catalog.text, c.opcintype, p.amproc::pg_catalog.oid, t.amproc::pg_catalog.oid,
                EXISTS (SELECT FROM pg_catalog.pg_amop a

@@ -12,7 +12,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::cursor::for_each_row;
+use super::cursor::{Field, for_each_row};
 use super::staging::Staging;
 use super::table::{KeyType, look_up};
 use super::{io_report, require_role, server_path};
@@ -20,7 +20,6 @@ use crate::error::{check_for_interrupts, report};
 use crate::maintenance::{GraphBuild, check_memory, foreground_threads};
 use crate::metrics::value::Value;
 use crate::storage::definition::{IndexOptions, open_index};
-use crate::types::bitvec::varlena_bytes;
 use crate::types::sql_function;
 
 /// The longest code of NPHD that the package knows, in bytes.
@@ -50,13 +49,13 @@ sql_function!(
             entries: 0,
             last: None,
         };
-        for_each_row(&table.rows, |[key, code]: [Option<Datum>; 2]| export.add(key, code));
+        for_each_row(&table.rows, |[key, code]: [Option<Field<'_>>; 2]| export.add(key, code));
         Datum::from(export.finish())
     }
 );
 
-/// Name and options of an index of codes. It does not stay locked: the table is locked by the query, and before the index
-/// by everybody else.
+/// Name and options of an index of codes. It does not stay locked: the table is locked by the query, and all other
+/// sessions lock the table before the index.
 fn describe(index: pg_sys::Oid) -> (String, IndexOptions) {
     let index = open_index(index, pg_sys::AccessShareLock);
     let options = IndexOptions::of(index.handle());
@@ -109,7 +108,7 @@ struct Export<'a> {
 }
 
 impl Export<'_> {
-    fn add(&mut self, key: Option<Datum>, code: Option<Datum>) {
+    fn add(&mut self, key: Option<Field<'_>>, code: Option<Field<'_>>) {
         // The query leaves out codes that are NULL.
         let Some(code) = code else { return };
         let key = self.read_key(key);
@@ -120,8 +119,7 @@ impl Export<'_> {
                 "An index of iscc-usearch has one code per key.",
             );
         }
-        // SAFETY: the query selects a column of type bitvec, or of a domain over it.
-        let code = unsafe { varlena_bytes(code) };
+        let code = code.bytes();
         let mut shard = match self.shard.take() {
             Some(shard) => shard,
             None => Shard::new(&self.options, self.key, code.len()),
@@ -136,7 +134,7 @@ impl Export<'_> {
         }
     }
 
-    fn read_key(&self, key: Option<Datum>) -> Key {
+    fn read_key(&self, key: Option<Field<'_>>) -> Key {
         let Some(key) = key else {
             refuse(
                 PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
@@ -145,17 +143,13 @@ impl Export<'_> {
             )
         };
         let read = match self.key {
-            KeyType::Uuid => {
-                // SAFETY: a uuid has 16 bytes.
-                Key::Uuid(unsafe { *key.cast_mut_ptr::<[u8; 16]>() })
-            }
-            // SAFETY: an iscc_id has as many bytes.
-            KeyType::IsccId => Key::Number(Id::from_stored(unsafe { *key.cast_mut_ptr() }).body()),
+            KeyType::Uuid => Key::Uuid(key.fixed()),
+            KeyType::IsccId => Key::Number(Id::from_stored(key.fixed()).body()),
             KeyType::Integer(of) => {
                 let value = match of {
-                    pg_sys::INT2OID => i64::from(key.value() as i16),
-                    pg_sys::INT4OID => i64::from(key.value() as i32),
-                    _ => key.value() as i64,
+                    pg_sys::INT2OID => i64::from(key.number() as i16),
+                    pg_sys::INT4OID => i64::from(key.number() as i32),
+                    _ => key.number(),
                 };
                 Key::Number(u64::try_from(value).unwrap_or_else(|_| {
                     refuse(
@@ -293,7 +287,7 @@ fn refuse(code: PgSqlErrorCode, message: String, detail: &str) -> ! {
     report(code, message).detail(detail).raise()
 }
 
-/// A file whose writing ends with an error of PostgreSQL's when somebody has cancelled the statement.
+/// A file whose writing ends with an error of PostgreSQL's when the statement has been cancelled.
 struct Interruptible<W>(W);
 
 impl<W: Write> Write for Interruptible<W> {

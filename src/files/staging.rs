@@ -15,7 +15,7 @@ use pgrx::prelude::*;
 use crate::server;
 use crate::storage::shard_file::{hex, new_id, sync_directory};
 
-/// Whoever reads what COPY writes may read this too.
+/// The mode of files that COPY writes.
 const FILE_MODE: u32 = 0o644;
 const DIRECTORY_MODE: u32 = 0o755;
 

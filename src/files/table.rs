@@ -1,4 +1,4 @@
-//! What is to be exported: the query of an index's keys and codes, and what the keys are.
+//! What to export: the query of an index's keys and codes, and what the keys are.
 
 use std::ffi::{CStr, CString};
 
@@ -8,7 +8,6 @@ use pgrx::prelude::*;
 use super::cursor::{for_each_row, query};
 use crate::catalog;
 use crate::error::report;
-use crate::types::bitvec::varlena_bytes;
 
 /// What the values of the key column are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,15 +28,14 @@ pub struct IndexedTable {
     pub key: KeyType,
 }
 
-/// Looks up the table of an index. Raises an error if it has no such column, or one that cannot be a key; and if functions
-/// of somebody else would run with the rights of the current user.
+/// Looks up the table of an index. Raises an error if it has no such column, or one that cannot be a key; and if
+/// functions of another user would run with the rights of the current user.
 pub fn look_up(index: pg_sys::Oid, index_name: &str, column: &CStr) -> IndexedTable {
     let mut found = None;
     for_each_row::<5>(&lookup_query(index, column), |values| {
-        let oid = |n: usize| values[n].map_or(pg_sys::InvalidOid, |value| pg_sys::Oid::from(value.value() as u32));
-        // SAFETY: a text, see the query.
-        let rows = values[0].map(|text| query(unsafe { varlena_bytes(text) }));
-        let has_functions = values[4].is_some_and(|value| value.value() != 0);
+        let oid = |n: usize| values[n].map_or(pg_sys::InvalidOid, |value| pg_sys::Oid::from(value.number() as u32));
+        let rows = values[0].map(|text| query(text.bytes()));
+        let has_functions = values[4].is_some_and(|value| value.number() != 0);
         found = Some((rows.unwrap_or_default(), oid(1), oid(2), oid(3), has_functions));
     });
     let Some((rows, column_type, iscc_id, owner, has_functions)) = found else {
@@ -70,8 +68,7 @@ pub fn look_up(index: pg_sys::Oid, index_name: &str, column: &CStr) -> IndexedTa
 /// whether the index has expressions or a condition.
 fn lookup_query(index: pg_sys::Oid, column: &CStr) -> CString {
     let index = index.to_u32();
-    // SAFETY: a C string in, one in the current memory context out.
-    let column = unsafe { CStr::from_ptr(pg_sys::quote_literal_cstr(column.as_ptr())) }.to_bytes();
+    let column = catalog::quoted(column);
     let before = format!(
         "SELECT pg_catalog.format('SELECT %I, %s FROM ONLY %I.%I WHERE (%s) IS NOT NULL%s ORDER BY 1',
                                   a.attname, e.code, n.nspname, c.relname, e.code,
@@ -91,7 +88,7 @@ fn lookup_query(index: pg_sys::Oid, column: &CStr) -> CString {
           WHERE i.indexrelid OPERATOR(pg_catalog.=) {index}::pg_catalog.oid AND NOT a.attisdropped
             AND a.attname OPERATOR(pg_catalog.=) "
     );
-    query(&[before.as_bytes(), column, b"::pg_catalog.name"].concat())
+    query(&[before.as_bytes(), column.as_bytes(), b"::pg_catalog.name"].concat())
 }
 
 /// Raises an error unless the functions of the index may run as the current user: who owns the table has chosen them.

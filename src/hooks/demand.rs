@@ -1,10 +1,10 @@
 //! Finds out what the plan above an ordered scan wants of it.
 //!
-//! PostgreSQL builds DISTINCT, GROUP BY, merge joins, window functions, WITH TIES and more on the order of a scan and on
-//! its having every row. So a scan is exact unless a LIMIT bounds it and nothing in between relies on its order: only
-//! then is an approximate search what the statement asks for. The executor's start hook finds these scans and writes what
-//! they are for into their ordering key: the upper bits of `sk_flags` belong to the access method, and `amrescan` gets
-//! them back with each query.
+//! PostgreSQL builds DISTINCT, GROUP BY, merge joins, window functions, WITH TIES and more on the order of a scan and
+//! on its having every row. So a scan is exact unless a LIMIT bounds it and nothing in between relies on its order:
+//! only then is an approximate search what the statement asks for. The executor's start hook finds these scans and
+//! writes what they are for into their ordering key: the upper bits of `sk_flags` belong to the access method, and
+//! `amrescan` gets them back with each query.
 
 use pgrx::pg_sys::{self, Datum, NodeTag};
 
@@ -101,8 +101,8 @@ struct Bounded {
 }
 
 impl Bounded {
-    /// Follows the LIMIT to the scans that it bounds: through nodes that hand rows on one by one, in their order. Any other
-    /// node relies on the order, or wants all rows.
+    /// Follows the LIMIT to the scans that it bounds: through nodes that hand rows on one by one, in their order. Any
+    /// other node relies on the order, or wants all rows.
     fn reaches(self, node: PlanState<'_>) {
         let filtered = self.filtered || node.condition().is_some();
         let below = Bounded { filtered, ..self };
@@ -145,7 +145,7 @@ impl Bounded {
         if scan.order_keys() != 1 || !is_usearch_index(index) || asks_for_minimum(scan) {
             return;
         }
-        let tuples = f64::from(index.class().reltuples);
+        let tuples = f64::from(index.class().rows());
         let passing = scan.plan().rows().max(1.0);
         // The index checks its own conditions: a search that reaches their bound has found all rows.
         let is_bounded = scan.conditions() > 0;
@@ -183,7 +183,6 @@ fn asks_for_minimum(scan: Node<'_, pg_sys::IndexScanState>) -> bool {
 /// A row has passed the conditions of a scan's node.
 fn row_has_left(node: Node<'_, pg_sys::IndexScanState>) {
     if let Some(scan) = node.scan() {
-        // SAFETY: `tell` asks for this for our indexes only; while rows come, the scan has not ended.
-        unsafe { scan::row_has_left(scan.raw()) };
+        scan::row_has_left(scan);
     }
 }

@@ -9,7 +9,6 @@ use crate::am::scan;
 use crate::compat;
 use crate::nodes::{Node, functions};
 use crate::search::counters::Counters;
-use crate::storage::definition::is_usearch_index;
 
 functions! {
     fn print_text(label: &CStr, value: &CStr, explain: Node<'_, pg_sys::ExplainState>) = ExplainPropertyText;
@@ -28,16 +27,14 @@ fn show(node: PlanState<'_>, explain: Node<'_, pg_sys::ExplainState>) {
         node.cast::<pg_sys::IndexScanState>(),
         node.cast::<pg_sys::BitmapIndexScanState>(),
     ) {
-        (Some(node), _) => node.index().zip(node.scan()),
-        (_, Some(node)) => node.index().zip(node.scan()),
+        (Some(node), _) => node.scan(),
+        (_, Some(node)) => node.scan(),
         _ => None,
     };
-    if let Some((index, scan)) = scanned
-        && explain.is_analyze()
-        && is_usearch_index(index)
+    if explain.is_analyze()
+        && let Some(counters) = scanned.and_then(scan::counters)
     {
-        // SAFETY: a scan of one of our indexes, which stays open until EXPLAIN has printed.
-        print(&unsafe { scan::counters(scan.raw()) }, explain);
+        print(&counters, explain);
     }
 }
 

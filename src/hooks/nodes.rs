@@ -2,7 +2,7 @@
 
 use pgrx::pg_sys;
 
-use crate::nodes::{Array, List, Node, View, views};
+use crate::nodes::{Array, List, Node, views};
 use crate::relation::Index;
 
 /// A node of a plan that has been started.
@@ -88,15 +88,5 @@ views! {
     ExplainState {
         is_analyze: bool = |explain| explain.analyze;
         is_text: bool = |explain| explain.format == pg_sys::ExplainFormat::EXPLAIN_FORMAT_TEXT;
-    }
-}
-
-/// A relation that the executor holds open for as long as its node lives.
-impl View for Option<Index<'_>> {
-    type Raw = pg_sys::Relation;
-
-    unsafe fn view(raw: pg_sys::Relation) -> Self {
-        // SAFETY: as the caller says.
-        (!raw.is_null()).then(|| unsafe { Index::from_raw(raw) })
     }
 }

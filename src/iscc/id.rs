@@ -12,7 +12,7 @@ use super::{checked, made};
 use crate::error::report;
 use crate::types::bitvec::{Args, build_fixed, build_text};
 use crate::types::compare::{comparisons, hash, hash_extended};
-use crate::types::io::rest_of_message;
+use crate::types::io::read_rest;
 use crate::types::sql_function;
 
 const ISCC_ID: &str = "ISCC-ID";
@@ -46,9 +46,7 @@ sql_function!(
 sql_function!(
     /// Binary input: the ten bytes.
     iscc_id_recv, |args| {
-        // SAFETY: a receive function's first argument is a message.
-        let bytes = unsafe { rest_of_message(args.datum(0).cast_mut_ptr()) };
-        build_fixed(made(ISCC_ID, Id::from_bytes(bytes)).bytes())
+        build_fixed(made(ISCC_ID, Id::from_bytes(read_rest(args.view(0)))).bytes())
     }
 );
 sql_function!(

@@ -1,14 +1,13 @@
 //! Simprints as text, and what a search makes of similarities.
 
 use iscc_codes::base::{decode_simprint, encode_simprint};
-use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use super::checked;
 use super::values::varlena;
 use crate::error::report;
-use crate::types::bitvec::{Args, check_len, float8};
+use crate::types::bitvec::{Args, build_fixed, check_len, float8};
 use crate::types::sql_function;
 
 sql_function!(
@@ -26,18 +25,22 @@ sql_function!(
 );
 
 /// The sums of an aggregate, in a value of type point: of the scores, and of their fourth powers.
-fn sums(args: Args, n: usize) -> pg_sys::Point {
-    // SAFETY: SQL declares the argument as point, which is passed by reference.
-    unsafe { *args.datum(n).cast_mut_ptr::<pg_sys::Point>() }
+struct Sums {
+    x: f64,
+    y: f64,
+}
+
+fn sums(args: Args, n: usize) -> Sums {
+    let bytes: [u8; 16] = args.fixed(n);
+    let number = |at: usize| f64::from_ne_bytes(std::array::from_fn(|byte| bytes[at + byte]));
+    Sums {
+        x: number(0),
+        y: number(8),
+    }
 }
 
 fn state(x: f64, y: f64) -> Datum {
-    // SAFETY: the allocation is for a point, and aligned for any value.
-    unsafe {
-        let point = pg_sys::palloc(size_of::<pg_sys::Point>()).cast::<pg_sys::Point>();
-        point.write(pg_sys::Point { x, y });
-        Datum::from(point)
-    }
+    build_fixed([x, y].map(f64::to_ne_bytes).as_flattened())
 }
 
 sql_function!(

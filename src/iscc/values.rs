@@ -7,7 +7,8 @@ use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use crate::error::report;
-use crate::types::bitvec::{Args, build, varlena_bytes};
+use crate::nodes::{Node, functions};
+use crate::types::bitvec::{Args, build, length_word};
 
 /// A new text, bytea or bitvec with these bytes.
 pub fn varlena(bytes: &[u8]) -> Datum {
@@ -41,39 +42,14 @@ const ALIGN_INT: c_char = b'i' as c_char;
 
 /// The elements of an argument of type text[].
 pub fn texts<'call>(args: Args<'call>, n: usize) -> Vec<&'call [u8]> {
-    let (mut elements, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
-    // SAFETY: SQL declares the argument as text[]; the two arrays have `count` elements, in the call's memory context.
-    let (elements, nulls) = unsafe {
-        let array = pg_sys::pg_detoast_datum(args.datum(n).cast_mut_ptr());
-        let (text, align) = (pg_sys::TEXTOID, ALIGN_INT);
-        pg_sys::deconstruct_array(
-            array.cast(),
-            text,
-            -1,
-            false,
-            align,
-            &mut elements,
-            &mut nulls,
-            &mut count,
-        );
-        if count == 0 {
-            return Vec::new();
-        }
-        let count = count as usize;
-        (
-            std::slice::from_raw_parts(elements, count),
-            std::slice::from_raw_parts(nulls, count),
-        )
-    };
-    if nulls.contains(&true) {
+    let texts: Option<Vec<_>> = args.array(n).varlenas().into_iter().collect();
+    texts.unwrap_or_else(|| {
         report(
             PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
             "an array of ISCCs must not contain NULL",
         )
-        .raise();
-    }
-    // SAFETY: elements of a text array are varlenas.
-    elements.iter().map(|text| unsafe { varlena_bytes(*text) }).collect()
+        .raise()
+    })
 }
 
 /// A new text[].
@@ -100,7 +76,8 @@ pub fn row<const N: usize>(args: Args, mut values: [Datum; N]) -> Datum {
     }
 }
 
-/// A short value of a varlena type that lives on the stack: rows are copied, so their values need no memory of PostgreSQL's.
+/// A short value of a varlena type that lives on the stack: rows are copied, so their values need no memory of
+/// PostgreSQL's.
 #[repr(C, align(8))]
 pub struct Short([u8; Short::BYTES]);
 
@@ -112,10 +89,7 @@ impl Short {
     pub fn new(len: usize, fill: impl FnOnce(&mut [u8])) -> Short {
         let mut value = Short([0; Short::BYTES]);
         fill(&mut value.0[pg_sys::VARHDRSZ..pg_sys::VARHDRSZ + len]);
-        // SAFETY: the header is the first four bytes, aligned.
-        unsafe {
-            pgrx::varlena::set_varsize_4b(value.0.as_mut_ptr().cast(), (pg_sys::VARHDRSZ + len) as i32);
-        }
+        value.0[..pg_sys::VARHDRSZ].copy_from_slice(&length_word(pg_sys::VARHDRSZ + len));
         value
     }
 
@@ -131,21 +105,18 @@ impl Short {
 }
 
 /// The rows of a function that returns a set of records.
-pub struct Rows {
-    info: *mut pg_sys::ReturnSetInfo,
+pub struct Rows<'call>(Node<'call, pg_sys::ReturnSetInfo>);
+
+functions! {
+    /// Raises an error when the caller does not take sets.
+    fn begin_set(args: Args<'_>, flags: u32) = InitMaterializedSRF;
 }
 
-impl Rows {
+impl<'call> Rows<'call> {
     /// Begins the set; an error when the caller does not take sets.
-    pub fn begin(args: Args) -> Rows {
-        // SAFETY: the call's own information. The function refuses callers that cannot take a set; after it, `resultinfo`
-        // is what it has filled.
-        unsafe {
-            pg_sys::InitMaterializedSRF(args.raw(), pg_sys::MAT_SRF_USE_EXPECTED_DESC);
-            Rows {
-                info: (*args.raw()).resultinfo.cast(),
-            }
-        }
+    pub fn begin(args: Args<'call>) -> Self {
+        begin_set(args, pg_sys::MAT_SRF_USE_EXPECTED_DESC);
+        Rows(args.call().set_request())
     }
 
     /// Adds a row of as many columns as SQL declares.
@@ -160,9 +131,10 @@ impl Rows {
     }
 
     fn put<const N: usize>(&mut self, mut values: [Datum; N], mut nulls: [bool; N]) {
+        let info = self.0.raw();
         // SAFETY: `begin` has made both; the store copies the row.
         unsafe {
-            let (store, columns) = ((*self.info).setResult, (*self.info).setDesc);
+            let (store, columns) = ((*info).setResult, (*info).setDesc);
             pg_sys::tuplestore_putvalues(store, columns, values.as_mut_ptr(), nulls.as_mut_ptr());
         }
     }

@@ -1,7 +1,7 @@
 //! Building a graph by a user's function: in this process, as the table's owner.
 //!
-//! Such a function may do whatever its author likes, and the background worker and VACUUM run as a superuser. So it is called
-//! with the rights of the table's owner only, as PostgreSQL calls the functions of index expressions.
+//! Such a function may do whatever its author likes, and the background worker and VACUUM run as a superuser. So it is
+//! called with the rights of the table's owner only, as PostgreSQL calls the functions of index expressions.
 
 use std::cell::{Cell, RefCell};
 use std::time::Instant;
@@ -14,17 +14,20 @@ use pgrx::prelude::*;
 
 use super::context::{Job, Stopped, Watcher, YIELD_INTERVAL};
 use super::progress;
+use super::snapshot::Snapshot;
 use super::subtransaction::{self, Failed};
 use crate::error::report;
 use crate::metrics::function::{DistanceFunction, Stored};
 use crate::metrics::opaque::Argument;
+use crate::nodes::{self, functions};
 use crate::owner::{SearchPath, as_owner};
 use crate::relation::Index;
+use crate::server;
 
 /// Calls between two looks at the clock.
 const CALLS_PER_LOOK: u32 = 32;
 
-/// What is to be built.
+/// What to build.
 struct Task<'a> {
     index: Index<'a>,
     layout: Layout,
@@ -34,8 +37,8 @@ struct Task<'a> {
 }
 
 impl Job<'_> {
-    /// Builds a graph of values that only the index's function understands. If the function fails and this job must not, the
-    /// result is a shard that says so, after a warning.
+    /// Builds a graph of values that only the index's function understands. If the function fails and this job must
+    /// not, the result is a shard that says so, after a warning.
     pub(super) fn build_here(&mut self, collected: CollectedValues, title: &str) -> Result<BuiltShard, Stopped> {
         let refusal = BuiltShard::refused(collected.params());
         let index = self.index;
@@ -77,7 +80,7 @@ impl Task<'_> {
         as_owner(self.index, SearchPath::Safe, || {
             let snapshot = OwnSnapshot::take();
             let built = self.build(&snapshot);
-            snapshot.end();
+            drop(snapshot);
             built
         })
     }
@@ -97,7 +100,7 @@ impl Task<'_> {
             looked: Cell::new(Instant::now()),
         };
         let built = self.collected.build(&watched, &control);
-        memory.delete();
+        delete(memory);
         built.map_err(|_cancelled| Stopped::Yielded)
     }
 }
@@ -114,7 +117,7 @@ struct Watched<'a> {
 }
 
 impl Watched<'_> {
-    /// Whether somebody wants what the build holds; the function itself looks for interrupts.
+    /// Whether another session wants what the build holds; the function itself looks for interrupts.
     fn look(&self) {
         let calls = self.calls.get().wrapping_add(1);
         self.calls.set(calls);
@@ -148,58 +151,39 @@ impl Distance for &Watched<'_> {
 /// A memory context for what a function keeps.
 struct Memory(pg_sys::MemoryContext);
 
+impl nodes::Argument<pg_sys::MemoryContext> for Memory {
+    fn to_raw(self) -> pg_sys::MemoryContext {
+        self.0
+    }
+}
+
+functions! {
+    /// Frees it, when nothing in it is used any more.
+    fn delete(memory: Memory) = MemoryContextDelete;
+}
+
 impl Memory {
     fn new() -> Self {
         let name = c"usearch build";
+        let parent = server::memory_context();
         // SAFETY: below the current context, with which it is freed after an error.
-        Memory(unsafe {
-            let parent = pg_sys::CurrentMemoryContext;
-            pg_sys::AllocSetContextCreateExtended(parent, name.as_ptr(), 0, 8192, 1 << 23)
-        })
-    }
-
-    fn delete(self) {
-        // SAFETY: nothing in it is used any more.
-        unsafe { pg_sys::MemoryContextDelete(self.0) };
+        Memory(unsafe { pg_sys::AllocSetContextCreateExtended(parent, name.as_ptr(), 0, 8192, 1 << 23) })
     }
 }
 
-/// A snapshot for functions that look at tables, where the process has none. It is renewed all the time, because an old one
-/// keeps VACUUM from removing rows.
-struct OwnSnapshot {
-    is_own: bool,
-}
+/// A snapshot for functions that look at tables, where the process has none. It is renewed all the time, because an old
+/// one keeps VACUUM from removing rows.
+struct OwnSnapshot(RefCell<Option<Snapshot>>);
 
 impl OwnSnapshot {
     fn take() -> Self {
-        // SAFETY: inside a transaction.
-        let is_own = unsafe { !pg_sys::ActiveSnapshotSet() };
-        let snapshot = OwnSnapshot { is_own };
-        snapshot.push();
-        snapshot
-    }
-
-    fn push(&self) {
-        if self.is_own {
-            // SAFETY: inside a transaction.
-            unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
-        }
+        OwnSnapshot(RefCell::new((!server::has_snapshot()).then(Snapshot::push)))
     }
 
     fn renew(&self) {
-        self.pop();
-        self.push();
-    }
-
-    fn pop(&self) {
-        if self.is_own {
-            // SAFETY: pushed by us, and nobody runs who could have pushed another one.
-            unsafe { pg_sys::PopActiveSnapshot() };
+        let mut snapshot = self.0.borrow_mut();
+        if snapshot.take().is_some() {
+            *snapshot = Some(Snapshot::push());
         }
-    }
-
-    /// Lets go of it; an error does so at the end of its transaction.
-    fn end(self) {
-        self.pop();
     }
 }

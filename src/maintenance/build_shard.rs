@@ -8,7 +8,6 @@ use iscc_hnsw::build::{BuiltShard, CollectedShard, CollectedValues, NextStep, Sh
 use iscc_hnsw::shard::ShardIdentity;
 use iscc_log::directory::{Segment, State};
 use iscc_log::log_page::is_alive;
-use pgrx::pg_sys;
 
 use super::context::{Job, Stopped, WorkDone, milliseconds};
 use super::plan::ShardPlan;
@@ -18,13 +17,14 @@ use super::threads::{self, GraphBuild};
 use crate::error;
 use crate::failpoint::failpoint;
 use crate::relation::{flush_wal, in_recovery};
+use crate::server;
 use crate::storage::directory::NO_SHARD;
 use crate::storage::log::{self, Mismatch};
 use crate::storage::shard_cache::entry_range;
 use crate::storage::shard_file::{self, Published, ShardId};
 use crate::storage::update::Logging;
 
-/// Bytes written between two looks whether somebody wants the writer to stop.
+/// Bytes written between two checks whether the writer must stop.
 const BYTES_BETWEEN_LOOKS: usize = 16 << 20;
 
 /// A shard whose graph is being built. Dropping it ends that, see [`GraphBuild`].
@@ -117,8 +117,7 @@ impl Job<'_> {
             return Ok(None);
         }
         // A build takes long; meanwhile a snapshot for reading catalogs would keep VACUUM from removing rows.
-        // SAFETY: no catalog scan is in progress.
-        unsafe { pg_sys::InvalidateCatalogSnapshot() };
+        server::forget_catalog_snapshot();
         progress::show(plan.purpose, Phase::Building, 0, 0);
         let graph = match collected {
             Collected::ForThreads(collected) => Graph::OnThreads(GraphBuild::start(collected, self.threads.are_nice)?),
@@ -212,8 +211,8 @@ impl Job<'_> {
         }
     }
 
-    /// Reads the entries alive of these segments, in the order of the shard's ordinals: what else is in each, and where in
-    /// WAL the last change of its pages ends.
+    /// Reads the entries alive of these segments, in the order of the shard's ordinals: what else is in each, and where
+    /// in WAL the last change of its pages ends.
     fn push_all(&self, segments: &[Segment], builder: &mut ShardBuilder) -> Result<(Vec<EntryCounts>, u64), Mismatch> {
         let value = self.options.comparison.value;
         let mut all_counts = Vec::with_capacity(segments.len());
@@ -258,8 +257,8 @@ impl Job<'_> {
         }
     }
 
-    /// Puts the shard into the directory and removes the files that it replaces. On a standby it is listed already: only
-    /// the file was missing. If it cannot be listed, its file is left to the sweep.
+    /// Puts the shard into the directory and removes the files that it replaces. On a standby it is listed already:
+    /// only the file was missing. If it cannot be listed, its file is left to the sweep.
     fn list(&mut self, plan: &ShardPlan, log: &LogPart, id: ShardId, nodes: u32) -> Result<(), Stopped> {
         if in_recovery() {
             return Ok(());
@@ -285,7 +284,7 @@ impl Job<'_> {
     }
 }
 
-/// A file whose writing ends with an error as soon as somebody wants it to stop.
+/// A file whose writing ends with an error as soon as it must stop.
 struct StoppableWriter<W, F> {
     out: W,
     bytes_since_look: usize,

@@ -74,8 +74,9 @@ impl Job<'_> {
         Ok(done)
     }
 
-    /// What cannot wait for the end of a long build: frees what is wholly dead, so that inserts use its blocks, and begins
-    /// a shard of the tail if that is due. Failure is a warning and the end of such work; the next run tries again.
+    /// What cannot wait for the end of a long build: frees what is wholly dead, so that inserts use its blocks, and
+    /// begins a shard of the tail if that is due. Failure is a warning and the end of such work; the next run tries
+    /// again.
     fn work_beside(&mut self, builds: &mut Builds, done: &mut WorkDone) {
         let (Some(main), None) = (&builds.main, &builds.beside) else {
             return;

@@ -4,10 +4,9 @@ use std::collections::HashSet;
 use std::io;
 use std::time::{Duration, Instant};
 
-use pgrx::pg_sys;
-
 use crate::guc;
 use crate::relation::Index;
+use crate::server;
 use crate::storage::definition::IndexOptions;
 use crate::storage::log::Mismatch;
 use crate::storage::open_segment::Limits;
@@ -17,7 +16,7 @@ use crate::storage::update::Logging;
 /// How often the worker looks, during a build, for work that cannot wait for its end.
 pub(super) const BESIDE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often a process that builds asks whether somebody else wants what the builds hold.
+/// How often a process that builds asks whether another session wants what the builds hold.
 pub(super) const YIELD_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Who waits for maintenance, or does it.
@@ -26,7 +25,7 @@ pub trait Watcher {
     fn begin(&mut self, _what: &str) {}
     /// How many codes of a graph are inserted, and how many there are; called several times a second during a build.
     fn progress(&mut self, _what: &str, _done: u64, _total: u64) {}
-    /// True if the work must be given up for now, because somebody else wants what it holds.
+    /// True if the work must be given up for now, because another session wants what it holds.
     fn must_yield(&mut self) -> bool {
         false
     }
@@ -41,7 +40,7 @@ impl Watcher for Foreground {}
 pub enum Stopped {
     /// A shard could not be built or its file not be written.
     Io(io::Error),
-    /// Somebody else wants what the work holds.
+    /// Another session wants what the work holds.
     Yielded,
     /// The log changed while it was read. Only on a standby, which does not make the changes.
     Changed(Mismatch),
@@ -83,7 +82,8 @@ impl std::ops::AddAssign for WorkDone {
     }
 }
 
-/// Shards that were rebuilt and are not inspected again: if one is still unusable, rebuilding it once more will not help.
+/// Shards that were rebuilt and are not inspected again: if one is still unusable, rebuilding it once more will not
+/// help.
 pub type RebuiltShards = HashSet<ShardId>;
 
 /// How closely to inspect an existing shard.
@@ -156,8 +156,8 @@ impl<'a> Job<'a> {
         self.options.limits(self.index)
     }
 
-    /// Maintenance by the background worker, with threads that give way to other processes. While a long build runs, of a
-    /// merge for instance, it also frees dead segments and seals the tail.
+    /// Maintenance by the background worker, with threads that give way to other processes. While a long build runs, of
+    /// a merge for instance, it also frees dead segments and seals the tail.
     pub(super) fn background(index: Index<'a>, watcher: &'a mut dyn Watcher) -> Self {
         Job {
             index,
@@ -177,8 +177,7 @@ impl<'a> Job<'a> {
 /// How many threads build in the session's own time: as many as PostgreSQL would use processes for building an index.
 pub fn foreground_threads() -> usize {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
-    // SAFETY: reads the value of a setting.
-    let workers = unsafe { pg_sys::max_parallel_maintenance_workers }.max(0) as usize;
+    let workers = server::max_parallel_maintenance_workers().max(0) as usize;
     cores.min(workers + 1)
 }
 

@@ -19,8 +19,8 @@ impl Job<'_> {
             .ok_or(Stopped::Overtaken)
     }
 
-    /// Removes the files of shards that the directory no longer lists. A scan that has one mapped keeps it until its end;
-    /// a standby's own sweep removes its copies.
+    /// Removes the files of shards that the directory no longer lists. A scan that has one mapped keeps it until its
+    /// end; a standby's own sweep removes its copies.
     pub(super) fn unlink_replaced(&self, id: &ShardId, replaced: &[Segment], freed: &[Segment]) {
         if in_recovery() {
             return;

@@ -14,6 +14,7 @@ use super::signals::{self, Request, WaitEvent};
 use super::worker;
 use crate::compat;
 use crate::guc;
+use crate::server;
 
 const NAME: &CStr = c"iscc_usearch launcher";
 /// After how many seconds it is started again when it has ended.
@@ -28,9 +29,8 @@ unsafe extern "C" {
 
 /// Has the postmaster start the launcher, if it is the postmaster that loads the library; called when it is loaded.
 pub fn register() {
-    // SAFETY: flags of this process, set before libraries are loaded. pg_upgrade's servers are to do nothing by themselves.
-    let wanted = unsafe { pg_sys::process_shared_preload_libraries_in_progress && !pg_sys::IsBinaryUpgrade };
-    if !wanted {
+    // The servers of pg_upgrade must do nothing by themselves.
+    if !server::is_loading_preload_libraries() || server::is_binary_upgrade() {
         return;
     }
     let mut launcher = process::description(NAME, c"usearch_launcher_main", Datum::null());
@@ -45,11 +45,8 @@ pub fn register() {
 pub unsafe extern "C-unwind" fn usearch_launcher_main(_argument: Datum) {
     compat::handle_signal(libc::SIGTERM, SignalHandlerForShutdownRequest);
     compat::handle_signal(libc::SIGHUP, SignalHandlerForConfigReload);
-    // SAFETY: the sequence that PostgreSQL prescribes. Without a database, only catalogs that all share can be read.
-    unsafe {
-        pg_sys::BackgroundWorkerUnblockSignals();
-        pg_sys::BackgroundWorkerInitializeConnection(std::ptr::null(), std::ptr::null(), 0);
-    }
+    process::unblock_signals();
+    process::connect_by_name(None, None, 0);
     process::set_application_name(NAME);
     loop {
         let round = Instant::now();
@@ -73,7 +70,7 @@ fn pause(time: Duration) {
     signals::wait(time, WaitEvent::Launcher);
     pgrx::check_for_interrupts!();
     if signals::is_pending(Request::ShutDown) {
-        // Not 0, after which it would not be started again: somebody may have called pg_terminate_backend.
+        // Not 0, after which it would not be started again: a superuser may have called pg_terminate_backend.
         // SAFETY: ends this process, which is not in a transaction.
         unsafe { pg_sys::proc_exit(1) };
     }
@@ -97,7 +94,7 @@ fn run_worker(database: pg_sys::Oid) {
     }
 }
 
-/// OIDs of the databases that accept connections. Nobody searches in templates.
+/// OIDs of the databases that accept connections. Templates are left out.
 fn databases() -> Vec<pg_sys::Oid> {
     let mut scan = DatabaseScan::begin();
     let mut databases = Vec::new();

@@ -1,11 +1,12 @@
 //! Locks among those who maintain an index.
 //!
-//! They are advisory locks with our own class number. Unlike page locks they take part in deadlock detection, may be held
-//! together with others, and exist on a standby.
+//! They are advisory locks with our own class number. Unlike page locks they take part in deadlock detection, may be
+//! held together with others, and exist on a standby.
 
 use pgrx::pg_sys;
 
 use super::process::database;
+use crate::nodes::functions;
 
 /// Distinguishes our locks from those of `pg_advisory_lock`, which have 1 and 2 here.
 const CLASS: u16 = 0x15CC;
@@ -48,14 +49,22 @@ fn tag(subject: Subject, index: pg_sys::Oid) -> pg_sys::LOCKTAG {
     }
 }
 
+functions! {
+    /// An error in a mode that does not exist.
+    fn acquire_lock(tag: &pg_sys::LOCKTAG, mode: i32, of_session: bool, does_not_wait: bool) -> u32 = LockAcquire;
+    /// A warning if it is not held.
+    fn release_lock(tag: &pg_sys::LOCKTAG, mode: i32, of_session: bool) -> bool = LockRelease;
+    fn lock_has_waiters(tag: &pg_sys::LOCKTAG, mode: i32, of_session: bool) -> bool = LockHasWaiters;
+    fn waiter_count(tag: &pg_sys::LOCKTAG) -> i32 = LockWaiterCount;
+}
+
 fn acquire(tag: pg_sys::LOCKTAG, mode: u32, of_session: bool, wait: Wait) -> Option<AdvisoryLock> {
     let mode = mode as pg_sys::LOCKMODE;
-    // SAFETY: a valid tag, inside a transaction.
-    let result = unsafe { pg_sys::LockAcquire(&tag, mode, of_session, wait == Wait::No) };
+    let result = acquire_lock(&tag, mode, of_session, wait == Wait::No);
     (result != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL).then(|| AdvisoryLock { tag, mode, of_session })
 }
 
-/// The right to change the structure of an index; None if somebody else has it and we do not wait.
+/// The right to change the structure of an index; None if another session has it and we do not wait.
 pub fn maintenance(index: pg_sys::Oid, wait: Wait) -> Option<AdvisoryLock> {
     acquire(tag(Subject::Maintenance, index), pg_sys::ExclusiveLock, false, wait)
 }
@@ -83,7 +92,7 @@ pub fn worker_is_missing() -> bool {
     acquire(tag, pg_sys::ShareLock, false, Wait::No).is_some()
 }
 
-/// True if somebody wants to drop, rename or copy this database and waits for its sessions to end.
+/// True if a session wants to drop, rename or copy this database and waits for its other sessions to end.
 pub fn database_is_wanted() -> bool {
     let tag = pg_sys::LOCKTAG {
         locktag_field1: 0,
@@ -96,10 +105,10 @@ pub fn database_is_wanted() -> bool {
     acquire(tag, pg_sys::RowExclusiveLock, false, Wait::No).is_none()
 }
 
-/// True if somebody waits for a lock on this index.
+/// True if a session waits for a lock on this index.
 ///
-/// Trying a conflicting mode would not tell: from PostgreSQL 18 on, a process that holds a lock gets further modes of it
-/// before those that wait.
+/// Trying a conflicting mode would not tell: from PostgreSQL 18 on, a process that holds a lock gets further modes of
+/// it before those that wait.
 pub fn index_is_wanted(index: pg_sys::Oid) -> bool {
     let tag = pg_sys::LOCKTAG {
         locktag_field1: database().to_u32(),
@@ -110,8 +119,7 @@ pub fn index_is_wanted(index: pg_sys::Oid) -> bool {
         locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
     };
     // Readers and writers lock without the shared table; those that have to wait are in it.
-    // SAFETY: a valid tag.
-    let may_be = unsafe { pg_sys::LockWaiterCount(&tag) } > 0;
+    let may_be = waiter_count(&tag) > 0;
     let is_of_index = |of: &pg_sys::LOCKTAG| {
         (of.locktag_type, of.locktag_field1, of.locktag_field2)
             == (tag.locktag_type, tag.locktag_field1, tag.locktag_field2)
@@ -120,7 +128,7 @@ pub fn index_is_wanted(index: pg_sys::Oid) -> bool {
     may_be && all_locks().iter().any(|lock| is_of_index(&lock.locktag) && waits(lock))
 }
 
-/// Who maintains an index, as of now. Asking takes no lock and blocks nobody.
+/// Which processes maintain an index, as of now. Asking takes no lock and blocks no other session.
 pub struct Maintainers {
     /// Some process is maintaining this index.
     pub of_index: bool,
@@ -164,19 +172,19 @@ fn all_locks() -> Vec<pg_sys::LockInstanceData> {
     }
 }
 
-/// True if somebody waits for the maintenance lock of this index, which the caller holds.
+/// True if a session waits for the maintenance lock of this index, which the caller holds.
 pub fn maintenance_is_wanted(index: pg_sys::Oid) -> bool {
     has_waiters(&tag(Subject::Maintenance, index), pg_sys::ExclusiveLock as i32, false)
 }
 
 fn has_waiters(tag: &pg_sys::LOCKTAG, mode: pg_sys::LOCKMODE, of_session: bool) -> bool {
-    // SAFETY: an advisory lock is always in the shared table, never in a backend's own memory only. For one that this
-    // process does not hold, PostgreSQL warns and says no.
-    unsafe { pg_sys::LockHasWaiters(tag, mode, of_session) }
+    // An advisory lock is always in the shared table, never in a backend's own memory only. For one that this process
+    // does not hold, PostgreSQL warns and says no.
+    lock_has_waiters(tag, mode, of_session)
 }
 
 impl AdvisoryLock {
-    /// True if somebody waits for this lock.
+    /// True if a session waits for this lock.
     pub fn is_wanted(&self) -> bool {
         has_waiters(&self.tag, self.mode, self.of_session)
     }
@@ -185,8 +193,7 @@ impl AdvisoryLock {
 impl Drop for AdvisoryLock {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            // SAFETY: the lock is held by us.
-            unsafe { pg_sys::LockRelease(&self.tag, self.mode, self.of_session) };
+            release_lock(&self.tag, self.mode, self.of_session);
         }
     }
 }

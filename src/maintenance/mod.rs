@@ -1,7 +1,7 @@
 //! What keeps an index fast: sealing its tail, building lost shards again, merging small shards, reclaiming dead space.
 //!
-//! [`iscc_log::policy`] says what is due. Who does it, the background worker, VACUUM or a function, holds the maintenance
-//! lock for each step.
+//! [`iscc_log::policy`] says what is due. Who does it, the background worker, VACUUM or a function, holds the
+//! maintenance lock for each step.
 //!
 //! | file | job |
 //! |---|---|
@@ -39,6 +39,7 @@ mod refused;
 mod report;
 mod shrink;
 mod signals;
+mod snapshot;
 mod steps;
 mod subtransaction;
 mod tail;

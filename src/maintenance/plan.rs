@@ -40,7 +40,7 @@ impl Purpose {
     }
 }
 
-/// A shard that is to be built.
+/// A shard to build.
 pub struct ShardPlan {
     pub purpose: Purpose,
     pub id: ShardId,

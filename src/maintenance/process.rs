@@ -8,8 +8,19 @@ use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
 use crate::error;
+use crate::nodes::{Argument, functions};
 use crate::server;
 pub use crate::server::{database, set_application_name};
+
+functions! {
+    /// Lets signals through, at the beginning of a background process.
+    pub fn unblock_signals() = BackgroundWorkerUnblockSignals;
+    /// Connects a background process, once. Without a name, it can only read catalogs that all databases share.
+    pub fn connect_by_name(database: Option<&CStr>, role: Option<&CStr>, flags: u32)
+        = BackgroundWorkerInitializeConnection;
+    /// The same for a database's OID. Without a role, it is a superuser.
+    pub fn connect(database: pg_sys::Oid, role: pg_sys::Oid, flags: u32) = BackgroundWorkerInitializeConnectionByOid;
+}
 
 /// Describes a background process of this extension. It connects to a database, also on a standby.
 pub fn description(name: &CStr, function: &CStr, argument: Datum) -> pg_sys::BackgroundWorker {
@@ -34,6 +45,16 @@ fn copy(target: &mut [c_char], text: &CStr) {
     }
 }
 
+impl Argument<*mut pg_sys::BackgroundWorkerHandle> for &Started {
+    fn to_raw(self) -> *mut pg_sys::BackgroundWorkerHandle {
+        self.0
+    }
+}
+
+functions! {
+    fn status_of(process: &Started, pid: &mut i32) -> u32 = GetBackgroundWorkerPid;
+}
+
 /// A background process that this one has asked for.
 pub struct Started(*mut pg_sys::BackgroundWorkerHandle);
 
@@ -50,8 +71,7 @@ impl Started {
     pub fn runs(&self) -> bool {
         use pg_sys::BgwHandleStatus::{BGWH_NOT_YET_STARTED, BGWH_STARTED};
         let mut pid = 0;
-        // SAFETY: the handle that PostgreSQL gave for this process.
-        let status = unsafe { pg_sys::GetBackgroundWorkerPid(self.0, &mut pid) };
+        let status = status_of(self, &mut pid);
         status == BGWH_NOT_YET_STARTED || status == BGWH_STARTED
     }
 }

@@ -1,6 +1,6 @@
-//! How far this process's maintenance is. It is where PostgreSQL keeps that for its own commands, in the process's entry of
-//! the server's statistics, under a number that none of its views asks for. What ends a transaction by an error also ends
-//! this.
+//! How far this process's maintenance is. It is where PostgreSQL keeps that for its own commands, in the process's
+//! entry of the server's statistics, under a number that none of its views asks for. What ends a transaction by an
+//! error also ends this.
 
 use pgrx::pg_sys;
 
@@ -38,7 +38,7 @@ pub struct Entry {
     pub phase: &'static str,
     /// How much of `total` is done.
     pub done: i64,
-    /// How much there is to do; None if that is not known.
+    /// How much there is to do; None if that is unknown.
     pub total: Option<i64>,
 }
 
@@ -72,8 +72,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Begins to show it, unless this process shows something else: an index being created, VACUUM, or the work that this
-    /// is a part of.
+    /// Begins to show it, unless this process shows something else: an index being created, VACUUM, or the work that
+    /// this is a part of.
     pub fn begin(index: Index<'_>) -> Self {
         let is_own = command() == Some(pg_sys::ProgressCommandType::PROGRESS_COMMAND_INVALID);
         if is_own {
@@ -106,8 +106,7 @@ pub fn show(purpose: Purpose, phase: Phase, done: u64, total: u64) {
 /// Shows how much of it is done now.
 pub fn show_done(done: u64) {
     if is_shown() {
-        // SAFETY: one of the numbers of progress; writes this process's own entry.
-        unsafe { pg_sys::pgstat_progress_update_param(DONE, done as i64) };
+        server::show_progress(DONE, done as i64);
     }
 }
 

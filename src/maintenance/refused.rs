@@ -1,7 +1,7 @@
 //! Shards that only say that their values could not be compared: the distance function has failed.
 //!
-//! They keep the background worker from trying again and again. Queries scan their part of the log. VACUUM and the functions
-//! for maintenance try once more.
+//! They keep the background worker from trying again and again. Queries scan their part of the log. VACUUM and the
+//! functions for maintenance try once more.
 
 use std::io;
 
@@ -15,7 +15,7 @@ use crate::storage::directory;
 use crate::storage::shard_cache::{self, MappedShard};
 use crate::storage::shard_file;
 
-/// The time at which a refused shard was built that is to be tried again.
+/// Stands for the time at which a refused shard was built, if it must be tried again.
 const TRY_AGAIN: i64 = 0;
 
 /// Whether a shard can be used as it is. A refused one has to be built again, unless this job is to leave it alone.
@@ -41,7 +41,8 @@ impl Job<'_> {
                 .is_some_and(|refused| is_usable(&refused, self.tolerates_functions))
     }
 
-    /// Has whoever maintains the index next try to build the refused shards. The caller holds the maintenance lock.
+    /// Has the next session that maintains the index try to build the refused shards. The caller holds the maintenance
+    /// lock.
     pub(super) fn retry_refused(&self) -> io::Result<()> {
         if !self.has_opaque_values() {
             return Ok(());

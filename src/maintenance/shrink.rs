@@ -1,9 +1,9 @@
-//! Giving space back: what stands at the end of a file that is mostly free moves to free blocks before it, and the file is
-//! cut.
+//! Giving space back: what stands at the end of a file that is mostly free moves to free blocks before it, and the file
+//! is cut.
 //!
 //! The directory forgets the blocks before the file loses them. A crash in between leaves blocks beyond those in use,
-//! which the next growth takes first, or the next cut removes. Nobody has a copy of the directory meanwhile: it goes with
-//! the lock on the index, on a standby, too.
+//! which the next growth takes first, or the next cut removes. No process has a copy of the directory
+//! meanwhile, because the lock on the index excludes all of them, also on a standby.
 
 use std::cmp::Reverse;
 
@@ -19,7 +19,7 @@ use crate::storage::directory::{self, Directory};
 use crate::storage::open_segment;
 
 impl Job<'_> {
-    /// True when the file is to become shorter.
+    /// True if the file must become shorter.
     pub(super) fn is_to_shrink(&self) -> bool {
         if in_recovery() || self.index.is_temporary() {
             return false;
@@ -28,7 +28,8 @@ impl Job<'_> {
         self.is_mostly_free(&directory) || self.is_free_at_end(&directory)
     }
 
-    /// Makes the file shorter, if that is due and nobody else maintains the index. Gives up for now when somebody uses it.
+    /// Makes the file shorter, if that is due and no other session maintains the index. Gives up for now if the index
+    /// is in use.
     pub(super) fn shrink(&mut self) -> Result<WorkDone, Stopped> {
         let mut done = WorkDone::default();
         if !self.is_to_shrink() {

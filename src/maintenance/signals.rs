@@ -13,7 +13,7 @@ use crate::compat;
 pub enum Request {
     /// End the statement.
     Cancel,
-    /// End the process, as an error that nobody can catch.
+    /// End the process, as an error that cannot be caught.
     Die,
     /// End the process when it suits; only the launcher's handler notes this.
     ShutDown,
@@ -21,7 +21,7 @@ pub enum Request {
     Reload,
 }
 
-/// True when a signal has asked for this and nobody has done it yet.
+/// True when a signal has asked for this and it has not been done yet.
 pub fn is_pending(request: Request) -> bool {
     let word = match request {
         Request::Cancel => &raw const pg_sys::QueryCancelPending,

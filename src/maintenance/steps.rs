@@ -93,8 +93,8 @@ impl Job<'_> {
         }
     }
 
-    /// Seals the tail and whatever else lacks a usable shard, however small. The caller holds the maintenance lock, or is
-    /// the only one that knows the index.
+    /// Seals the tail and whatever else lacks a usable shard, however small. The caller holds the maintenance lock, or
+    /// is the only one that knows the index.
     pub fn seal_all(&mut self, inspect: Inspect) -> Result<WorkDone, Stopped> {
         if self.index.is_temporary() {
             return Ok(WorkDone::default());

@@ -17,8 +17,8 @@ pub fn is_possible() -> bool {
     !crate::server::is_parallel()
 }
 
-/// Runs `work`. What it has changed is undone if it raises an error, which is returned. That the statement is cancelled or the
-/// process ended is raised again.
+/// Runs `work`. What it has changed is undone if it raises an error, which is returned. That the statement is cancelled
+/// or the process ended is raised again.
 pub fn run<T>(work: impl FnOnce() -> T) -> Result<T, Failed> {
     let before = Before::begin();
     let result = PgTryBuilder::new(AssertUnwindSafe(|| {

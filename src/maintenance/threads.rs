@@ -19,8 +19,8 @@ const BACKGROUND_NICE: i32 = 10;
 /// How often [`GraphBuild::wait`] looks whether the build has ended.
 const INTERVAL: Duration = Duration::from_millis(5);
 
-/// A graph that is being built. Whoever drops it before it is finished cancels it and waits until its threads have ended,
-/// which takes some 10 ms: also when an error of PostgreSQL's unwinds.
+/// A graph that is being built. Dropping it before it is finished cancels it and waits until its threads have ended,
+/// which takes about 10 ms. That happens, too, if an error of PostgreSQL's unwinds.
 pub struct GraphBuild {
     control: Arc<BuildControl>,
     /// None once it has been joined.
@@ -56,7 +56,7 @@ impl GraphBuild {
         (self.control.done(), self.control.total())
     }
 
-    /// Waits for the end of the build as long as nobody cancels the statement.
+    /// Waits for the end of the build, or until the statement is cancelled.
     pub fn wait(self) -> BuiltShard {
         while !self.is_finished() {
             signals::wait(INTERVAL, WaitEvent::Build);
@@ -89,14 +89,15 @@ impl Drop for GraphBuild {
     fn drop(&mut self) {
         self.control.cancel();
         if let Some(thread) = self.thread.take() {
-            // Whatever it says now: nobody wants it any more.
+            // Its result does not matter any more.
             let _ = thread.join();
         }
     }
 }
 
-/// Fails unless the system would give the memory that a build of this many entries takes, about twice the size of its file.
-/// An allocation that fails later, inside the build, would end the process, and with it the server's other sessions.
+/// Fails unless the system would give the memory that a build of this many entries takes, about twice the size of its
+/// file. An allocation that fails later, inside the build, would end the process, and with it the server's other
+/// sessions.
 pub fn check_memory(entries: u64, params: &BuildParams) -> io::Result<()> {
     let bytes = 2 * largest_file_bytes(entries, params);
     let bytes = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;

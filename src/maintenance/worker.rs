@@ -1,8 +1,8 @@
 //! The background worker: one process per database, which lives only while there is work.
 //!
-//! Inserts, VACUUM, scans that miss a shard, and the launcher start it. It looks at all indexes of its database until none
-//! is due. It never keeps others waiting for long: during a build it asks several times a second whether somebody wants the
-//! index, the database or the maintenance lock, and gives way.
+//! Inserts, VACUUM, scans that miss a shard, and the launcher start it. It looks at all indexes of its database until
+//! none is due. It never keeps others waiting for long: during a build it asks several times a second whether somebody
+//! wants the index, the database or the maintenance lock, and gives way.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -17,11 +17,13 @@ use super::lock::{self, AdvisoryLock};
 use super::process::{self, Started, show_activity};
 use super::report::warn;
 use super::signals::{self, WaitEvent};
+use super::snapshot::Snapshot;
 use crate::compat;
 use crate::error::Report;
 use crate::failpoint::failpoint;
 use crate::guc;
 use crate::relation::{Index, OpenRelation};
+use crate::server;
 use crate::storage::definition::is_usearch_index;
 use crate::storage::sweep;
 use crate::version;
@@ -32,7 +34,7 @@ pub(super) const NAME: &CStr = c"iscc_usearch worker";
 const START_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often `pg_stat_activity` is told how far a build is.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
-/// How long to wait before looking again at an index that somebody else wanted.
+/// How long to wait before looking again at an index that another session wanted.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// How often to look again at such indexes.
 const MAX_RETRIES: u32 = 10;
@@ -52,8 +54,8 @@ pub fn start() {
     }
 }
 
-/// Starts this database's worker unless one runs, and waits until it is at work. False when there is none: it is switched
-/// off, all of `max_worker_processes` are in use, or it ended before it began, whatever the reason.
+/// Starts this database's worker unless one runs, and waits until it is at work. False when there is none: it is
+/// switched off, all of `max_worker_processes` are in use, or it ended before it began, whatever the reason.
 pub fn hand_over() -> bool {
     if !guc::background_worker() {
         return false;
@@ -119,15 +121,11 @@ fn connect(database: Datum) {
     compat::handle_signal(libc::SIGTERM, die);
     compat::handle_signal(libc::SIGHUP, SignalHandlerForConfigReload);
     let database = pg_sys::Oid::from(database.value() as u32);
-    // SAFETY: the sequence that PostgreSQL prescribes for a background worker, at the beginning of its process.
-    unsafe {
-        pg_sys::BackgroundWorkerUnblockSignals();
-        pg_sys::BackgroundWorkerInitializeConnectionByOid(database, pg_sys::InvalidOid, 0);
-    }
+    process::unblock_signals();
+    process::connect(database, pg_sys::InvalidOid, 0);
     for (name, value) in compat::WORKER_SETTINGS {
         let (context, source) = (pg_sys::GucContext::PGC_SUSET, pg_sys::GucSource::PGC_S_OVERRIDE);
-        // SAFETY: two C strings, which are copied.
-        unsafe { pg_sys::SetConfigOption(name.as_ptr(), value.as_ptr(), context, source) };
+        server::set_option(name, value, context, source);
     }
     process::set_application_name(NAME);
 }
@@ -138,9 +136,13 @@ fn in_transaction<T>(work: impl FnOnce() -> T) -> Option<T> {
 
 fn work() {
     failpoint!("worker_began");
-    in_transaction(|| with_snapshot(version::mismatch).map(Report::warn));
+    in_transaction(|| {
+        let _snapshot = Snapshot::push();
+        version::mismatch().map(Report::warn)
+    });
     let mut rebuilt = RebuiltShards::new();
-    // Another request may come after the last look and before the role is given up; it would find a worker and trust it.
+    // Another request may come after the last look and before the role is given up; it would find a worker and trust
+    // it.
     for _ in 0..MAX_ROUNDS {
         let more = work_as_the_only_one(&mut rebuilt)
             && in_transaction(|| all_indexes().into_iter().any(|index| is_due(index, &rebuilt))) == Some(true);
@@ -223,24 +225,13 @@ fn all_indexes() -> Vec<pg_sys::Oid> {
            AND c.relkind OPERATOR(pg_catalog.=) 'i' AND i.indisready
            AND (c.relpersistence OPERATOR(pg_catalog.=) 'p'
                 OR (c.relpersistence OPERATOR(pg_catalog.=) 'u' AND NOT pg_catalog.pg_is_in_recovery()))";
-    let oids = with_snapshot(|| {
-        Spi::connect(|client| -> Result<Vec<pg_sys::Oid>, pgrx::spi::Error> {
-            let rows = client.select(sql, None, &[])?;
-            rows.map(|row| Ok(row.get::<pg_sys::Oid>(1)?.unwrap_or(pg_sys::InvalidOid)))
-                .collect()
-        })
+    let _snapshot = Snapshot::push();
+    let oids = Spi::connect(|client| -> Result<Vec<pg_sys::Oid>, pgrx::spi::Error> {
+        let rows = client.select(sql, None, &[])?;
+        rows.map(|row| Ok(row.get::<pg_sys::Oid>(1)?.unwrap_or(pg_sys::InvalidOid)))
+            .collect()
     });
     oids.unwrap_or_default()
-}
-
-/// Runs queries with a snapshot for reading catalogs.
-fn with_snapshot<T>(query: impl FnOnce() -> T) -> T {
-    // SAFETY: inside a transaction.
-    unsafe { pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot()) };
-    let result = query();
-    // SAFETY: pushed before the query.
-    unsafe { pg_sys::PopActiveSnapshot() };
-    result
 }
 
 /// Calls `work` with the index open, unless it is gone or locked.

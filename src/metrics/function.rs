@@ -57,18 +57,16 @@ impl<'a> DistanceFunction<'a> {
     pub unsafe fn new(index: Index<'a>, context: pg_sys::MemoryContext, stored: Stored) -> Self {
         let mut function = pg_sys::FmgrInfo::default();
         // SAFETY: the index is open and has one column; a context below the caller's is freed with it.
-        let (collation, memory) = unsafe {
-            let procedure = pg_sys::index_getprocid(index.raw(), 1, DISTANCE_PROC);
-            pg_sys::fmgr_info_cxt(procedure, &mut function, context);
+        let memory = unsafe {
+            pg_sys::fmgr_info_cxt(index.support_function(DISTANCE_PROC), &mut function, context);
             let name = c"usearch distance";
-            let memory = pg_sys::AllocSetContextCreateExtended(context, name.as_ptr(), 0, 8192, 1 << 23);
-            (*index.data().rd_indcollation, memory)
+            pg_sys::AllocSetContextCreateExtended(context, name.as_ptr(), 0, 8192, 1 << 23)
         };
         DistanceFunction {
             index,
             stored,
             function: UnsafeCell::new(function),
-            collation,
+            collation: index.collation(),
             memory,
             row: RefCell::default(),
             calls: Cell::new(0),

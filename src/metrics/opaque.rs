@@ -5,20 +5,17 @@ use iscc_log::log_page::MAX_CELL;
 use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 
-use crate::types::bitvec::varlena_bytes;
+use crate::catalog;
+use crate::types::bitvec::{length_word, varlena_bytes};
 
 /// The most bytes that a value can have, its length word not counted: it must fit on a page of the log.
 pub const MAX_VALUE_BYTES: usize = MAX_CELL - CHECKSUM_BYTES;
 
 /// How values of a type are stored. None for a type that is not one of stored values, or that does not fit on a page.
 pub fn layout_of(input: pg_sys::Oid) -> Option<Layout> {
-    let (mut length, mut by_value) = (0, false);
-    // SAFETY: looks up a type of the catalog; raises an error when there is none.
-    let is_pseudo = unsafe {
-        pg_sys::get_typlenbyval(input, &mut length, &mut by_value);
-        pg_sys::get_typtype(input) as u8 == pg_sys::TYPTYPE_PSEUDO
-    };
-    match (length, by_value) {
+    let is_pseudo = catalog::type_kind(input) as u8 == pg_sys::TYPTYPE_PSEUDO;
+    let length = catalog::type_length(input);
+    match (length, catalog::is_passed_by_value(input)) {
         _ if is_pseudo => None,
         (-1, false) => Some(Layout::Varying),
         (1..=8, true) => Some(Layout::Number(length as u8)),
@@ -69,8 +66,7 @@ impl Argument {
         let bytes = pg_sys::VARHDRSZ + parts[0].len() + parts[1].len();
         self.fill_memory(bytes, |memory| {
             let (head, rest) = memory.split_at_mut(pg_sys::VARHDRSZ);
-            // SAFETY: the length word is ours alone, and aligned as the memory is.
-            unsafe { pgrx::varlena::set_varsize_4b(head.as_mut_ptr().cast(), bytes as i32) };
+            head.copy_from_slice(&length_word(bytes));
             let (first, second) = rest.split_at_mut(parts[0].len());
             first.copy_from_slice(parts[0]);
             second.copy_from_slice(parts[1]);

@@ -43,12 +43,10 @@ pub struct Support {
 impl Support {
     /// That of an index's operator class.
     fn of(index: Index<'_>) -> Self {
-        // SAFETY: the index is open and has one column; PostgreSQL has looked up what its operator class has.
-        let function = |number| unsafe { pg_sys::index_getprocid(index.raw(), 1, number) };
         Support {
             input: index.input_type(),
-            distance: function(DISTANCE_PROC),
-            type_info: function(TYPE_INFO_PROC),
+            distance: index.support_function(DISTANCE_PROC),
+            type_info: index.support_function(TYPE_INFO_PROC),
         }
     }
 
@@ -78,12 +76,8 @@ impl Support {
         if self.distance == pg_sys::InvalidOid || catalog::returns_set(self.distance) {
             return false;
         }
-        let (mut types, mut count) = (std::ptr::null_mut(), 0);
-        // SAFETY: looks up a function of the catalog; raises an error when there is none.
-        let result = unsafe { pg_sys::get_func_signature(self.distance, &mut types, &mut count) };
-        // SAFETY: an array of as many types, in memory of its own.
-        let types = unsafe { std::slice::from_raw_parts(types, count.max(0) as usize) };
-        result == pg_sys::FLOAT8OID && *types == [self.input; 2]
+        let (types, result) = catalog::signature(self.distance);
+        result == pg_sys::FLOAT8OID && types == [self.input; 2]
     }
 }
 
@@ -121,7 +115,7 @@ impl Comparison {
         self.value.is_ours() || is_added
     }
 
-    /// What a shard is built of whose values lie in cells of `stride` bytes; for vectors, which rows it is to have.
+    /// The values of a shard to build, in cells of `stride` bytes; for vectors, with the kind of its rows.
     pub fn shard_values(&self, stride: u16, rows: Option<RowKind>) -> ShardValues {
         if let Value::Opaque(layout) = self.value {
             return ShardValues::Opaque {
@@ -196,8 +190,7 @@ pub fn require_usable(index: Index<'_>) {
             .hint("If it does, declare it so with ALTER FUNCTION.")
             .raise();
     }
-    // SAFETY: the index is open and has one column.
-    let family = unsafe { *index.data().rd_opfamily };
+    let family = index.operator_family();
     let (function, sort_family) =
         match catalog::operator_of_family(family, support.input, support.input, ORDER_STRATEGY as i16) {
             pg_sys::InvalidOid => (pg_sys::InvalidOid, pg_sys::InvalidOid),
@@ -259,7 +252,6 @@ pub fn described_by(function: pg_sys::Oid, input: pg_sys::Oid) -> Option<Compari
 /// Where a function's code is. Raises an error when there is no such function.
 pub fn address_of(function: pg_sys::Oid) -> pg_sys::PGFunction {
     let mut info = pg_sys::FmgrInfo::default();
-    // SAFETY: looks up a function of the catalog; raises an error when there is none.
-    unsafe { pg_sys::fmgr_info(function, &mut info) };
+    catalog::look_up_function(function, &mut info);
     info.fn_addr
 }

@@ -6,6 +6,7 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 
 use super::opaque;
+use crate::types::array::SqlArray;
 use crate::types::bitvec::varlena_bytes;
 use crate::types::cast::bit_string;
 use crate::types::vector::{array_numbers, pgvector_numbers};
@@ -95,9 +96,9 @@ impl Value {
         unsafe {
             match self {
                 Self::Code => varlena_bytes(datum),
-                Self::Array => array_numbers(datum),
-                Self::Vector => pgvector_numbers(Scalar::F32, datum),
-                Self::HalfVector => pgvector_numbers(Scalar::F16, datum),
+                Self::Array => array_numbers(SqlArray::of(datum)),
+                Self::Vector => pgvector_numbers(Scalar::F32, varlena_bytes(datum)),
+                Self::HalfVector => pgvector_numbers(Scalar::F16, varlena_bytes(datum)),
                 Self::Bits => bit_string(datum).1,
                 Self::Opaque(layout) => opaque::stored_bytes(layout, datum),
             }

@@ -87,7 +87,7 @@ impl VectorQuery {
         }
     }
 
-    /// True when keys are made without calling a function of somebody else.
+    /// True if keys are made without calling a function of another extension or user.
     pub fn calls_nothing(&self) -> bool {
         matches!(self.exact, Exact::Numbers(_))
     }

@@ -1,15 +1,15 @@
 //! Views of PostgreSQL's node trees: what the planner and the executor lend to a callback.
 //!
-//! A [`Node`] is made once, where a callback gets a pointer ([`View::view`]); from there on its type, its fields and its
-//! lists are reached without `unsafe`. Tables beside the code that uses them list the types and fields (`views!`) and
-//! PostgreSQL's functions that take nodes (`functions!`).
+//! A [`Node`] is made once, where a callback gets a pointer ([`View::view`]); from there on its type, its fields and
+//! its lists are reached without `unsafe`. Tables beside the code that uses them list the types and fields (`views!`)
+//! and PostgreSQL's functions that take nodes (`functions!`).
 //!
 //! PostgreSQL may change a node whenever one of its functions runs. So no reference into a node is ever handed out: a
 //! getter copies one field, and a setter stores one.
 
 mod collections;
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -115,8 +115,9 @@ pub trait View {
     /// The view of it.
     ///
     /// # Safety
-    /// A pointer points to a whole struct of the type that the view says, whose own pointers are what PostgreSQL declares
-    /// them to be. All of it stays allocated for as long as the view lives, and no Rust reference to it exists.
+    /// A pointer points to a whole struct of the type that the view says, whose own pointers are what PostgreSQL
+    /// declares them to be. All of it stays allocated for as long as the view lives, and no Rust reference to it
+    /// exists.
     unsafe fn view(raw: Self::Raw) -> Self;
 }
 
@@ -192,6 +193,30 @@ impl Argument<*const c_char> for Option<&CStr> {
     }
 }
 
+/// What a function only reads.
+impl<T> Argument<*const T> for &T {
+    fn to_raw(self) -> *const T {
+        self
+    }
+}
+
+/// A place that a function writes a value to, or changes.
+impl<T> Argument<*mut T> for &mut T {
+    fn to_raw(self) -> *mut T {
+        self
+    }
+}
+
+/// A C string, copied. PostgreSQL always has one where this stands.
+impl View for CString {
+    type Raw = *mut c_char;
+
+    unsafe fn view(raw: *mut c_char) -> Self {
+        // SAFETY: as the caller says.
+        unsafe { CStr::from_ptr(raw) }.to_owned()
+    }
+}
+
 /// Values that are their own view.
 macro_rules! values {
     ($($value:ty),*) => {$(
@@ -215,18 +240,28 @@ values!(
     (),
     bool,
     c_char,
+    u8,
     i16,
     i32,
     i64,
     u32,
     u64,
+    f32,
     f64,
     Oid,
     Datum,
     NodeTag,
     *const ()
 );
-values!(pg_sys::ListCell, pg_sys::ParamExternData);
+values!(
+    pg_sys::ListCell,
+    pg_sys::ParamExternData,
+    pg_sys::amoptions_function,
+    pg_sys::ExecProcNodeMtd,
+    pg_sys::ItemPointerData,
+    pg_sys::NameData,
+    pg_sys::NullableDatum
+);
 
 /// Defines getters and setters of fields of PostgreSQL's structs, and the tags of those that a node is cast to:
 ///
@@ -249,8 +284,8 @@ macro_rules! views {
             $(
                 $(#[$meta])*
                 pub fn $name(self) -> $view {
-                    // SAFETY: the struct is as `View::view` was promised, and so is what the field refers to. The reference
-                    // is gone before anything else runs.
+                    // SAFETY: the struct is as `View::view` was promised, and so is what the field refers to. The
+                    // reference is gone before anything else runs.
                     unsafe {
                         let $it = &*self.raw();
                         <$view as $crate::nodes::View>::view($value)
@@ -283,7 +318,8 @@ pub(crate) use views;
 /// Makes functions of PostgreSQL safe: `fn name(argument: its view) -> view of the result = function;`.
 ///
 /// Listed here are only functions that do nothing unsafe when their nodes are valid and their numbers any: where
-/// something is not in the catalog, or a tree is not what it must be, they raise an error. All run inside a transaction.
+/// something is not in the catalog, or a tree is not what it must be, they raise an error. All run inside a
+/// transaction.
 macro_rules! functions {
     ($(
         $(#[$meta:meta])*
@@ -292,8 +328,9 @@ macro_rules! functions {
     )*) => {$(
         $(#[$meta])*
         $visibility fn $name $(<$lifetime>)? ($($argument: $type),*) $(-> $result)? {
-            // SAFETY: the nodes are valid, as `View::view` was promised, and the function raises an error where others are
-            // needed. What it returns is a part of its arguments, or new in the current memory context, which is the
+            // SAFETY: the nodes are valid, as `View::view` was promised, and the function raises an error where others
+            // are needed; relations are open. References are to whole values of the type that the function declares.
+            // What it returns is a part of its arguments, or new in the current memory context, which is the
             // callback's.
             unsafe {
                 $crate::nodes::View::view(pgrx::pg_sys::$function(

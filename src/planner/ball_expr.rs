@@ -75,8 +75,8 @@ impl<'a> BallExpr<'a> {
         }
     }
 
-    /// The ball that a call of a constructor makes. The constructors have two arguments, of the types that these functions
-    /// take.
+    /// The ball that a call of a constructor makes. The constructors have two arguments, of the types that these
+    /// functions take.
     fn of_constructor(planner: Planner<'a>, node: Node<'a>) -> Option<Self> {
         if node.is::<pg_sys::FuncExpr>()
             && let Some((function, [code, size])) = call_of_two(node)
@@ -105,8 +105,8 @@ pub fn value_of<'a>(planner: Planner<'a>, node: Node<'a>) -> Value<Datum> {
 /// The payload of an expression of a varlena type, as far as it can be known while planning.
 fn bytes_of<'a>(planner: Planner<'a>, node: Node<'a>) -> Value<&'a [u8]> {
     match estimated(planner, node).cast::<pg_sys::Const>() {
-        // SAFETY: the constant is a varlena, which lives as long as its node does; so does the current memory context, the
-        // planner's.
+        // SAFETY: the constant is a varlena, which lives as long as its node does; so does the current memory context,
+        // the planner's.
         Some(constant) if constant.is_varlena() => constant.value().map(|datum| unsafe { varlena_bytes(datum) }),
         _ => Value::Unknown,
     }

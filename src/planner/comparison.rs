@@ -1,10 +1,11 @@
-//! Comparisons of a distance, such as `code <~> query < 0.1` or `1 - (code <~> query) > 0.9`, as conditions of an index.
+//! Comparisons of a distance, such as `code <~> query < 0.1` or `1 - (code <~> query) > 0.9`, as conditions of an
+//! index.
 //!
 //! PostgreSQL has no way to ask an access method about an operator of `float8`. So before the planner distributes the
-//! conditions of a statement, `nphd_near(code, query, radius)` is added beside each such comparison, or `l2_near` and the like
-//! for vectors. It follows from the
-//! comparison, so no answer changes; the comparison stays and decides about each row. The planner support function makes
-//! it a condition of the index.
+//! conditions of a statement, `nphd_near(code, query, radius)` is added beside each such comparison, or `l2_near` and
+//! the like for vectors. It follows from the
+//! comparison, so no answer changes; the comparison stays and decides about each row. The planner support function
+//! makes it a condition of the index.
 
 use iscc_metrics::Metric;
 use pgrx::pg_sys::{self, Oid};
@@ -116,8 +117,8 @@ impl<'a> Table<'a> {
         Some(function_call(near, pg_sys::BOOLOID, arguments))
     }
 
-    /// For a comparison that a distance does not exceed a number where it holds: the function that says so, the distance's
-    /// arguments, and the number, an expression of type float8.
+    /// For a comparison that a distance does not exceed a number where it holds: the function that says so, the
+    /// distance's arguments, and the number, an expression of type float8.
     fn upper_bound(&self, clause: Node<'a>) -> Option<(Oid, [Node<'a>; 2], Node<'a>)> {
         let (less, greater) = comparison(clause)?;
         // distance < radius
@@ -135,8 +136,8 @@ impl<'a> Table<'a> {
         is_small.then(|| (near, arguments, subtracted_from(BIT_MORE_THAN_ONE, as_float8(less))))
     }
 
-    /// For a distance from a column of this relation that an index serves: the function that says whether it is at most a
-    /// radius, the metric, and the distance's arguments.
+    /// For a distance from a column of this relation that an index serves: the function that says whether it is at most
+    /// a radius, the metric, and the distance's arguments.
     fn near_of(&self, distance: Node<'a>) -> Option<(Oid, Metric, [Node<'a>; 2])> {
         let (function, arguments) = call_of_two(distance)?;
         let [first, second] = arguments;

@@ -16,6 +16,9 @@ use crate::metrics::opclass::{NEAR_STRATEGY, function_of};
 use crate::nodes::{List, Node, Set, View, functions};
 
 functions! {
+    /// Adds the cost of a call.
+    fn add_function_cost(planner: Planner<'_>, function: pg_sys::Oid, call: Option<Node<'_>>, cost: &mut pg_sys::QualCost)
+        = add_function_cost;
     fn conditions_of<'a>(clauses: List<'a, pg_sys::IndexClause>) -> List<'a, pg_sys::RestrictInfo> =
         get_quals_from_indexclauses;
     /// Conditions of a search, with those of a partial index that they do not imply.
@@ -34,12 +37,12 @@ functions! {
     fn membership_of(set: Set<'_>) -> pg_sys::BMS_Membership::Type = bms_membership;
 }
 
-/// Nanoseconds per unit of planner cost. For 110,308 codes, a sequential scan with a filter that no row passes costs 2,490
-/// units and takes 5.0 ms, sorting for the ten nearest 4,600 and 11.6 ms, sorting all 13,340 and 27 ms.
+/// Nanoseconds per unit of planner cost. For 110,308 codes, a sequential scan with a filter that no row passes costs
+/// 2,490 units and takes 5.0 ms, sorting for the ten nearest 4,600 and 11.6 ms, sorting all 13,340 and 27 ms.
 const NS_PER_COST_UNIT: f64 = 2_200.0;
 
-/// The same for tables of vectors. There the pages count, as few rows are on each: 20,480 vectors of 384 dimensions are 4,096
-/// pages, which take 1.2 to 2.2 ms where they are in memory, and 12 to 22 ms with a distance of each.
+/// The same for tables of vectors. There the pages count, as few rows are on each: 20,480 vectors of 384 dimensions are
+/// 4,096 pages, which take 1.2 to 2.2 ms where they are in memory, and 12 to 22 ms with a distance of each.
 const VECTOR_NS_PER_COST_UNIT: f64 = 1_000.0;
 
 /// What a search is assumed to need before that is known.
@@ -133,8 +136,8 @@ impl Cost {
     fn ordered(entries: f64, wanted: f64) -> Cost {
         let entries = entries.max(1.0);
         let startup = first_rows_ns(entries, USUAL_QUERY, usual_effort()) / NS_PER_COST_UNIT;
-        // The first rows cost more than the last ones, but the planner assumes that a share of the rows costs that share
-        // of the total. So the total is set to make the share that is wanted cost what it does.
+        // The first rows cost more than the last ones, but the planner assumes that a share of the rows costs that
+        // share of the total. So the total is set to make the share that is wanted cost what it does.
         let rows = (wanted * entries).clamp(1.0, entries);
         let cost = more_rows_ns(entries, USUAL_QUERY, rows) / NS_PER_COST_UNIT;
         let total = startup + cost * entries / rows;
@@ -145,8 +148,8 @@ impl Cost {
         }
     }
 
-    /// With what it costs to call a distance function: for the first rows as often as a search does, for many rows once for
-    /// each entry.
+    /// With what it costs to call a distance function: for the first rows as often as a search does, for many rows once
+    /// for each entry.
     fn with_calls(self, cost_of_call: f64, entries: f64, wanted: f64) -> Cost {
         let links = USUAL_LINKS;
         let effort = guc::ef_search().unwrap_or(USUAL_EFFORT);
@@ -206,13 +209,12 @@ fn call_cost(planner: Planner<'_>, index: IndexInfo<'_>) -> f64 {
         return 0.0;
     };
     let mut cost = pg_sys::QualCost::default();
-    // SAFETY: a function of the catalog; it adds to a local cost.
-    unsafe { pg_sys::add_function_cost(planner.raw(), function, std::ptr::null_mut(), &mut cost) };
+    add_function_cost(planner, function, None, &mut cost);
     cost.per_tuple
 }
 
-/// The same for dense vectors, which take long to compare: a scan that may be approximate reads few of them, and one that
-/// may not reads them all, again for each eightfold number of rows.
+/// The same for dense vectors, which take long to compare: a scan that may be approximate reads few of them, and one
+/// that may not reads them all, again for each eightfold number of rows.
 impl Cost {
     /// All rows in order of distance, of which this share is wanted.
     fn ordered_vectors(vectors: Vectors, wanted: f64) -> Cost {
@@ -290,8 +292,8 @@ fn returning(rows: f64) -> f64 {
     rows * crate::server::cpu_index_tuple_cost()
 }
 
-/// The share of the index's entries that a scan will probably return until the statement has enough rows. In a statement
-/// about one table, it is known from LIMIT and from what the conditions let through.
+/// The share of the index's entries that a scan will probably return until the statement has enough rows. In a
+/// statement about one table, it is known from LIMIT and from what the conditions let through.
 fn share_wanted(planner: Planner<'_>, path: Node<'_, pg_sys::IndexPath>) -> f64 {
     if membership_of(planner.base_relations()) != pg_sys::BMS_Membership::BMS_SINGLETON {
         return 1.0;

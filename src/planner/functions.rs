@@ -123,8 +123,8 @@ pub fn call_of_two<'a>(node: Node<'a>) -> Option<(Oid, [Node<'a>; 2])> {
     }
 }
 
-/// The metric of a function that is one of our distances. Its declaration is checked first, so that no library is loaded for
-/// others.
+/// The metric of a function that is one of our distances. Its declaration is checked first, so that no library is
+/// loaded for others.
 pub fn metric_of_distance(function: Oid) -> Option<Metric> {
     if result_type(function) != pg_sys::FLOAT8OID || function.to_u32() < pg_sys::FirstNormalObjectId {
         return None;
@@ -133,9 +133,9 @@ pub fn metric_of_distance(function: Oid) -> Option<Metric> {
     metric_of_address(address).or_else(|| metric_of_array_distance(address).map(DenseMetric::metric))
 }
 
-/// The function of this extension with this name and these types, in the schema of another one of its functions. Somebody
-/// else who may create functions there could have taken the name in an extension that is not updated yet: `is_ours` checks
-/// the function's code.
+/// The function of this extension with this name and these types, in the schema of another of its functions. Another
+/// user who may create functions there could have taken the name in an extension that is not updated yet: `is_ours`
+/// checks the function's code.
 ///
 /// Privileges are not checked: using a function that is already parsed needs none on its schema.
 pub fn function_beside(other: Oid, name: &CStr, types: &[Oid], is_ours: fn(pg_sys::PGFunction) -> bool) -> Option<Oid> {

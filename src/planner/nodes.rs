@@ -3,6 +3,7 @@
 use pgrx::pg_sys::{self, Oid};
 
 use crate::nodes::{Array, List, Node, Set, views};
+use crate::relation::OpenRelation;
 
 /// The planner of a query.
 pub type Planner<'a> = Node<'a, pg_sys::PlannerInfo>;
@@ -124,5 +125,13 @@ views! {
     SupportRequestSimplify(T_SupportRequestSimplify) {
         planner: Option<Planner<'a>> = |request| request.root;
         call: Node<'a, pg_sys::FuncExpr> = |request| request.fcall;
+    }
+}
+
+impl<'a> IndexInfo<'a> {
+    /// The index, open.
+    pub fn open(self) -> OpenRelation {
+        // SAFETY: the planner has locked each index that it knows, for as long as it plans.
+        unsafe { OpenRelation::open_locked(self.oid()) }
     }
 }

@@ -44,7 +44,8 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Reads a sample of this many pages. Pages that are damaged, or have been reused meanwhile, are left out; None if no live entry remains.
+    /// Reads a sample of this many pages. Pages that are damaged, or have been reused meanwhile, are left out; None if
+    /// no live entry remains.
     pub fn take(index: Index<'_>, pages: u64) -> Option<Self> {
         let directory = directory::try_read(index)?;
         let segments: Vec<&Segment> = directory.segments().collect();

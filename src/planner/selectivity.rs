@@ -1,8 +1,8 @@
 //! How many rows are within a radius, for the planner.
 //!
-//! The estimate comes from the index itself. Where the user may not see all rows, PostgreSQL uses statistics for leakproof
-//! functions only. Our estimate for those is then about the index as a whole, not about the query, so that nobody can probe
-//! for hidden codes.
+//! The estimate comes from the index itself. Where the user may not see all rows, PostgreSQL uses statistics for
+//! leakproof functions only. Our estimate for those is then about the index as a whole, not about the query, so that
+//! nobody can probe for hidden codes.
 
 use iscc_metrics::ball::{Ball, is_within};
 use pgrx::pg_sys::Oid;
@@ -14,7 +14,7 @@ use super::nodes::{IndexInfo, Planner};
 use super::sample::Sample;
 use super::visibility::sees_all;
 use crate::nodes::Node;
-use crate::relation::{Index, OpenRelation};
+use crate::relation::Index;
 use crate::storage::definition::is_usearch_index;
 
 /// The share of rows where nothing is known.
@@ -57,8 +57,8 @@ impl<'a> Question<'a> {
         share.unwrap_or(DEFAULT).clamp(0.0, 1.0)
     }
 
-    /// The share of rows of an index on `column` near `query`; None when there is no such index, nothing in it, or nothing
-    /// that the user may know.
+    /// The share of rows of an index on `column` near `query`; None when there is no such index, nothing in it, or
+    /// nothing that the user may know.
     fn share_in_index(self, column: Node<'a>, query: &Code<'_>, radius: f64) -> Option<f64> {
         self.in_index(
             column,
@@ -71,9 +71,9 @@ impl<'a> Question<'a> {
         )
     }
 
-    /// What a sample of an index on `column` says, one that is accepted: it is given the index, the sample of this many pages,
-    /// and whether the user may know all values. None when there is no such index, nothing in it, or nothing that the user may
-    /// know.
+    /// What a sample of an index on `column` says, one that is accepted: it is given the index, the sample of this many
+    /// pages, and whether the user may know all values. None when there is no such index, nothing in it, or nothing
+    /// that the user may know.
     pub fn in_index<T>(
         self,
         column: Node<'a>,
@@ -86,8 +86,7 @@ impl<'a> Question<'a> {
         if !sees_all && !is_leakproof(self.function) {
             return None;
         }
-        // SAFETY: the planner has locked each index that it knows, for as long as it plans.
-        let opened = unsafe { OpenRelation::open_locked(info.oid()) };
+        let opened = info.open();
         let index = opened.handle();
         if !is_usearch_index(index) || !index.is_readable() {
             return None;

@@ -1,8 +1,8 @@
 //! What the planner asks about `nphd_within`, what it becomes, and the operators `<@` and `@>`.
 //!
 //! An error about a radius could reveal rows that row-level security hides. So `nphd_within`, which raises it, is not
-//! leakproof. Where its radius comes from no row, it becomes `nphd_within_unchecked`, which is leakproof, with a check of
-//! the radius alone. `nphd_near` is what follows from a comparison of a distance (`comparison.rs`).
+//! leakproof. Where its radius comes from no row, it becomes `nphd_within_unchecked`, which is leakproof, with a check
+//! of the radius alone. `nphd_near` is what follows from a comparison of a distance (`comparison.rs`).
 
 use pgrx::pg_sys::{self, Datum, Oid};
 
@@ -15,7 +15,7 @@ use super::nodes::Planner;
 use super::selectivity::Question;
 use super::visibility::has_barrier;
 use crate::metrics::opclass::{BALL_STRATEGY, NEAR_STRATEGY, address_of};
-use crate::nodes::{List, Node, View};
+use crate::nodes::{List, Node};
 use crate::types::ball;
 use crate::types::bitvec::Args;
 use crate::types::sql_function;
@@ -46,8 +46,7 @@ sql_function!(
 
 /// How many rows the function lets through, how an index can serve it, and what it becomes; NULL for other requests.
 fn answer(args: Args<'_>, function: Function) -> Datum {
-    // SAFETY: the argument is of type internal, so only the planner calls this, with a request of the kind that its tag says.
-    let request: Node<'_> = unsafe { Node::view(args.datum(0).cast_mut_ptr()) };
+    let request: Node<'_> = args.view(0);
     let null = Datum::from(0);
     if let Some(request) = request.cast() {
         estimate(request, function).map_or(null, |share| {
@@ -78,9 +77,7 @@ sql_function!(
 
 /// The estimate for an operator: code and ball, or the other way round.
 fn operator_share(args: Args<'_>, relation: i32) -> Datum {
-    let (planner, operands) = (args.datum(0).cast_mut_ptr(), args.datum(2).cast_mut_ptr());
-    // SAFETY: arguments of type internal, so only the planner calls this. It passes itself and the list of operands.
-    let (planner, operands) = unsafe { (Planner::view(planner), List::<pg_sys::Node>::view(operands)) };
+    let (planner, operands): (Planner<'_>, List<'_>) = (args.view(0), args.view(2));
     let function = function_of_operator(Oid::from(args.datum(1).value() as u32));
     let question = Question {
         planner,
@@ -154,8 +151,8 @@ impl<'a> Threshold<'a> {
     }
 }
 
-/// `column <@ nphd_ball(query, radius)` in place of `nphd_within(column, query, radius)`, when the column is indexed and
-/// the others are known when the scan starts.
+/// `column <@ nphd_ball(query, radius)` in place of `nphd_within(column, query, radius)`, when the column is indexed
+/// and the others are known when the scan starts.
 fn index_condition<'a>(request: Node<'a, pg_sys::SupportRequestIndexCondition>, of: Function) -> Option<Node<'a>> {
     let Threshold {
         column,
@@ -184,8 +181,8 @@ fn index_condition<'a>(request: Node<'a, pg_sys::SupportRequestIndexCondition>, 
     Some(condition(operator, column, ball))
 }
 
-/// `nphd_within_unchecked(code, query, nphd_radius(radius))` in place of `nphd_within(code, query, radius)`, in a statement
-/// that may not see all rows and whose radius comes from none.
+/// `nphd_within_unchecked(code, query, nphd_radius(radius))` in place of `nphd_within(code, query, radius)`, in a
+/// statement that may not see all rows and whose radius comes from none.
 fn leakproof_call<'a>(request: Node<'a, pg_sys::SupportRequestSimplify>) -> Option<Node<'a>> {
     let call = request.call();
     let [code, query, radius] = call.arguments().array()?;

@@ -1,7 +1,8 @@
-//! What the planner asks about thresholds for dense vectors, such as `l2_within` and what follows from `v <-> query < 0.5`.
+//! What the planner asks about thresholds for dense vectors, such as `l2_within` and what follows from `v <-> query <
+//! 0.5`.
 //!
-//! Other than for codes, these functions are not leakproof: they raise an error for other dimensions. So under row-level
-//! security the index does not serve them.
+//! Other than for codes, these functions are not leakproof: they raise an error for other dimensions. So under
+//! row-level security the index does not serve them.
 
 use pgrx::pg_sys::{self, Datum, Oid};
 
@@ -19,7 +20,8 @@ use super::support::Threshold;
 use super::vectors::{comparison_of_info, support_of};
 use crate::metrics::opclass::{BALL_STRATEGY, NEAR_STRATEGY, address_of, described_by};
 use crate::metrics::vector_query::{VectorBall, VectorQuery};
-use crate::nodes::{List, Node, Value, View};
+use crate::nodes::{List, Node, Value};
+use crate::server;
 use crate::types::bitvec::float8;
 use crate::types::dense_ball::{Role, role_of};
 use crate::types::sql_function;
@@ -30,9 +32,7 @@ const SAMPLE_PAGES: u64 = 64;
 sql_function!(
     /// Planner support of `l2_within`, `l2_near`, and the same for the other metrics.
     dense_within_support, |args| {
-        // SAFETY: the argument is of type internal, so only the planner calls this, with a request of the kind that its tag
-        // says.
-        let request: Node<'_> = unsafe { Node::view(args.datum(0).cast_mut_ptr()) };
+        let request: Node<'_> = args.view(0);
         let null = Datum::from(0);
         if let Some(request) = request.cast() {
             estimate(request).map_or(null, |share| {
@@ -47,7 +47,7 @@ sql_function!(
     }
 );
 
-/// The SQL name of a function of a metric: `l2_ball`, say.
+/// The SQL name of a function of a metric, such as `l2_ball`.
 fn name_of(metric: DenseMetric, near: bool) -> &'static std::ffi::CStr {
     match (metric, near) {
         (DenseMetric::L2, false) => c"l2_ball",
@@ -84,8 +84,8 @@ fn has_role(address: pg_sys::PGFunction, role: Role) -> bool {
     role_of(address).is_some_and(|(_, of)| of == role)
 }
 
-/// `column <@ l2_ball(query, radius)` in place of `l2_within(column, query, radius)`, when the column is indexed by this
-/// metric and the others are known when the scan starts.
+/// `column <@ l2_ball(query, radius)` in place of `l2_within(column, query, radius)`, when the column is indexed by
+/// this metric and the others are known when the scan starts.
 fn index_condition<'a>(request: Node<'a, pg_sys::SupportRequestIndexCondition>) -> Option<Node<'a>> {
     let Threshold {
         column,
@@ -136,9 +136,7 @@ fn estimate(request: Node<'_, pg_sys::SupportRequestSelectivity>) -> Option<f64>
 sql_function!(
     /// Restriction estimator of `<@` and `<@~` with balls of vectors.
     dense_ball_sel, |args| {
-        let (planner, operands) = (args.datum(0).cast_mut_ptr(), args.datum(2).cast_mut_ptr());
-        // SAFETY: arguments of type internal, so only the planner calls this. It passes itself and the list of operands.
-        let (planner, operands) = unsafe { (Planner::view(planner), List::<pg_sys::Node>::view(operands)) };
+        let (planner, operands): (Planner<'_>, List<'_>) = (args.view(0), args.view(2));
         let question = Question {
             planner,
             relation: args.int(3),
@@ -167,8 +165,8 @@ fn ball_share<'a>(question: Question<'a>, vector: Node<'a>, ball: Node<'a>) -> O
     }
 }
 
-/// The share of the vectors of an index on `column` within a radius of `query`; None when there is no such index, nothing in
-/// it, or nothing that the user may know.
+/// The share of the vectors of an index on `column` within a radius of `query`; None when there is no such index,
+/// nothing in it, or nothing that the user may know.
 fn share_within<'a>(
     question: Question<'a>,
     metric: DenseMetric,
@@ -180,11 +178,9 @@ fn share_within<'a>(
         comparison_of_info(index).is_some_and(|comparison| comparison.metric == metric.metric())
     };
     question.in_index(column, has_metric, SAMPLE_PAGES, |info, index, sample, sees_all| {
-        // SAFETY: the planner's context, which outlives the callback.
-        let context = unsafe { pg_sys::CurrentMemoryContext };
         let ball = |value: &[u8]| {
-            // SAFETY: as above.
-            let query = unsafe { VectorQuery::new(index, context, &mut None, value) };
+            // SAFETY: the planner's context, which outlives the callback.
+            let query = unsafe { VectorQuery::new(index, server::memory_context(), &mut None, value) };
             query.map(|query| VectorBall::new(query, radius))
         };
         let known = estimated(question.planner, query).cast::<pg_sys::Const>();
@@ -202,8 +198,8 @@ fn share_within<'a>(
     })
 }
 
-/// For a distance by which one of these indexes orders one of its arguments: the function that says whether it is at most a
-/// radius, `l2_near`, say, and the metric. It is beside the type info of the operator class.
+/// For a distance by which one of these indexes orders one of its arguments: the function that says whether it is at
+/// most a radius, such as `l2_near`, and the metric. It is beside the type info of the operator class.
 pub fn near_function<'a>(
     distance: Oid,
     arguments: [Node<'a>; 2],

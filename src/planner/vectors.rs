@@ -1,4 +1,5 @@
-//! What the planner has to know of an index of dense vectors: what its operator class says, and how many bytes a scan reads.
+//! What the planner has to know of an index of dense vectors: what its operator class says, and how many bytes a scan
+//! reads.
 
 use iscc_hnsw::cost::Vectors;
 use pgrx::pg_sys::{self, Oid};
@@ -6,7 +7,6 @@ use pgrx::pg_sys::{self, Oid};
 use super::functions::support_function;
 use super::nodes::IndexInfo;
 use crate::metrics::opclass::{Comparison, DISTANCE_PROC, TYPE_INFO_PROC, described_by};
-use crate::relation::OpenRelation;
 use crate::storage::directory;
 use crate::storage::open_segment::length_of_vectors;
 
@@ -17,8 +17,7 @@ pub fn vectors_of(info: IndexInfo<'_>) -> Option<Vectors> {
     }
     let comparison = comparison_of_info(info)?;
     let scalar = comparison.value.scalar()?;
-    // SAFETY: the planner has locked each index that it knows, for as long as it plans.
-    let opened = unsafe { OpenRelation::open_locked(info.oid()) };
+    let opened = info.open();
     let index = opened.handle();
     if !index.is_readable() {
         return None;

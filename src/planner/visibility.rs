@@ -1,5 +1,5 @@
-//! Which rows the user of a statement may see. PostgreSQL checks the same before it uses statistics: an estimate must not
-//! reveal hidden rows.
+//! Which rows the user of a statement may see. PostgreSQL checks the same before it uses statistics: an estimate must
+//! not reveal hidden rows.
 
 use pgrx::pg_sys::{self, AclMode, AclResult, Oid};
 
@@ -13,8 +13,8 @@ functions! {
     fn check_column(table: Oid, column: i16, user: Oid, right: AclMode) -> AclResult::Type = pg_attribute_aclcheck;
 }
 
-/// Whether the statement may know all values of an expression over columns of the relation with this number, a table: its
-/// user may read these columns, and neither row-level security nor a security barrier hides rows.
+/// Whether the statement may know all values of an expression over columns of the relation with this number, a table:
+/// its user may read these columns, and neither row-level security nor a security barrier hides rows.
 pub fn sees_all<'a>(planner: Planner<'a>, number: u32, expression: Node<'a>) -> bool {
     let mut number = number;
     let mut columns = columns_of(expression, number);

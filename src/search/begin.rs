@@ -14,7 +14,7 @@ fn last_wanted(shards: &[&mut ShardStream], wanted: usize) -> Option<u32> {
     Some(*keys.select_nth_unstable(at).1)
 }
 
-/// Begins the searches of these shards, whose query is the same, for so many rows together.
+/// Begins the searches of these shards, whose query is the same, for `wanted` rows together.
 pub fn begin_together(shards: &mut [&mut ShardStream], wanted: usize) {
     pgrx::check_for_interrupts!();
     let efforts: Vec<Option<usize>> = shards.iter_mut().map(|shard| shard.first_effort()).collect();

@@ -145,9 +145,9 @@ pub struct Restriction {
     /// Only smaller keys of the query.
     bound: u64,
     others: Option<Rc<Conditions>>,
-    /// None of the rows that meet them is to be missed.
+    /// True if no row that meets them may be missed.
     is_complete: bool,
-    /// Nobody asked for the order, so probably all rows are wanted.
+    /// The statement has not asked for an order, so probably all rows are wanted.
     wants_all: bool,
 }
 

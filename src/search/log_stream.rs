@@ -79,7 +79,7 @@ const FIRST_BATCH: usize = iscc_hnsw::cost::LOG_FIRST_ROWS;
 const GROWTH: usize = iscc_hnsw::cost::PASS_GROWTH;
 /// Entries of a page that tell whether it has short codes: those in the page's last cache line.
 const SAMPLE: usize = 6;
-/// So many entries of a page that are near enough, and those of the next page are worth loading ahead.
+/// If at least this many entries of a page are near enough, those of the next page are worth loading ahead.
 const MANY: usize = 1;
 /// Rows of one pass at most: bounds the memory of a scan (48 bytes each).
 const MAX_BATCH: usize = 1 << 18;

@@ -127,7 +127,7 @@ pub struct ShardStream {
     /// Entries that are known to be returned, or dead.
     done: u64,
     has_used_graph: bool,
-    /// With conditions all codes are compared: none that meets them is to be missed.
+    /// With conditions all codes are compared: no match may be missed.
     restriction: Option<Restriction>,
     /// Rows that are probably wanted; None where none may be missed.
     wanted: Option<usize>,

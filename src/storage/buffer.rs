@@ -8,7 +8,9 @@ use pgrx::pg_sys;
 
 use crate::compat::{Locator, read_recent_buffer};
 use crate::failpoint::failpoint;
+use crate::nodes::{Argument, functions};
 use crate::relation::Index;
+use crate::relation::{lock_for_extension, unlock_for_extension};
 
 /// A whole page.
 pub type Page = [u8; PAGE_BYTES];
@@ -47,8 +49,8 @@ pub struct Recent {
 /// Blocks that are remembered at most, for 256 kB of memory.
 const MOST_REMEMBERED_BLOCKS: usize = 1 << 16;
 
-/// One block in this many goes through the normal lookup, a different one in each pass: only that counts as a use of the buffer
-/// when PostgreSQL decides what to evict.
+/// One block in this many goes through the normal lookup, a different one in each pass: only that counts as a use of
+/// the buffer when PostgreSQL decides what to evict.
 const LOOK_UP_EVERY: u32 = 8;
 
 thread_local! {
@@ -109,19 +111,30 @@ impl PinnedBuffer {
 
     fn read_with(index: Index<'_>, block: u32, strategy: pg_sys::BufferAccessStrategy) -> Self {
         let fork = pg_sys::ForkNumber::MAIN_FORKNUM;
-        let normal = pg_sys::ReadBufferMode::RBM_NORMAL;
-        // SAFETY: the relation is open; reading a bad block raises an error.
-        let buffer = unsafe { pg_sys::ReadBufferExtended(index.raw(), fork, block, normal, strategy) };
+        Self::read_as(index, fork, block, pg_sys::ReadBufferMode::RBM_NORMAL, strategy)
+    }
+
+    fn read_as(
+        index: Index<'_>,
+        fork: pg_sys::ForkNumber::Type,
+        block: u32,
+        mode: pg_sys::ReadBufferMode::Type,
+        strategy: pg_sys::BufferAccessStrategy,
+    ) -> Self {
+        // SAFETY: the relation is open; reading a bad block raises an error. A strategy is VACUUM's own, or null.
+        let buffer = unsafe { pg_sys::ReadBufferExtended(index.raw(), fork, block, mode, strategy) };
         PinnedBuffer { buffer }
+    }
+
+    /// Gives up the duty to unpin the buffer.
+    fn into_raw(self) -> pg_sys::Buffer {
+        std::mem::ManuallyDrop::new(self).buffer
     }
 
     /// Waits for the lock.
     pub fn lock<M: Mode>(self) -> Locked<M> {
-        let buffer = self.buffer;
-        std::mem::forget(self);
-        // SAFETY: pinned. An error's abort drops the pin.
-        unsafe { pg_sys::LockBuffer(buffer, M::LOCK) };
-        Locked::of(buffer)
+        lock_buffer(&self, M::LOCK);
+        Locked::of(self.into_raw())
     }
 
     /// Where the page is: for the processor to load it soon, not to be read without a lock.
@@ -139,6 +152,27 @@ impl Drop for PinnedBuffer {
             unsafe { pg_sys::ReleaseBuffer(self.buffer) };
         }
     }
+}
+
+impl Argument<pg_sys::Buffer> for &PinnedBuffer {
+    fn to_raw(self) -> pg_sys::Buffer {
+        self.buffer
+    }
+}
+
+impl<M: Mode> Argument<pg_sys::Buffer> for &Locked<M> {
+    fn to_raw(self) -> pg_sys::Buffer {
+        self.buffer
+    }
+}
+
+functions! {
+    /// An error's abort drops lock and pin.
+    fn lock_buffer(buffer: &PinnedBuffer, mode: i32) = LockBuffer;
+    /// The end of the WAL record that changed the page last.
+    pub(super) fn lsn_of(buffer: &Locked<Shared>) -> u64 = BufferGetLSNAtomic;
+    /// Has PostgreSQL write the page to disk sometime.
+    pub(super) fn mark_dirty(buffer: &Locked<Exclusive>) = MarkBufferDirty;
 }
 
 /// A pinned, locked buffer. Unlocked and unpinned when dropped.
@@ -190,13 +224,12 @@ impl Locked<Exclusive> {
     pub fn new_block(index: Index<'_>, fork: pg_sys::ForkNumber::Type, block: u32) -> Self {
         grow(index, fork, block + 1);
         let mode = pg_sys::ReadBufferMode::RBM_ZERO_AND_LOCK;
-        // SAFETY: the relation is open and has the block.
-        let buffer = unsafe { pg_sys::ReadBufferExtended(index.raw(), fork, block, mode, std::ptr::null_mut()) };
-        Locked::of(buffer)
+        // The buffer comes locked.
+        Locked::of(PinnedBuffer::read_as(index, fork, block, mode, std::ptr::null_mut()).into_raw())
     }
 
-    /// The page for writing in place; the caller logs the change. All but [`update`](super::update) and the log's append
-    /// write through an [`Update`](super::update::Update).
+    /// The page for writing in place; the caller logs the change. All but [`update`](super::update) and the log's
+    /// append write through an [`Update`](super::update::Update).
     pub(super) fn page_mut(&mut self) -> &mut Page {
         // SAFETY: a pinned buffer holds a whole page; the exclusive lock and `&mut self` make the reference unique.
         unsafe { &mut *pg_sys::BufferGetPage(self.buffer).cast::<Page>() }
@@ -217,8 +250,8 @@ impl<M: Mode> Drop for Locked<M> {
 /// The relation is never more than this many blocks short of a block about to be used: growth goes step by step.
 pub(super) const MOST_MISSING_BLOCKS: u32 = 1024;
 
-/// Raises an error if the metapage counts many more blocks than the relation has: it is damaged then, and nothing must grow
-/// to its number.
+/// Raises an error if the metapage counts many more blocks than the relation has: it is damaged then, and nothing must
+/// grow to its number.
 pub(super) fn require_near_end(index: Index<'_>, used: u32) {
     let existing = index.block_count();
     if used.saturating_sub(existing) > MOST_MISSING_BLOCKS {
@@ -243,18 +276,13 @@ pub(super) fn grow(index: Index<'_>, fork: pg_sys::ForkNumber::Type, blocks: u32
         too_few(index, blocks - 1, existing);
     }
     let lock = pg_sys::ExclusiveLock as i32;
-    // SAFETY: the relation is open; an error releases the lock.
-    unsafe { pg_sys::LockRelationForExtension(index.raw(), lock) };
+    lock_for_extension(index, lock);
     while index.block_count_of(fork) < blocks {
         // InvalidBlockNumber is P_NEW: grow by one block.
         let (new, normal) = (pg_sys::InvalidBlockNumber, pg_sys::ReadBufferMode::RBM_NORMAL);
-        // SAFETY: the relation is open and locked for extension; the pin is given back at once.
-        unsafe {
-            let buffer = pg_sys::ReadBufferExtended(index.raw(), fork, new, normal, std::ptr::null_mut());
-            pg_sys::ReleaseBuffer(buffer);
-        }
+        // The relation is locked for extension; the pin is given back at once.
+        drop(PinnedBuffer::read_as(index, fork, new, normal, std::ptr::null_mut()));
     }
-    // SAFETY: locked above.
-    unsafe { pg_sys::UnlockRelationForExtension(index.raw(), lock) };
+    unlock_for_extension(index, lock);
     failpoint!("relation_grown");
 }

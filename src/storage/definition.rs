@@ -21,6 +21,7 @@ use super::open_segment::{Lengths, Limits};
 use crate::error::report;
 use crate::metrics::opclass::{Comparison, comparison_of};
 use crate::metrics::value::Value;
+use crate::nodes::functions;
 use crate::relation::{Index, OpenRelation};
 use crate::types::cast::bit_string;
 
@@ -125,12 +126,17 @@ fn kind() -> pg_sys::relopt_kind::Type {
     })
 }
 
+functions! {
+    fn parse_int(text: &CStr, number: &mut i32, unit: i32, hint: &mut *const c_char) -> bool = parse_int;
+    fn look_up_column(relation: pg_sys::Oid, column: i16, of: &mut pg_sys::Oid, modifier: &mut i32, collation: &mut pg_sys::Oid)
+        = get_atttypetypmodcoll;
+}
+
 /// Parses a size with PostgreSQL's units; the value is in kB.
 fn parse_kilobytes(text: &CStr) -> Option<i32> {
     let mut kilobytes = 0;
     let mut hint = std::ptr::null();
-    // SAFETY: C strings and out parameters; parse_int raises no error.
-    let ok = unsafe { pg_sys::parse_int(text.as_ptr(), &mut kilobytes, pg_sys::GUC_UNIT_KB as i32, &mut hint) };
+    let ok = parse_int(text, &mut kilobytes, pg_sys::GUC_UNIT_KB as i32, &mut hint);
     (ok && kilobytes >= MIN_SHARD_KB).then_some(kilobytes)
 }
 
@@ -373,8 +379,8 @@ impl IndexOptions {
 /// The indexed column's type modifier; None without one.
 fn type_modifier(index: Index<'_>) -> Option<usize> {
     let (mut typid, mut typmod, mut collation) = (pg_sys::InvalidOid, -1, pg_sys::InvalidOid);
-    // SAFETY: the index has one column, as amcanmulticol is false.
-    unsafe { pg_sys::get_atttypetypmodcoll(index.oid(), 1, &mut typid, &mut typmod, &mut collation) };
+    // The index has one column, as amcanmulticol is false.
+    look_up_column(index.oid(), 1, &mut typid, &mut typmod, &mut collation);
     usize::try_from(typmod).ok().filter(|&declared| declared > 0)
 }
 
@@ -417,10 +423,8 @@ fn declared_bytes(index: Index<'_>, comparison: Comparison) -> Option<u16> {
 
 /// True for an index of this access method.
 pub fn is_usearch_index(relation: Index<'_>) -> bool {
-    // SAFETY: set for open indexes, null for all other relations.
-    let routine = unsafe { relation.data().rd_indam.as_ref() };
-    let options = routine.and_then(|routine| routine.amoptions);
-    relation.class().relkind as u8 == pg_sys::RELKIND_INDEX
+    let options = relation.options_function();
+    relation.class().kind() == pg_sys::RELKIND_INDEX
         && options.is_some_and(|f| std::ptr::fn_addr_eq(f, amoptions as unsafe extern "C-unwind" fn(_, _) -> _))
 }
 

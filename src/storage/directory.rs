@@ -12,7 +12,7 @@ use iscc_log::page::{NO_BLOCK, PageError, PageKind};
 use iscc_log::span;
 use pgrx::pg_sys;
 
-use super::buffer::{Exclusive, Locked, Mode, Page, Shared};
+use super::buffer::{Exclusive, Locked, Mode, Page, Shared, lsn_of};
 use super::shard_file::ShardId;
 use super::update::{Logging, Update};
 use crate::failpoint::failpoint;
@@ -229,8 +229,7 @@ pub fn try_read(index: Index<'_>) -> Option<Directory> {
 /// Makes durable what the directory says now.
 pub fn flush(index: Index<'_>) {
     let meta = Locked::<Shared>::read(index, META_BLOCK);
-    // SAFETY: the buffer is pinned and locked.
-    let lsn = unsafe { pg_sys::BufferGetLSNAtomic(meta.raw()) };
+    let lsn = lsn_of(&meta);
     drop(meta);
     flush_wal(lsn);
 }

@@ -9,7 +9,7 @@ use iscc_metrics::MAX_CODE_BYTES;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use super::buffer::{Exclusive, Locked, Mode, Page, PinnedBuffer, Recent, Shared};
+use super::buffer::{Exclusive, Locked, Mode, Page, PinnedBuffer, Recent, Shared, mark_dirty};
 use super::directory;
 use super::open_segment::{Grown, Lengths, Limits, Made, Room, make_room};
 use super::spans;
@@ -104,8 +104,7 @@ impl Appender {
         }
         critical(|| {
             if let Some(delta) = log_page::append(buffer.page_mut(), value, tid) {
-                // SAFETY: the buffer is locked exclusively.
-                unsafe { pg_sys::MarkBufferDirty(buffer.raw()) };
+                mark_dirty(&buffer);
                 if self.wal {
                     log_in_place(&buffer, &delta);
                 }
@@ -115,8 +114,8 @@ impl Appender {
     }
 }
 
-/// Raises an error for a value that no page of this index can hold. A column of codes allows none; this is for codes that
-/// came past the type's checks.
+/// Raises an error for a value that no page of this index can hold. A column of codes allows none; this is for codes
+/// that came past the type's checks.
 fn check_len(index: Index<'_>, bytes: usize, lengths: Lengths) {
     let max = match lengths {
         Lengths::Exactly(_) | Lengths::Any if bytes <= MAX_CELL => return,
@@ -169,7 +168,8 @@ impl Mismatch {
         // More than one look, as the blocks may be used again between the two reads.
         for _ in 0..3 {
             let directory = directory::read(index);
-            // One, unless the directory is damaged: then a block can be in several, and the page is right for none or one.
+            // One, unless the directory is damaged: then a block can be in several, and the page is right for none or
+            // one.
             let mut owners = directory.segments().filter(|s| s.blocks().contains(&self.block));
             if owners.all(|owner| with_page(index, owner, owner.page_of(self.block), |_| ()).is_ok()) {
                 return;
@@ -179,7 +179,7 @@ impl Mismatch {
         self.raise(index)
     }
 
-    /// Raises the error for a damaged page: nobody can have used the blocks again.
+    /// Raises the error for a damaged page: the blocks cannot have been reused.
     pub fn raise(self, index: Index<'_>) -> ! {
         let name = index.name();
         match self.why {
@@ -189,8 +189,8 @@ impl Mismatch {
     }
 }
 
-/// Calls `visit` with each page of a segment, locked for reading unless values span pages. Checks for interrupts between
-/// pages.
+/// Calls `visit` with each page of a segment, locked for reading unless values span pages. Checks for interrupts
+/// between pages.
 pub fn for_each_page(
     index: Index<'_>,
     segment: &Segment,
@@ -261,8 +261,8 @@ pub fn with_copy<T>(
 /// backends may read the same page at once, which is quicker the usual way.
 const LEAST_REMEMBERED_BLOCKS: usize = 32;
 
-/// As [`for_each_page`], for a visitor that waits for memory mostly: it is given the address of the page that comes next,
-/// null at the end, for the processor to load it meanwhile.
+/// As [`for_each_page`], for a visitor that waits for memory mostly: it is given the address of the page that comes
+/// next, null at the end, for the processor to load it meanwhile.
 pub fn for_each_page_ahead(
     index: Index<'_>,
     segment: &Segment,

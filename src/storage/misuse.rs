@@ -1,5 +1,5 @@
-//! Three ways to misuse a page, none of which compiles: `scripts/check-misuse` compiles each of them and wants the error
-//! that it names.
+//! Three ways to misuse a page, none of which compiles: `scripts/check-misuse` compiles each of them and wants the
+//! error that it names.
 
 #![allow(unused_imports)]
 
@@ -15,14 +15,14 @@ fn written_after_commit<'b>(mut update: Update<'b>, buffer: &'b mut Locked<Exclu
     page[0] = 1;
 }
 
-/// Written under a share lock: somebody else may be reading it.
+/// Written under a share lock: another process may be reading it.
 #[cfg(misuse = "written_when_shared")] // E0308
 fn written_when_shared<'b>(mut update: Update<'b>, buffer: &'b mut Locked<Shared>) {
     update.page(buffer)[0] = 1;
     update.commit();
 }
 
-/// Unlocked before the record is finished: somebody else may change it in between.
+/// Unlocked before the record is finished: another process may change it in between.
 #[cfg(misuse = "unlocked_before_commit")] // E0505
 fn unlocked_before_commit(index: Index<'_>, mut buffer: Locked<Exclusive>) {
     let mut update = Update::begin(index, Logging::EachChange);

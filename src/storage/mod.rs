@@ -13,4 +13,5 @@ pub mod shard_file;
 pub mod spans;
 pub mod sweep;
 pub mod table;
+pub mod table_scan;
 pub mod update;

@@ -50,7 +50,8 @@ pub enum Lengths {
     Any,
 }
 
-/// The stride of a segment that has nothing but NULLs so far, where all values have the same length: no value is so short.
+/// The stride of a segment that has nothing but NULLs so far, where all values have the same length: no value is so
+/// short.
 const NO_VALUES: u16 = 1;
 
 // What is reused has room for at least one entry.
@@ -102,8 +103,8 @@ impl Made {
     }
 }
 
-/// Makes sure that there is an open page other than `room.full_block` whose cells hold the value. Where values span pages,
-/// a page has one entry, so this writes the entry as well.
+/// Makes sure that there is an open page other than `room.full_block` whose cells hold the value. Where values span
+/// pages, a page has one entry, so this writes the entry as well.
 pub fn make_room(index: Index<'_>, room: &Room<'_>, logging: Logging) -> Made {
     let mut meta = Locked::<Exclusive>::read(index, META_BLOCK);
     let header = header_of(index, meta.page());
@@ -199,9 +200,9 @@ fn begin_page(index: Index<'_>, page: &mut Page, open: &Segment, room: &Room<'_>
     }
 }
 
-/// The stride of a new segment: that of all values if they have the same length. Otherwise, of codes, what the column's type declares,
-/// else what the last segment had, doubled until the code fits. (So the stride only grows and alternating lengths do not
-/// open a segment each.)
+/// The stride of a new segment: that of all values if they have the same length. Otherwise, of codes, what the column's
+/// type declares, else what the last segment had, doubled until the code fits. (So the stride only grows and
+/// alternating lengths do not open a segment each.)
 fn stride_for(header: &MetaHeader, room: &Room<'_>) -> u16 {
     const SMALLEST: usize = 32;
     match room.limits.lengths {

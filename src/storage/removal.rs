@@ -1,9 +1,9 @@
-//! Shard files go with their relation: at the commit of the transaction that drops or rewrites it, at the rollback of the
-//! one that made it.
+//! Shard files go with their relation: at the commit of the transaction that drops or rewrites it, at the rollback of
+//! the one that made it.
 //!
-//! PostgreSQL keeps a list of the relation files that it will remove at the end of a transaction, whatever the statement
-//! was: DROP, TRUNCATE, REINDEX, a rewrite, a rollback. Its entries name our files, too. What a crash leaves, the sweep
-//! removes, and what somebody drops on the primary, on a standby.
+//! PostgreSQL keeps a list of the relation files that it will remove at the end of a transaction, whatever the
+//! statement was: DROP, TRUNCATE, REINDEX, a rewrite, a rollback. Its entries name our files, too. What a crash leaves,
+//! the sweep removes, and on a standby what the primary drops.
 
 use std::cell::RefCell;
 use std::ffi::c_void;
@@ -44,7 +44,7 @@ unsafe extern "C-unwind" fn at_transaction_end(event: XactEvent::Type, _argument
             GONE_AT_COMMIT.take();
             remove(&compat::files_to_be_removed(false));
         }
-        // A prepared transaction may be ended by anybody: its files are for the sweep.
+        // Any session may end a prepared transaction: its files are left to the sweep.
         XactEvent::XACT_EVENT_PREPARE => drop(GONE_AT_COMMIT.take()),
         _ => {}
     }
@@ -62,8 +62,8 @@ unsafe extern "C-unwind" fn at_subtransaction_end(
     }
 }
 
-/// Removes the shard files of these relation files. Raises no error: the transaction has ended. What cannot be removed is
-/// left to the sweep.
+/// Removes the shard files of these relation files. Raises no error: the transaction has ended. What cannot be removed
+/// is left to the sweep.
 fn remove(relations: &[Locator]) {
     if relations.is_empty() {
         return;

@@ -1,7 +1,7 @@
 //! Shards mapped by this backend.
 //!
 //! A mapping is shared with all other backends, so it costs address space, not memory. Before each
-//! scan the file's length is compared with what was mapped: a file that somebody truncated would
+//! scan the file's length is compared with what was mapped: a file that was truncated would
 //! otherwise kill the backend with SIGBUS.
 
 use std::cell::RefCell;
@@ -154,7 +154,7 @@ fn remember(
     shard
 }
 
-/// Whether the file is still there. A mapping of one that is gone, say of a dropped index, would keep its disk space.
+/// Whether the file is still there. The mapping of a removed file, of a dropped index for instance, would keep its disk space.
 fn is_of_use((at, id): &(Locator, ShardId), cached: &mut Cached) -> bool {
     cached.shard.is_none() || shard_file::path(*at, id).exists()
 }

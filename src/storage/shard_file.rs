@@ -134,14 +134,14 @@ fn write_and_rename(
 }
 
 unsafe extern "C" {
-    static pg_file_create_mode: std::ffi::c_int;
+    /// Set once at server start, from the data directory's permissions.
+    safe static pg_file_create_mode: std::ffi::c_int;
 }
 
 /// Creates a file and locks it; the sweep takes what is not locked, so it may have to be done again.
 fn create_locked(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-    // SAFETY: set once at server start, from the data directory's permissions.
-    let mode = unsafe { pg_file_create_mode } as u32;
+    let mode = pg_file_create_mode as u32;
     loop {
         let file = File::options()
             .read(true)
@@ -162,8 +162,7 @@ fn create_directory() -> io::Result<()> {
     }
     const NAME: &CStr = c"iscc_usearch";
     debug_assert_eq!(NAME.to_str(), Ok(DIRECTORY));
-    // SAFETY: a C string; creates it with the permissions of the data directory.
-    if unsafe { pg_sys::MakePGDirectory(NAME.as_ptr()) } != 0 {
+    if server::make_directory(NAME) != 0 {
         let error = io::Error::last_os_error();
         if error.kind() != io::ErrorKind::AlreadyExists {
             return Err(error);

@@ -1,5 +1,5 @@
-//! Entries whose values span pages: the blocks that they take, read and written. [`span`](iscc_log::span) says how they are
-//! laid out, and why a reader needs no lock of the head while it reads the parts.
+//! Entries whose values span pages: the blocks that they take, read and written. [`span`](iscc_log::span) says how they
+//! are laid out, and why a reader needs no lock of the head while it reads the parts.
 
 use std::cell::Cell;
 
@@ -57,8 +57,8 @@ fn fill(index: Index<'_>, segment: &Segment, head: u32, buffer: &mut SpanBuffer)
     Ok(())
 }
 
-/// Writes the parts of a value, or for a NULL empty ones, each with a WAL record of its own. Nobody else knows their blocks
-/// yet: the caller writes the head when this is done.
+/// Writes the parts of a value, or for a NULL empty ones, each with a WAL record of its own. Nobody else knows their
+/// blocks yet: the caller writes the head when this is done.
 pub fn write_parts(index: Index<'_>, span: &Span, value: &[u8], logging: Logging) {
     for (number, block) in span.parts() {
         let mut buffer = Locked::new_block(index, pg_sys::ForkNumber::MAIN_FORKNUM, block);

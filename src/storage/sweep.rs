@@ -11,6 +11,7 @@ use super::shard_file::{self, FileName, ShardId};
 use crate::compat::{self, Locator};
 use crate::failpoint::failpoint;
 use crate::relation::OpenRelation;
+use crate::server;
 
 /// Removes orphans of this database; of other databases those whose relation's own file is gone; and what writers left
 /// that died.
@@ -55,8 +56,8 @@ fn remove_orphan(path: &Path, name: FileName) -> bool {
 
 fn is_orphan(at: Locator, id: &ShardId) -> bool {
     if at.database != crate::server::database().to_u32() {
-        // Whether an index there lists it only its own sweeps can tell. A relation has its file before it has shards, and
-        // keeps it for some time after it is dropped.
+        // Whether an index there lists it only its own sweeps can tell. A relation has its file before it has shards,
+        // and keeps it for some time after it is dropped.
         let relation = compat::main_file(at);
         return relation.try_exists().is_ok_and(|exists| !exists);
     }
@@ -70,15 +71,11 @@ fn is_orphan(at: Locator, id: &ShardId) -> bool {
 /// progress commits. None when there is none: dropped, or its creator did not commit.
 fn relation_of(at: Locator) -> Option<pg_sys::Oid> {
     const EQ: u16 = pg_sys::BTEqualStrategyNumber as u16;
-    let tablespace = pg_sys::Oid::from(at.tablespace);
+    // The catalog stores 0 for the database's default tablespace.
+    let is_default = server::database_tablespace().to_u32() == at.tablespace;
+    let stored = if is_default { 0 } else { at.tablespace };
     // SAFETY: an index scan of pg_class inside a transaction, closed on the way out.
     unsafe {
-        // The catalog stores 0 for the database's default tablespace.
-        let stored = if tablespace == pg_sys::MyDatabaseTableSpace {
-            0
-        } else {
-            at.tablespace
-        };
         let mut keys = [pg_sys::ScanKeyData::default(); 2];
         let columns = [pg_sys::Anum_pg_class_reltablespace, pg_sys::Anum_pg_class_relfilenode];
         for ((key, column), value) in keys.iter_mut().zip(columns).zip([stored, at.number]) {
@@ -120,7 +117,7 @@ fn lists(relation: pg_sys::Oid, at: Locator, id: &ShardId) -> bool {
     if index.is_definition_only() {
         return false;
     }
-    // If the directory is damaged, nobody knows.
+    // If the directory is damaged, this cannot be known.
     let listed = directory::try_read(index).is_none_or(|directory| directory.lists(id));
     if !listed {
         // Were the change that dropped the file lost in a crash, the file would be wanted again.

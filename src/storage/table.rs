@@ -15,7 +15,7 @@ const MOST_HEAP_ROWS: u16 = {
     (page / row) as u16
 };
 
-/// How far the table of an index reaches, as it was when somebody asked last. The default has no rows, so that it is
+/// How far the table of an index reaches, as of the last look at it. The default has no rows, so that it is
 /// read when the first TID comes.
 #[derive(Clone, Copy, Default)]
 pub struct TableExtent {
@@ -29,9 +29,9 @@ impl TableExtent {
     /// The extent of the table as of now.
     pub fn of(index: Index<'_>) -> Self {
         // SAFETY: whoever uses an index has a lock on its table.
-        let opened = unsafe { OpenRelation::open_locked((*index.data().rd_index).indrelid) };
+        let opened = unsafe { OpenRelation::open_locked(index.table()) };
         let table = opened.handle();
-        match table.class().relam {
+        match table.class().access_method() {
             pg_sys::HEAP_TABLE_AM_OID => TableExtent {
                 blocks: table.block_count(),
                 offsets: MOST_HEAP_ROWS,
@@ -44,8 +44,8 @@ impl TableExtent {
         }
     }
 
-    /// Whether the table can have this row. The caller has a lock on the table, so it does not shrink; it may have grown
-    /// since the last call.
+    /// Whether the table can have this row. The caller has a lock on the table, so it does not shrink; it may have
+    /// grown since the last call.
     pub fn has_room_for(&mut self, index: Index<'_>, tid: &Tid) -> bool {
         if !self.covers(tid) {
             *self = Self::of(index);

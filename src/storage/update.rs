@@ -1,12 +1,13 @@
 //! Page changes and their WAL.
 
-use crate::relation::Index;
 use std::marker::PhantomData;
 
 use iscc_log::page;
 use pgrx::pg_sys;
 
 use super::buffer::{Exclusive, Locked, MOST_MISSING_BLOCKS, Page, grow, require_near_end};
+use crate::nodes::{Argument, View, functions};
+use crate::relation::Index;
 
 /// How changes of an index reach WAL.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,29 +18,56 @@ pub enum Logging {
     AtEndOfBuild,
 }
 
+/// A generic WAL record that is under way.
+struct Record(*mut pg_sys::GenericXLogState);
+
+impl View for Record {
+    type Raw = *mut pg_sys::GenericXLogState;
+
+    unsafe fn view(raw: Self::Raw) -> Self {
+        Record(raw)
+    }
+}
+
+impl Argument<*mut pg_sys::GenericXLogState> for Record {
+    fn to_raw(self) -> *mut pg_sys::GenericXLogState {
+        self.0
+    }
+}
+
+/// A buffer that is borrowed, and so locked, for `'b`.
+struct Direct<'b>(pg_sys::Buffer, PhantomData<&'b mut Locked<Exclusive>>);
+
+impl Argument<pg_sys::Buffer> for Direct<'_> {
+    fn to_raw(self) -> pg_sys::Buffer {
+        self.0
+    }
+}
+
+functions! {
+    fn mark_dirty(buffer: Direct<'_>) = MarkBufferDirty;
+    fn start(index: Index<'_>) -> Record = GenericXLogStart;
+    fn finish(record: Record) -> u64 = GenericXLogFinish;
+    fn abort(record: Record) = GenericXLogAbort;
+}
+
 /// An atomic change of up to four pages, as one generic WAL record.
 ///
 /// It borrows the buffers until it ends, so they stay locked, and lends out their pages: a page cannot be written after
 /// the record is finished, nor under a share lock. `scripts/check-misuse` verifies that such code does not compile.
 pub struct Update<'b> {
-    state: *mut pg_sys::GenericXLogState,
+    /// None if nothing is logged.
+    record: Option<Record>,
     /// The buffers that are changed in place, without a record.
-    direct: Vec<pg_sys::Buffer>,
-    buffers: PhantomData<&'b mut ()>,
+    direct: Vec<Direct<'b>>,
 }
 
 impl<'b> Update<'b> {
     /// Starts a change.
     pub fn begin(index: Index<'_>, logging: Logging) -> Self {
-        let state = match logging {
-            // SAFETY: the relation is open.
-            Logging::EachChange => unsafe { pg_sys::GenericXLogStart(index.raw()) },
-            Logging::AtEndOfBuild => std::ptr::null_mut(),
-        };
         Update {
-            state,
+            record: (logging == Logging::EachChange).then(|| start(index)),
             direct: Vec::new(),
-            buffers: PhantomData,
         }
     }
 
@@ -56,27 +84,24 @@ impl<'b> Update<'b> {
     }
 
     fn register(&mut self, buffer: &'b mut Locked<Exclusive>, flags: i32) -> &mut Page {
-        if self.state.is_null() {
-            self.direct.push(buffer.raw());
+        let Some(record) = &self.record else {
+            self.direct.push(Direct(buffer.raw(), PhantomData));
             return buffer.page_mut();
-        }
-        // SAFETY: the state is live, and the buffer is locked exclusively until this update ends.
-        let page = unsafe { pg_sys::GenericXLogRegisterBuffer(self.state, buffer.raw(), flags) };
+        };
+        // SAFETY: the record is under way, and the buffer is locked exclusively until this update ends.
+        let page = unsafe { pg_sys::GenericXLogRegisterBuffer(record.0, buffer.raw(), flags) };
         // SAFETY: a copy of the page that lives until the record is finished, for which `self` is consumed.
         unsafe { &mut *page.cast::<Page>() }
     }
 
     /// Makes the change: applies it to the buffers and logs it.
     pub fn commit(mut self) {
-        let state = std::mem::replace(&mut self.state, std::ptr::null_mut());
-        if state.is_null() {
-            for buffer in self.direct.drain(..) {
-                // SAFETY: borrowed, and so locked, until this update ends.
-                unsafe { pg_sys::MarkBufferDirty(buffer) };
-            }
-        } else {
-            // SAFETY: the state is live and is not used again.
-            unsafe { pg_sys::GenericXLogFinish(state) };
+        if let Some(record) = self.record.take() {
+            finish(record);
+            return;
+        }
+        for buffer in self.direct.drain(..) {
+            mark_dirty(buffer);
         }
     }
 }
@@ -85,9 +110,10 @@ impl Drop for Update<'_> {
     fn drop(&mut self) {
         // An update that was not committed leaves no trace. While an error unwinds, PostgreSQL
         // frees the state with its memory context.
-        if !self.state.is_null() && !std::thread::panicking() {
-            // SAFETY: the state is live and is not used again.
-            unsafe { pg_sys::GenericXLogAbort(self.state) };
+        if let Some(record) = self.record.take()
+            && !std::thread::panicking()
+        {
+            abort(record);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The value is a varlena whose payload is the radius (float8, in native order) and then the code.
 
-use std::ffi::CStr;
+use std::ffi::CString;
 
 use iscc_metrics::Metric;
 use iscc_metrics::ball::is_within;
@@ -15,6 +15,7 @@ use pgrx::prelude::*;
 use super::bitvec::{Args, build, build_text, check_len, float8, varlena_bytes};
 use super::{io, sql_function};
 use crate::error::report;
+use crate::nodes::functions;
 
 const RADIUS_BYTES: usize = size_of::<f64>();
 
@@ -56,7 +57,7 @@ sql_function!(
             .hint("Write the code and the radius in parentheses: (\\xff80,0.25).")
             .raise()
         };
-        let code = io::parse(code);
+        let code = io::parse(code, -1);
         let mut radius = radius.to_vec();
         radius.push(0);
         // SAFETY: float8in takes a C string and returns no NULL; the code was just built.
@@ -87,10 +88,9 @@ sql_function!(
 sql_function!(
     /// Binary input: the radius as float8 has it, and the bytes of the code.
     bitvec_ball_recv, |args| {
-        let buffer: pg_sys::StringInfo = args.datum(0).cast_mut_ptr();
-        // SAFETY: a receive function's argument is a StringInfo; PostgreSQL checks its bounds.
-        let (radius, code) = unsafe { (pg_sys::pq_getmsgfloat8(buffer), io::rest_of_message(buffer)) };
-        new_ball(code, checked_radius(radius))
+        let message: io::Message<'_> = args.view(0);
+        let radius = io::read_float(message);
+        new_ball(io::read_rest(message), checked_radius(radius))
     }
 );
 
@@ -106,11 +106,13 @@ sql_function!(
     }
 );
 
+functions! {
+    fn float_text(number: f64) -> CString = float8out_internal;
+}
+
 /// A radius as PostgreSQL writes it.
 pub(super) fn text_of(radius: f64) -> String {
-    // SAFETY: returns a C string in memory of its own.
-    let text = unsafe { CStr::from_ptr(pg_sys::float8out_internal(radius)) };
-    text.to_string_lossy().into_owned()
+    float_text(radius).to_string_lossy().into_owned()
 }
 
 /// A radius that a user gives.

@@ -1,14 +1,15 @@
 //! The value: a varlena whose payload is the code, most significant bit first.
 
 use std::ffi::CStr;
-use std::marker::PhantomData;
 
 use iscc_metrics::MAX_CODE_BYTES;
-use pgrx::pg_sys;
-use pgrx::pg_sys::Datum;
+use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 
+use super::array::SqlArray;
 use crate::error::report;
+use crate::memory::allocate;
+use crate::nodes::{Argument, Array, Node, View, views};
 
 /// The longest code in bits.
 pub const MAX_BITS: usize = MAX_CODE_BYTES * 8;
@@ -16,8 +17,28 @@ pub const MAX_BITS: usize = MAX_CODE_BYTES * 8;
 /// Arguments of a version-1 call; what they point to lives as long as the call.
 #[derive(Clone, Copy)]
 pub struct Args<'call> {
-    info: pg_sys::FunctionCallInfo,
-    call: PhantomData<&'call pg_sys::FunctionCallInfo>,
+    info: Node<'call, pg_sys::FunctionCallInfoBaseData>,
+}
+
+views! {
+    FunctionCallInfoBaseData {
+        arguments: Array<'a, pg_sys::NullableDatum> = |call| (call.args.as_ptr().cast_mut(), call.nargs.into());
+        /// The function that is called.
+        function: Node<'a, pg_sys::FmgrInfo> = |call| call.flinfo;
+        /// What the caller of a function that returns a set wants.
+        set_request: Node<'a, pg_sys::ReturnSetInfo> = |call| call.resultinfo.cast();
+        <- set_is_null: bool = |call| call.isnull;
+    }
+    FmgrInfo {
+        oid: Oid = |function| function.fn_oid;
+    }
+}
+
+/// For PostgreSQL's functions.
+impl Argument<pg_sys::FunctionCallInfo> for Args<'_> {
+    fn to_raw(self) -> pg_sys::FunctionCallInfo {
+        self.info.raw()
+    }
 }
 
 impl<'call> Args<'call> {
@@ -27,16 +48,18 @@ impl<'call> Args<'call> {
     /// It is that of a running call of a function, and that function's SQL declaration has the arguments that are asked
     /// for, of the types they are asked as.
     pub unsafe fn new(info: &'call pg_sys::FunctionCallInfo) -> Self {
-        Args {
-            info: *info,
-            call: PhantomData,
-        }
+        // SAFETY: as the caller says.
+        let info = unsafe { View::view(*info) };
+        Args { info }
     }
 
-    fn argument(self, n: usize) -> &'call pg_sys::NullableDatum {
-        // SAFETY: the function manager passes as many arguments as the SQL declaration has, and only those are asked for,
-        // as `new` was promised.
-        unsafe { &*(*self.info).args.as_ptr().add(n) }
+    /// The call.
+    pub fn call(self) -> Node<'call, pg_sys::FunctionCallInfoBaseData> {
+        self.info
+    }
+
+    fn argument(self, n: usize) -> pg_sys::NullableDatum {
+        self.info.arguments().get(n).expect("the function has this argument")
     }
 
     /// The raw value of an argument.
@@ -51,14 +74,13 @@ impl<'call> Args<'call> {
 
     /// Makes the result of the call NULL.
     pub fn null(self) -> Datum {
-        // SAFETY: the call's own information.
-        unsafe { (*self.info).isnull = true };
+        self.info.set_is_null(true);
         Datum::from(0)
     }
 
-    /// The call's information, for PostgreSQL's functions.
+    /// The call's information.
     pub fn raw(self) -> pg_sys::FunctionCallInfo {
-        self.info
+        self.info.raw()
     }
 
     /// An argument of type int4.
@@ -93,6 +115,18 @@ impl<'call> Args<'call> {
         unsafe { *self.datum(n).cast_mut_ptr::<[u8; N]>() }
     }
 
+    /// An argument of type internal: what PostgreSQL passes a pointer to.
+    pub fn view<T, V: View<Raw = *mut T>>(self, n: usize) -> V {
+        // SAFETY: only PostgreSQL calls functions with such an argument, for this call.
+        unsafe { V::view(self.datum(n).cast_mut_ptr()) }
+    }
+
+    /// An argument of an array type.
+    pub fn array(self, n: usize) -> SqlArray<'call> {
+        // SAFETY: SQL declares this argument so. A copy of it is in the call's memory context.
+        unsafe { SqlArray::of(self.datum(n)) }
+    }
+
     /// The bytes of an argument of type bitvec or bytea.
     pub fn bytes(self, n: usize) -> &'call [u8] {
         // SAFETY: SQL declares this argument as a varlena type. A copy of it is in the call's memory context.
@@ -123,36 +157,36 @@ pub fn float8(value: f64) -> Datum {
     Datum::from(value.to_bits())
 }
 
+/// The word that a varlena of this many bytes, with the word itself, begins with.
+pub fn length_word(bytes: usize) -> [u8; pg_sys::VARHDRSZ] {
+    // Two bits, the first ones in memory, tell this form from shorter and compressed ones.
+    let bytes = bytes as u32;
+    let word = if cfg!(target_endian = "little") {
+        bytes << 2
+    } else {
+        bytes
+    };
+    word.to_ne_bytes()
+}
+
 /// A new bitvec in the current memory context; `fill` writes its payload of `len` bytes.
 pub fn build(len: usize, fill: impl FnOnce(&mut [u8])) -> Datum {
-    // SAFETY: the allocation holds the 4-byte header and `len` bytes of payload.
-    let (value, payload) = unsafe {
-        let value = pg_sys::palloc0(len + pg_sys::VARHDRSZ).cast::<pg_sys::varlena>();
-        pgrx::varlena::set_varsize_4b(value, (len + pg_sys::VARHDRSZ) as i32);
-        let payload = value.cast::<u8>().add(pg_sys::VARHDRSZ);
-        (value, std::slice::from_raw_parts_mut(payload, len))
-    };
-    fill(payload);
-    Datum::from(value)
+    let bytes = pg_sys::VARHDRSZ + len;
+    Datum::from(allocate(bytes, |value| {
+        let (word, payload) = value.split_at_mut(pg_sys::VARHDRSZ);
+        word.copy_from_slice(&length_word(bytes));
+        fill(payload);
+    }))
 }
 
 /// A new value, in the current memory context, of a type of as many bytes that is passed by reference.
 pub fn build_fixed(bytes: &[u8]) -> Datum {
-    // SAFETY: the allocation has as many bytes.
-    unsafe {
-        let value = pg_sys::palloc(bytes.len()).cast::<u8>();
-        value.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-        Datum::from(value)
-    }
+    Datum::from(allocate(bytes.len(), |value| value.copy_from_slice(bytes)))
 }
 
 /// A new C string of `len` bytes and the final zero in the current memory context; `fill` writes the bytes.
 pub fn build_text(len: usize, fill: impl FnOnce(&mut [u8])) -> Datum {
-    // SAFETY: zeroed, so it ends with a zero byte.
-    let text = unsafe { pg_sys::palloc0(len + 1) }.cast::<u8>();
-    // SAFETY: the allocation has more bytes than that, and is ours alone.
-    fill(unsafe { std::slice::from_raw_parts_mut(text, len) });
-    Datum::from(text)
+    Datum::from(allocate(len + 1, |text| fill(&mut text[..len])))
 }
 
 /// A new bitvec with these bytes; raises an error when there are none or too many.

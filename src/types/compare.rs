@@ -18,8 +18,8 @@ fn equal(args: Args) -> bool {
     args.bytes(0) == args.bytes(1)
 }
 
-/// Defines the comparison operators of a type and its function for btree, in this order, from functions that compare two
-/// arguments: one for their order, one for equality.
+/// Defines the comparison operators of a type and its function for btree, in this order, from functions that compare
+/// two arguments: one for their order, one for equality.
 macro_rules! comparisons {
     ($compare:path, $equal:path: $lt:ident $le:ident $eq:ident $ne:ident $ge:ident $gt:ident $cmp:ident) => {
         sql_function!(

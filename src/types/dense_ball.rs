@@ -13,8 +13,9 @@ use iscc_metrics::dense::Scalar;
 use pgrx::pg_sys::{self, Datum, Oid};
 use pgrx::prelude::*;
 
+use super::array::SqlArray;
 use super::ball::text_of;
-use super::bitvec::Args;
+use super::bitvec::{Args, varlena_bytes};
 use super::sql_function;
 use super::vector::{array_distance, pgvector_distance};
 use crate::catalog;
@@ -48,12 +49,7 @@ impl Distance {
     }
 
     fn look_up(function: Oid, metric: DenseMetric, context: pg_sys::MemoryContext) -> Distance {
-        let (mut types, mut count) = (std::ptr::null_mut(), 0);
-        // SAFETY: a function of the catalog, with at least one argument.
-        let vector = unsafe {
-            pg_sys::get_func_signature(function, &mut types, &mut count);
-            *types
-        };
+        let vector = catalog::signature(function).0.first().copied().unwrap_or_default();
         if vector == pg_sys::FLOAT4ARRAYOID {
             return Distance::Ours(metric);
         }
@@ -82,11 +78,14 @@ impl Distance {
 
     /// The distance of two values.
     fn between(&mut self, a: Datum, b: Datum) -> f64 {
-        // SAFETY: values of the type that the function is declared with; copies of them are in the call's memory context.
+        // SAFETY: values of the type that the function is declared with; copies of them are in the call's memory
+        // context.
         unsafe {
             match self {
-                Distance::Ours(metric) => array_distance(*metric, a, b),
-                Distance::OursOfTheirs(metric, scalar) => pgvector_distance(*metric, *scalar, a, b),
+                Distance::Ours(metric) => array_distance(*metric, SqlArray::of(a), SqlArray::of(b)),
+                Distance::OursOfTheirs(metric, scalar) => {
+                    pgvector_distance(*metric, *scalar, varlena_bytes(a), varlena_bytes(b))
+                }
                 Distance::Theirs(function) => {
                     let distance = pg_sys::FunctionCall2Coll(function, pg_sys::InvalidOid, a, b);
                     f64::from_bits(distance.value() as u64)
@@ -135,8 +134,8 @@ fn distance_of_type(vector: Oid, schema: Oid, function: String) -> Option<Oid> {
 /// Center and radius of a ball; None if one of them is NULL.
 ///
 /// # Safety
-/// `ball` is a value of one of the ball types, which lives, as the current memory context does, for as long as the center is
-/// used.
+/// `ball` is a value of one of the ball types, which lives, as the current memory context does, for as long as the
+/// center is used.
 pub unsafe fn parts(ball: Datum) -> Option<(Datum, f64)> {
     // SAFETY: as the caller says: a composite value with these two fields.
     unsafe {
@@ -153,7 +152,7 @@ fn new_ball(args: Args<'_>, radius: f64) -> Datum {
     let mut values = [args.datum(0), Datum::from(radius.to_bits())];
     // SAFETY: SQL declares that the function returns a composite type with these two fields.
     unsafe {
-        let result = pg_sys::get_func_rettype((*(*args.raw()).flinfo).fn_oid);
+        let result = pg_sys::get_func_rettype(args.call().function().oid());
         let fields = pg_sys::lookup_rowtype_tupdesc_copy(result, -1);
         let tuple = pg_sys::heap_form_tuple(fields, values.as_mut_ptr(), [false; 2].as_mut_ptr());
         pg_sys::HeapTupleHeaderGetDatum((*tuple).t_data)

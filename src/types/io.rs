@@ -8,11 +8,14 @@ use pgrx::prelude::*;
 use super::bitvec::{MAX_BITS, build, build_text, check_len, checked};
 use super::sql_function;
 use crate::error::report;
+use crate::nodes::{Node, functions, views};
 
-/// Parses the text form; raises an error that quotes the input.
-pub(super) fn parse(text: &[u8]) -> Datum {
+/// Parses the text form of a code that has at most as many bits as the type modifier says, if it is not negative.
+/// Raises an error that quotes the input.
+pub(super) fn parse(text: &[u8], typmod: i32) -> Datum {
     let digits = text::digits(text).unwrap_or_else(|why| raise(text, why));
     check_len(digits.len() / 2);
+    check_typmod(digits.len() / 2, typmod);
     build(digits.len() / 2, |payload| text::decode(digits, payload))
 }
 
@@ -34,16 +37,26 @@ fn raise(text: &[u8], why: TextError) -> ! {
     }
 }
 
-/// The part of a message in binary form that has not been read.
-///
-/// # Safety
-/// `buffer` is what a receive function gets, and lives for `'a`.
-pub unsafe fn rest_of_message<'a>(buffer: pg_sys::StringInfo) -> &'a [u8] {
-    // SAFETY: as the caller says; pq_getmsgbytes checks the bounds.
-    unsafe {
-        let len = (*buffer).len - (*buffer).cursor;
-        std::slice::from_raw_parts(pg_sys::pq_getmsgbytes(buffer, len).cast(), len as usize)
+/// What a receive function gets: a value in binary form.
+pub type Message<'a> = Node<'a, pg_sys::StringInfoData>;
+
+views! {
+    StringInfoData {
+        length: i32 = |message| message.len;
+        position: i32 = |message| message.cursor;
     }
+}
+
+functions! {
+    /// Reads the next eight bytes of a message; an error if it is shorter.
+    pub fn read_float(message: Message<'_>) -> f64 = pq_getmsgfloat8;
+}
+
+/// Reads the part of a message that has not been read.
+pub fn read_rest(message: Message<'_>) -> &[u8] {
+    let len = message.length() - message.position();
+    // SAFETY: pq_getmsgbytes checks the bounds; what it returns is part of the message.
+    unsafe { std::slice::from_raw_parts(pg_sys::pq_getmsgbytes(message.raw(), len).cast(), len as usize) }
 }
 
 /// Raises an error when a code is longer than the type modifier allows.
@@ -61,10 +74,7 @@ fn check_typmod(bytes: usize, typmod: i32) {
 sql_function!(
     /// Text input: hexadecimal, with or without `\x` or `0x` in front.
     bitvec_in, |args| {
-        let value = parse(args.text(0).to_bytes());
-        // SAFETY: `parse` has just built the value.
-        check_typmod(unsafe { super::bitvec::varlena_bytes(value) }.len(), args.int(2));
-        value
+        parse(args.text(0).to_bytes(), args.int(2))
     }
 );
 
@@ -79,8 +89,7 @@ sql_function!(
 sql_function!(
     /// Binary input: the bytes of the code.
     bitvec_recv, |args| {
-        // SAFETY: a receive function's first argument is a message.
-        let bytes = unsafe { rest_of_message(args.datum(0).cast_mut_ptr()) };
+        let bytes = read_rest(args.view(0));
         check_typmod(bytes.len(), args.int(2));
         checked(bytes)
     }

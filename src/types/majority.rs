@@ -8,6 +8,7 @@ use pgrx::prelude::*;
 use super::bitvec::{Args, build};
 use super::sql_function;
 use crate::error::report;
+use crate::nodes::functions;
 
 /// For each bit how many codes have it, and how many have it set.
 #[derive(Default)]
@@ -41,45 +42,53 @@ impl Counts {
     }
 }
 
+functions! {
+    /// 0 outside of an aggregate.
+    fn look_up_context(args: Args<'_>, context: &mut pg_sys::MemoryContext) -> i32 = AggCheckCallContext;
+}
+
 sql_function!(
     /// Transition function of `majority`: `(state, code) → state`.
     bitvec_majority_count, |args| {
-        // SAFETY: the state is what this function returned for an earlier row; nobody else has it meanwhile.
-        let state = unsafe { state(args) };
-        let counts = match state {
-            Some(counts) => counts,
-            None => PgMemoryContexts::For(aggregate_context(args))
-                .leak_and_drop_on_delete(Counts::default()),
+        let add = |counts: &mut Counts| {
+            if !args.is_null(1) {
+                counts.add(args.bytes(1));
+            }
         };
-        if !args.is_null(1) {
-            // SAFETY: as above.
-            unsafe { (*counts).add(args.bytes(1)) };
+        match state(args) {
+            Some(counts) => {
+                add(counts);
+                args.datum(0)
+            }
+            None => {
+                let mut counts = Counts::default();
+                add(&mut counts);
+                Datum::from(PgMemoryContexts::For(aggregate_context(args)).leak_and_drop_on_delete(counts))
+            }
         }
-        Datum::from(counts)
     }
 );
 
 sql_function!(
     /// Final function of `majority`: NULL when there was no code.
     bitvec_majority_code, |args| {
-        // SAFETY: as in the transition function.
-        let counts = unsafe { state(args).map(|counts| &*counts) };
-        match counts.filter(|counts| !counts.codes.is_empty()) {
+        match state(args).filter(|counts| !counts.codes.is_empty()) {
             Some(counts) => build(counts.codes.len(), |code| counts.write(code)),
             None => args.null(),
         }
     }
 );
 
-unsafe fn state(args: Args) -> Option<*mut Counts> {
-    (!args.is_null(0)).then(|| args.datum(0).cast_mut_ptr())
+/// The state, if there has been a row. Each function asks for it once.
+fn state(args: Args<'_>) -> Option<&mut Counts> {
+    // SAFETY: of type internal, so it is what the transition function has returned; no other call has it meanwhile.
+    (!args.is_null(0)).then(|| unsafe { &mut *args.datum(0).cast_mut_ptr() })
 }
 
 /// Memory that lives as long as the aggregate's state; an error when the function is called by itself.
 fn aggregate_context(args: Args) -> pg_sys::MemoryContext {
     let mut context = std::ptr::null_mut();
-    // SAFETY: a call's own information.
-    if unsafe { pg_sys::AggCheckCallContext(args.raw(), &mut context) } == 0 {
+    if look_up_context(args, &mut context) == 0 {
         report(
             PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             "aggregate function called in non-aggregate context",

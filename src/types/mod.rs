@@ -1,5 +1,6 @@
 //! The SQL types `bitvec` and `bitvec_ball`: input and output, comparison, distances, casts.
 
+pub mod array;
 pub mod ball;
 mod ball_order;
 mod bits;

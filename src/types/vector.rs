@@ -6,7 +6,8 @@ use pgrx::pg_sys;
 use pgrx::pg_sys::Datum;
 use pgrx::prelude::*;
 
-use super::bitvec::{Args, float8, varlena_bytes};
+use super::array::SqlArray;
+use super::bitvec::{Args, float8};
 use super::sql_function;
 use crate::error::{Report, report};
 
@@ -14,16 +15,13 @@ fn refuse(message: impl Into<String>) -> Report {
     report(PgSqlErrorCode::ERRCODE_DATA_EXCEPTION, message)
 }
 
-/// The numbers of a value of type real[]. Raises an error for one that is no vector: without or with several dimensions,
-/// with NULLs, NaN or infinities.
-///
-/// # Safety
-/// `datum` points to a real[] that lives, as the current memory context does (where a copy may have to be made), for `'a`.
-pub unsafe fn array_numbers<'a>(datum: Datum) -> &'a [u8] {
-    // SAFETY: as the caller says.
-    let array = unsafe { detoasted(datum) };
-    if array.ndim != 1 {
-        let dimensions = format!("The array has {} dimensions.", array.ndim);
+/// The numbers of an array of type real[]. Raises an error for one that is no vector: without or with several
+/// dimensions, with NULLs, NaN or infinities.
+pub fn array_numbers(array: SqlArray<'_>) -> &[u8] {
+    require_reals(array);
+    let dimensions = array.lengths().len();
+    if dimensions != 1 {
+        let dimensions = format!("The array has {dimensions} dimensions.");
         let hint = "A vector is an array of type real[] with one dimension and at least one element.";
         refuse("array is no vector").detail(dimensions).hint(hint).raise();
     }
@@ -32,83 +30,44 @@ pub unsafe fn array_numbers<'a>(datum: Datum) -> &'a [u8] {
     numbers
 }
 
-/// The vectors that are the rows of a value of type real[]; the value itself, if that is one vector.
-///
-/// # Safety
-/// As for [`array_numbers`].
-pub unsafe fn array_rows<'a>(datum: Datum) -> Vec<&'a [u8]> {
-    // SAFETY: as the caller says.
-    let array = unsafe { detoasted(datum) };
-    match array.ndim {
-        0 => Vec::new(),
-        2 => {
+/// The vectors that are the rows of an array of type real[]; the array itself, if that is one vector.
+pub fn array_rows(array: SqlArray<'_>) -> Vec<&[u8]> {
+    require_reals(array);
+    match array.lengths() {
+        [] => Vec::new(),
+        [rows, _] => {
             let numbers = elements(array);
-            let rows: Vec<&[u8]> = numbers
-                .chunks_exact(numbers.len() / lengths(array)[0] as usize)
-                .collect();
+            let rows: Vec<&[u8]> = numbers.chunks_exact(numbers.len() / *rows as usize).collect();
             rows.iter().for_each(|row| require_numbers(Scalar::F32, row));
             rows
         }
-        // SAFETY: as the caller says.
-        _ => vec![unsafe { array_numbers(datum) }],
+        _ => vec![array_numbers(array)],
     }
 }
 
-/// A value of type real[], whole.
-///
-/// # Safety
-/// As for [`array_numbers`].
-unsafe fn detoasted<'a>(datum: Datum) -> &'a pg_sys::ArrayType {
-    // SAFETY: the caller vouches for the pointer; detoasting gives an aligned array with a long header.
-    let array = unsafe { &*pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>() };
-    if array.elemtype != pg_sys::FLOAT4OID {
+fn require_reals(array: SqlArray<'_>) {
+    if array.element_type() != pg_sys::FLOAT4OID {
         refuse("array is no vector")
             .detail("Its elements are not of type real.")
             .raise();
     }
-    array
 }
 
-/// How many elements an array has along each dimension.
-fn lengths(array: &pg_sys::ArrayType) -> &[i32] {
-    // SAFETY: the lengths of the dimensions follow the fields of a valid array.
-    unsafe { std::slice::from_raw_parts(std::ptr::from_ref(array).add(1).cast(), array.ndim.max(0) as usize) }
-}
-
-/// The elements of a value of type real[] with at least one dimension. Raises an error if there are NULLs among them.
-fn elements(array: &pg_sys::ArrayType) -> &[u8] {
-    // SAFETY: a valid array.
-    if unsafe { pg_sys::array_contains_nulls(std::ptr::from_ref(array).cast_mut()) } {
+/// The elements of an array of type real[]. Raises an error if there are NULLs among them.
+fn elements(array: SqlArray<'_>) -> &[u8] {
+    array.numbers().unwrap_or_else(|| {
         report(
             PgSqlErrorCode::ERRCODE_NULL_VALUE_NOT_ALLOWED,
             "vector cannot contain NULL",
         )
-        .raise();
-    }
-    let lengths = lengths(array);
-    let count: usize = lengths.iter().map(|&length| length as usize).product();
-    // Behind the fields and, for each dimension, its length and lower bound; or behind the bitmap of NULLs.
-    let offset = match array.dataoffset {
-        0 => (size_of::<pg_sys::ArrayType>() + 2 * size_of_val(lengths)).next_multiple_of(align_of::<u64>()),
-        offset => offset as usize,
-    };
-    // SAFETY: a valid array without NULLs has that many elements of 4 bytes there.
-    unsafe {
-        let start = std::ptr::from_ref(array).cast::<u8>().add(offset);
-        std::slice::from_raw_parts(start, count * size_of::<f32>())
-    }
+        .raise()
+    })
 }
 
-/// The numbers of a value of pgvector's types `vector` (32 bits each) and `halfvec` (16 bits each).
-///
-/// # Safety
-/// `datum` points to a varlena that lives, as the current memory context does (where a copy may have to be made), for
-/// `'a`.
-pub unsafe fn pgvector_numbers<'a>(scalar: Scalar, datum: Datum) -> &'a [u8] {
-    // SAFETY: as the caller says.
-    let bytes = unsafe { varlena_bytes(datum) };
+/// The numbers in the payload of a value of pgvector's types `vector` (32 bits each) and `halfvec` (16 bits each).
+pub fn pgvector_numbers(scalar: Scalar, payload: &[u8]) -> &[u8] {
     // The number of dimensions, a field that is 0, and the numbers.
-    let numbers = bytes.split_first_chunk::<4>().and_then(|(head, numbers)| {
+    let numbers = payload.split_first_chunk::<4>().and_then(|(head, numbers)| {
         let dimensions = usize::from(u16::from_le_bytes([head[0], head[1]]));
         let is_whole = numbers.len() == dimensions * scalar.bytes() && head[2..] == [0, 0];
         is_whole.then_some(numbers)
@@ -207,36 +166,24 @@ fn checked_distance(metric: DenseMetric, scalar: Scalar, a: &[u8], b: &[u8]) -> 
     distance(metric, scalar, a, b)
 }
 
-/// The distance of two values of type real[].
-///
-/// # Safety
-/// As for [`array_numbers`], for both.
-pub unsafe fn array_distance(metric: DenseMetric, a: Datum, b: Datum) -> f64 {
-    // SAFETY: as the caller says.
-    let (a, b) = unsafe { (array_numbers(a), array_numbers(b)) };
-    checked_distance(metric, Scalar::F32, a, b)
+/// The distance of two arrays of type real[].
+pub fn array_distance(metric: DenseMetric, a: SqlArray<'_>, b: SqlArray<'_>) -> f64 {
+    checked_distance(metric, Scalar::F32, array_numbers(a), array_numbers(b))
 }
 
-/// The distance of two values of pgvector's types.
-///
-/// # Safety
-/// As for [`pgvector_numbers`], for both.
-pub unsafe fn pgvector_distance(metric: DenseMetric, scalar: Scalar, a: Datum, b: Datum) -> f64 {
-    // SAFETY: as the caller says.
-    let (a, b) = unsafe { (pgvector_numbers(scalar, a), pgvector_numbers(scalar, b)) };
-    checked_distance(metric, scalar, a, b)
+/// The distance of the payloads of two values of pgvector's types.
+pub fn pgvector_distance(metric: DenseMetric, scalar: Scalar, a: &[u8], b: &[u8]) -> f64 {
+    checked_distance(metric, scalar, pgvector_numbers(scalar, a), pgvector_numbers(scalar, b))
 }
 
 /// The distance of two arguments of type real[].
 fn distance_of(metric: DenseMetric, args: Args<'_>) -> Datum {
-    // SAFETY: SQL declares the arguments as real[]. Copies of them are in the call's memory context.
-    float8(unsafe { array_distance(metric, args.datum(0), args.datum(1)) })
+    float8(array_distance(metric, args.array(0), args.array(1)))
 }
 
 /// The distance of two arguments of one of pgvector's types.
 fn distance_of_pgvector(metric: DenseMetric, scalar: Scalar, args: Args<'_>) -> Datum {
-    // SAFETY: SQL declares the arguments as vector or halfvec. Copies of them are in the call's memory context.
-    float8(unsafe { pgvector_distance(metric, scalar, args.datum(0), args.datum(1)) })
+    float8(pgvector_distance(metric, scalar, args.bytes(0), args.bytes(1)))
 }
 
 /// The metric of a distance function of arrays, recognised by its code; None for any other.

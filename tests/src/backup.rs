@@ -70,8 +70,8 @@ impl Cluster {
         whole
     }
 
-    /// What pg_upgrade makes of this stopped server with the programs in another directory, or with its own; not started
-    /// yet.
+    /// What pg_upgrade makes of this stopped server with the programs in another directory, or with its own; not
+    /// started yet.
     pub fn upgraded(&self, bindir: Option<&Path>) -> Cluster {
         let bindir = bindir.unwrap_or(self.bindir());
         let new = self.sibling(bindir);
@@ -125,8 +125,8 @@ impl Cluster {
         });
     }
 
-    /// Waits until a standby has replayed all that this server has written so far. Also what VACUUM wrote last, which it
-    /// leaves to others to flush: a cursor that is then opened on the standby holds pages that this would wait for.
+    /// Waits until a standby has replayed all that this server has written so far. Also what VACUUM wrote last, which
+    /// it leaves to others to flush: a cursor that is then opened on the standby holds pages that this would wait for.
     pub fn replayed_by(&self, standby: &Cluster) {
         let mut client = self.client();
         client

@@ -340,8 +340,8 @@ impl Cluster {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Panics when the log tells of a crash other than a kill by the test itself, or of a panic in Rust. The end of every
-    /// test does this.
+    /// Panics when the log tells of a crash other than a kill by the test itself, or of a panic in Rust. The end of
+    /// every test does this.
     pub fn assert_no_crash(&self) {
         if let Some(line) = log::crash(&self.log(), self.kills) {
             panic!("the server crashed: {line}\n{}", self.log_tail());

@@ -73,8 +73,8 @@ pub fn variants(count: usize, seed: u64) -> Vec<Row> {
         .collect()
 }
 
-/// Codes near these without end, a few of them equal: of each in turn, its bits are flipped with probability 0.02, 0.05 or
-/// 0.1.
+/// Codes near these without end, a few of them equal: of each in turn, its bits are flipped with probability 0.02, 0.05
+/// or 0.1.
 pub fn variants_of(codes: &[Row], seed: u64) -> impl Iterator<Item = Row> {
     // In 65,536ths.
     const CHANCES: [u64; 3] = [1311, 3277, 6554];

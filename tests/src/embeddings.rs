@@ -22,7 +22,8 @@ pub fn queries(count: usize) -> Vec<Vector> {
     read("embedding_queries.npy.gz", count)
 }
 
-/// `count` vectors near the embeddings: on lines between two of them, so that they are like embeddings in all dimensions.
+/// `count` vectors near the embeddings: on lines between two of them, so that they are like embeddings in all
+/// dimensions.
 pub fn variants(count: usize, seed: u64) -> Vec<Vector> {
     let stored = stored(20_480);
     let mut random = Random(seed);

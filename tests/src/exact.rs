@@ -4,8 +4,8 @@ use std::thread;
 
 use crate::codes::Row;
 
-/// Forgives how a distance was printed or rounded to single precision; two different distances of codes of up to 256 bits
-/// are farther apart.
+/// Forgives how a distance was printed or rounded to single precision; two different distances of codes of up to 256
+/// bits are farther apart.
 pub const EPSILON: f64 = 1e-6;
 
 /// A code in words, padded with zeros, and its length in bytes.
@@ -78,7 +78,8 @@ fn kth_distance(stored: &[Packed], query: &Packed, k: usize) -> f64 {
     nearest[k - 1]
 }
 
-/// The share of the true `k` nearest that an answer has. Rows as near as the k-th of the truth count, whichever they are.
+/// The share of the true `k` nearest that an answer has. Rows as near as the k-th of the truth count, whichever they
+/// are.
 pub fn recall(distances: &[f64], k: usize, kth: f64) -> f64 {
     let found = distances.iter().take(k).filter(|&&d| d <= kth + EPSILON).count();
     found as f64 / k as f64

@@ -1,10 +1,11 @@
 //! What a server's log says about crashes and panics.
 
-/// The prefix of each line. It has the SQLSTATE, as a panic in Rust reaches the log as an error with XX000 and the panic's
-/// own text, which may be anything.
+/// The prefix of each line. It has the SQLSTATE, as a panic in Rust reaches the log as an error with XX000 and the
+/// panic's own text, which may be anything.
 pub(crate) const PREFIX: &str = "%m [%p] %b %e ";
 
-/// What errors with XX000 say that are no panics: those of the core server that a test may cause, and the failure points.
+/// What errors with XX000 say that are no panics: those of the core server that a test may cause, and the failure
+/// points.
 const INTERNAL_ERRORS: [&str; 4] = [
     // Another session drops what this one looks at.
     "could not open relation with OID ",

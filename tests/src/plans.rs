@@ -33,7 +33,8 @@ pub fn create(client: &mut Client, rows: &[Row]) -> String {
         client,
         &format!("CREATE INDEX ON {table} USING usearch (code); DROP TABLE {plain}"),
     );
-    // The number of rows, without statistics of columns: since 18 CREATE INDEX leaves it unknown where autovacuum is off.
+    // The number of rows, without statistics of columns: since 18 CREATE INDEX leaves it unknown where autovacuum is
+    // off.
     each(client, &format!("VACUUM {table}"));
     table
 }

@@ -92,8 +92,8 @@ pub fn assert_each_once(answer: &[Hit]) {
     );
 }
 
-/// The same, and nearer rows before farther ones. A graph search that goes on for long may find a near row late, so this
-/// holds for exact answers and for the first rows of others.
+/// The same, and nearer rows before farther ones. A graph search that goes on for long may find a near row late, so
+/// this holds for exact answers and for the first rows of others.
 pub fn assert_well_formed(answer: &[Hit]) {
     assert_each_once(answer);
     for pair in answer.windows(2) {
