@@ -3,6 +3,7 @@
 //! Everything is a ratio or a pair measured in one run on one private server: machines differ, and
 //! shared ones differ from minute to minute.
 
+mod cold;
 mod commits;
 mod compare;
 mod endurance;
@@ -25,7 +26,16 @@ const ROWS: usize = 100_000;
 /// Parts that look at one table of Text-Codes.
 const TABLE: [&str; 7] = ["recall", "latency", "filter", "first_query", "memory", "copy", "vacuum"];
 /// Others, each with tables of its own.
-const PARTS: [&str; 7] = ["plans", "endurance", "commits", "iscc", "scale", "servers", "compare"];
+const PARTS: [&str; 8] = [
+    "plans",
+    "endurance",
+    "commits",
+    "iscc",
+    "scale",
+    "cold",
+    "servers",
+    "compare",
+];
 /// Codes that `scale` measures, in millions, unless another number is given.
 const MILLIONS: usize = 10;
 
@@ -33,7 +43,7 @@ fn main() {
     // `scripts/bench latency copy` runs these parts only, `scripts/bench compare text` one set of a part.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (sets, parts): (Vec<_>, Vec<_>) = arguments.into_iter().partition(|a| compare::SETS.contains(&a.as_str()));
-    // `scripts/bench scale 10` measures ten million codes.
+    // `scripts/bench scale 10` measures ten million codes, `scripts/bench cold 3000000` three.
     let (numbers, parts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|a| a.parse::<usize>().is_ok());
     let known = |part: &String| TABLE.contains(&part.as_str()) || PARTS.contains(&part.as_str());
     if let Some(unknown) = parts.iter().find(|part| !known(part)) {
@@ -62,13 +72,12 @@ fn main() {
     if wanted("iscc") {
         iscc::run();
     }
+    let number = numbers.first().and_then(|number| number.parse().ok());
     if parts.iter().any(|part| part == "scale") {
-        scale::run(
-            numbers
-                .first()
-                .and_then(|number| number.parse().ok())
-                .unwrap_or(MILLIONS),
-        );
+        scale::run(number.unwrap_or(MILLIONS));
+    }
+    if parts.iter().any(|part| part == "cold") {
+        cold::run(number.unwrap_or(cold::ROWS));
     }
     if parts.iter().any(|part| part == "servers") {
         servers::run();

@@ -8,6 +8,8 @@ mod queries;
 use cluster_tests::Cluster;
 use cluster_tests::search::value;
 
+pub use progress::Progress;
+
 use growth::Growth;
 use page::Size;
 use queries::Queries;
