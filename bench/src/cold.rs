@@ -20,9 +20,9 @@ use systems::{Asked, System};
 pub const ROWS: usize = 1_000_000;
 /// Queries whose times count, and those before them that leave in memory what queries read.
 const QUERIES: usize = 500;
-const WARM_UP: usize = 2_000;
+const WARM_UP: usize = 1_500;
 /// Queries that are each the first after a start of the server.
-const FIRST: usize = 30;
+const FIRST: usize = 20;
 /// Memory of the server besides the index: shared buffers of half of it, and its processes.
 const SERVER_BYTES: u64 = 64 << 20;
 

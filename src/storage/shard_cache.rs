@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use iscc_hnsw::shard::{EntryRange, Shard};
 use iscc_log::directory::Segment;
-use memmap2::Mmap;
+use memmap2::{Advice, Mmap};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
@@ -121,7 +121,9 @@ pub fn has_sound_codes(index: Index<'_>, shard: &MappedShard) -> bool {
     if CACHE.with_borrow(|cache| cache.get(&key).is_some_and(|cached| cached.is_sound)) {
         return true;
     }
+    let _ = shard.bytes().advise(Advice::Sequential);
     let is_sound = shard.has_sound_codes(&check_for_interrupts);
+    advise(shard);
     if is_sound {
         CACHE.with_borrow_mut(|cache| {
             if let Some(cached) = cache.get_mut(&key) {
@@ -209,13 +211,8 @@ pub fn open(path: &Path, id: &ShardId, segments: &[Segment]) -> Result<MappedSha
     // SAFETY: published files are never changed in place; should somebody else do so, every value
     // read from the mapping is checked before it is used as an offset.
     let map = unsafe { Mmap::map(&file) }.map_err(|why| damaged(&why))?;
-    // Search jumps about: read-ahead would only evict other pages.
-    let _ = map.advise(memmap2::Advice::Random);
     let shard = Shard::open(map).map_err(|why| damaged(&why))?;
-    // These are read from end to end.
-    for (offset, bytes) in shard.flat_parts() {
-        let _ = shard.bytes().advise_range(memmap2::Advice::WillNeed, offset, bytes);
-    }
+    advise(&shard);
     if shard.id() != *id {
         return Err(damaged(&"its id does not match its name"));
     }
@@ -228,6 +225,14 @@ pub fn open(path: &Path, id: &ShardId, segments: &[Segment]) -> Result<MappedSha
         return Err(damaged(&"its blocks are not those that the directory lists"));
     }
     Ok(shard)
+}
+
+/// Tells the operating system how searches read a file that is not in memory. Advice that it does not take costs speed only.
+fn advise(shard: &MappedShard) {
+    // A graph jumps about: to read more than the page that it wants would only evict others.
+    let _ = shard.bytes().advise(Advice::Random);
+    let (offset, bytes) = shard.flat_part();
+    let _ = shard.bytes().advise_range(Advice::Sequential, offset, bytes);
 }
 
 /// The part of the log that a segment is, as a shard's file has it.

@@ -15,8 +15,8 @@ const NEIGHBOURS: usize = 10;
 /// Rows of a COPY.
 const BATCH: usize = 100_000;
 /// Efforts of pgvector, of which the least is taken that finds as much as ours, or nearly so.
-const EFFORTS: [u32; 6] = [40, 64, 100, 200, 400, 800];
-const NEARLY: f64 = 0.005;
+const EFFORTS: [u32; 7] = [40, 64, 100, 150, 200, 400, 800];
+const NEARLY: f64 = 0.01;
 /// Queries that an effort is tried with.
 const TRIED: usize = 200;
 /// Rows of a table that makes a connection know the library and the catalogs.

@@ -330,9 +330,15 @@ impl<B: AsRef<[u8]>> Shard<B> {
         &self.bytes
     }
 
-    /// Where the parts lie that an exact search reads: offsets and lengths in the file.
-    pub fn flat_parts(&self) -> [(usize, usize); 2] {
-        [&self.footer.details, self.flat_section()].map(|part| (part.offset.get() as usize, part.bytes.get() as usize))
+    /// Where the part lies that an exact search reads from end to end: offset and length in the file.
+    pub fn flat_part(&self) -> (usize, usize) {
+        let section = self.flat_section();
+        let all = section.bytes.get() as usize;
+        let bytes = match self.rows {
+            RowFormat::Codes { .. } => self.word_table().word_bytes().min(all),
+            RowFormat::Dense(_) | RowFormat::Opaque(_) => all,
+        };
+        (section.offset.get() as usize, bytes)
     }
 
     pub(crate) fn section(&self, section: &Section) -> &[u8] {

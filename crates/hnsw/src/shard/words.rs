@@ -53,6 +53,12 @@ impl<'a> WordTable<'a> {
         }
     }
 
+    /// Bytes of the words of all groups, before the tables of pieces.
+    pub(crate) fn word_bytes(&self) -> usize {
+        let rest = self.parts().last().map_or(self.bytes, |(_, rest)| rest);
+        self.bytes.len() - rest.len()
+    }
+
     /// The groups; on damaged bytes those before the damage.
     pub(crate) fn groups(&self) -> impl Iterator<Item = WordGroup<'a>> + use<'a> {
         self.parts().map(|(group, _)| group)
