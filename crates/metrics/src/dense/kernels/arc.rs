@@ -9,13 +9,12 @@ use super::element::Element;
 /// `a` and `b` are readable for `count` numbers.
 #[inline(always)]
 pub(crate) unsafe fn haversine<A: Element, B: Element>(a: *const u8, b: *const u8, count: usize) -> f64 {
-    let mut points = [[0.0; 2]; 2];
-    for i in 0..count.min(2) {
+    let [mut from, mut to] = [[0.0; 2]; 2];
+    for (i, (x, y)) in from.iter_mut().zip(&mut to).enumerate().take(count) {
         // SAFETY: `i` is less than `count`.
-        let (x, y) = unsafe { (A::number(a, i), B::number(b, i)) };
-        (points[0][i], points[1][i]) = (x.into(), y.into());
+        (*x, *y) = unsafe { (A::number(a, i).into(), B::number(b, i).into()) };
     }
-    between(points)
+    between([from, to])
 }
 
 fn between([[latitude_a, longitude_a], [latitude_b, longitude_b]]: [[f64; 2]; 2]) -> f64 {
