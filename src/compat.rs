@@ -100,7 +100,6 @@ pub fn read_recent_buffer(relation: &pg_sys::RelationData, block: u32, recent: p
 }
 
 functions! {
-    fn current_user() -> Oid = GetUserId;
     #[cfg(feature = "pg15")]
     fn is_owned_by(relation: Oid, role: Oid) -> bool = pg_class_ownercheck;
     #[cfg(not(feature = "pg15"))]
@@ -124,12 +123,12 @@ pub fn vacuum_delay_point() {
     vacuum_or_analyze_delay_point(false);
 }
 
-/// True when the current user owns the relation.
-pub fn owns_relation(relation: Oid) -> bool {
+/// True when a role owns the relation.
+pub fn owns_relation(role: Oid, relation: Oid) -> bool {
     #[cfg(feature = "pg15")]
-    return is_owned_by(relation, current_user());
+    return is_owned_by(relation, role);
     #[cfg(not(feature = "pg15"))]
-    return is_object_owned_by(pg_sys::RelationRelationId, relation, current_user());
+    return is_object_owned_by(pg_sys::RelationRelationId, relation, role);
 }
 
 /// Fields of the access method's description that not every version has.
@@ -252,7 +251,6 @@ pub fn on_relation_info(visit: VisitRelation) {
 }
 
 mod relation_hook {
-
     use pgrx::pg_sys;
     use pgrx::prelude::*;
 

@@ -10,7 +10,7 @@ use crate::relation::Index;
 
 /// Raises an error unless the current user owns the index.
 pub fn require_owner(index: Index<'_>) {
-    if !compat::owns_relation(index.oid()) {
+    if !owns(index) {
         report(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             format!("must be owner of index {}", index.name()),
@@ -22,7 +22,7 @@ pub fn require_owner(index: Index<'_>) {
 /// Raises an error unless the current user may read the table or owns the index. `what` needs that right: it begins the
 /// sentence that says so.
 pub fn require_select(index: Index<'_>, what: &str) {
-    if !compat::owns_relation(index.oid()) && !may_select(index) {
+    if !owns(index) && !may_select(index) {
         report(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             format!("permission denied for index {}", index.name()),
@@ -38,7 +38,7 @@ pub fn require_select(index: Index<'_>, what: &str) {
 /// The same where the answer tells of all rows, also of those that row-level security hides from the current user.
 pub fn require_all_rows(index: Index<'_>, what: &str) {
     require_select(index, what);
-    if !compat::owns_relation(index.oid()) && has_policies(index) {
+    if !owns(index) && has_policies(index) {
         report(
             PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE,
             format!("permission denied for index {}", index.name()),
@@ -54,7 +54,7 @@ pub fn require_all_rows(index: Index<'_>, what: &str) {
 /// Raises an error unless the current user may know an index's size: may read the table or statistics of all, or owns
 /// the index.
 pub fn require_size(index: Index<'_>) {
-    if !reads_all_statistics() && !compat::owns_relation(index.oid()) && !may_select(index) {
+    if !reads_all_statistics() && !owns(index) && !may_select(index) {
         refuse_statistics(index, "");
     }
 }
@@ -70,7 +70,7 @@ pub fn require_statistics(index: Index<'_>) {
 /// Whether the current user may know that.
 pub fn may_see_statistics(index: Index<'_>) -> bool {
     let may = || may_select(index) && !has_policies(index);
-    reads_all_statistics() || compat::owns_relation(index.oid()) || may()
+    reads_all_statistics() || owns(index) || may()
 }
 
 /// Whether the current user may know what processes of this user do, as in pg_stat_activity.
@@ -91,15 +91,20 @@ fn refuse_statistics(index: Index<'_>, condition: &str) -> ! {
     .raise()
 }
 
+/// Whether the current user owns the index.
+fn owns(index: Index<'_>) -> bool {
+    compat::owns_relation(catalog::current_user(), index.oid())
+}
+
 /// Whether the current user has the SELECT privilege on the index's table.
 fn may_select(index: Index<'_>) -> bool {
     let right = pg_sys::ACL_SELECT as pg_sys::AclMode;
-    catalog::check_privileges(table(index), catalog::current_user(), right) == pg_sys::AclResult::ACLCHECK_OK
+    catalog::check_privileges(index.table(), catalog::current_user(), right) == pg_sys::AclResult::ACLCHECK_OK
 }
 
 /// Whether row-level security applies to the current user on the index's table.
 fn has_policies(index: Index<'_>) -> bool {
-    let applies = catalog::check_row_security(table(index), pg_sys::InvalidOid, true);
+    let applies = catalog::check_row_security(index.table(), pg_sys::InvalidOid, true);
     applies == pg_sys::CheckEnableRlsResult::RLS_ENABLED as i32
 }
 
@@ -107,9 +112,4 @@ fn has_policies(index: Index<'_>) -> bool {
 fn reads_all_statistics() -> bool {
     let role = pg_sys::Oid::from(pg_sys::ROLE_PG_READ_ALL_STATS);
     catalog::has_privileges_of(catalog::current_user(), role)
-}
-
-/// The index's table, which exists as long as the index is open.
-fn table(index: Index<'_>) -> pg_sys::Oid {
-    index.table()
 }

@@ -5,11 +5,10 @@ use pgrx::pg_sys::{self, AclMode, AclResult, Oid};
 
 use super::functions::add_columns;
 use super::nodes::Planner;
+use crate::catalog;
 use crate::nodes::{Node, Set, functions};
 
 functions! {
-    fn current_user() -> Oid = GetUserId;
-    fn check_table(table: Oid, user: Oid, right: AclMode) -> AclResult::Type = pg_class_aclcheck;
     fn check_column(table: Oid, column: i16, user: Oid, right: AclMode) -> AclResult::Type = pg_attribute_aclcheck;
 }
 
@@ -35,7 +34,7 @@ pub fn sees_all<'a>(planner: Planner<'a>, number: u32, expression: Node<'a>) -> 
         return false;
     };
     let user = match relation.user() {
-        pg_sys::InvalidOid => current_user(),
+        pg_sys::InvalidOid => catalog::current_user(),
         user => user,
     };
     table.security_quals().is_empty() && !is_inside_barrier(planner) && may_select(table.oid(), &columns, user)
@@ -73,5 +72,5 @@ fn may_select(table: Oid, columns: &[i32], user: Oid) -> bool {
     let right = pg_sys::ACL_SELECT as AclMode;
     let is_allowed = |result| result == AclResult::ACLCHECK_OK;
     let may_read = |&column: &i32| column > 0 && is_allowed(check_column(table, column as i16, user, right));
-    is_allowed(check_table(table, user, right)) || columns.iter().all(may_read)
+    is_allowed(catalog::check_privileges(table, user, right)) || columns.iter().all(may_read)
 }

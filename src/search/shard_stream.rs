@@ -122,8 +122,6 @@ pub struct ShardStream {
     /// Ordinals of the current node not yet returned, last one first.
     ordinals: Vec<u32>,
     key: u32,
-    /// The last pass over all codes has found nothing more.
-    is_drained: bool,
     /// Entries that are known to be returned, or dead.
     done: u64,
     has_used_graph: bool,
@@ -157,7 +155,6 @@ impl ShardStream {
             settled: 0,
             ordinals: Vec::new(),
             key: 0,
-            is_drained: false,
             done: 0,
             has_used_graph: false,
             restriction,
@@ -188,8 +185,7 @@ impl ShardStream {
             Way::Graph(_) => Some(self.key.into()),
             Way::Near { below, .. } => Some(below.into()),
             Way::Flat(limit) if self.prefers_log(limit) => None,
-            // Nearer than what was found are only those returned before.
-            Way::Flat(_) if self.is_drained => None,
+            Way::Flat(_) if self.buffers.flat.is_complete() => None,
             Way::Flat(_) => Some(self.key.into()),
             Way::Undecided | Way::Within => None,
         }
@@ -208,7 +204,6 @@ impl ShardStream {
             Way::Flat(limit) => self.scan_all(limit, u32::MAX),
             Way::Undecided | Way::Within => {}
         }
-        self.is_drained = self.settled == 0;
     }
 
     /// Whether the log gives that many more rows at lower cost.

@@ -211,6 +211,8 @@ pub fn open(path: &Path, id: &ShardId, segments: &[Segment]) -> Result<MappedSha
     // SAFETY: published files are never changed in place; should somebody else do so, every value
     // read from the mapping is checked before it is used as an offset.
     let map = unsafe { Mmap::map(&file) }.map_err(|why| damaged(&why))?;
+    // Before the footer is read: with read-ahead, that would load megabytes beside it.
+    let _ = map.advise(Advice::Random);
     let shard = Shard::open(map).map_err(|why| damaged(&why))?;
     advise(&shard);
     if shard.id() != *id {

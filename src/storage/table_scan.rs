@@ -30,9 +30,9 @@ struct TableScan<'a> {
     each: &'a mut dyn FnMut(&Tid, &[u8]),
 }
 
-/// Gives `each` the TID and the value of every row, as the log has them; of NULL, no bytes. A build raises an error for a
-/// value that cannot be compared. Returns the number of rows
-/// that the table has, with those that the index does not cover.
+/// Gives `each` the TID and the value of every row, as the log has them; of NULL, no bytes. A build raises an error for
+/// a value that cannot be compared. Returns the number of rows that the table has, with those that the index does not
+/// cover.
 pub fn for_each_row(
     table: Index<'_>,
     index: Index<'_>,

@@ -152,7 +152,7 @@ fn new_ball(args: Args<'_>, radius: f64) -> Datum {
     let mut values = [args.datum(0), Datum::from(radius.to_bits())];
     // SAFETY: SQL declares that the function returns a composite type with these two fields.
     unsafe {
-        let result = pg_sys::get_func_rettype(args.call().function().oid());
+        let result = catalog::result_type(args.call().function().oid());
         let fields = pg_sys::lookup_rowtype_tupdesc_copy(result, -1);
         let tuple = pg_sys::heap_form_tuple(fields, values.as_mut_ptr(), [false; 2].as_mut_ptr());
         pg_sys::HeapTupleHeaderGetDatum((*tuple).t_data)

@@ -3,7 +3,9 @@
 //!
 //! Usage: `measure_together SIMPRINTS.tsv SHARD...`, where the file has a 256-bit code in hexadecimal at the start of
 //! each line, and the shards are files of codes of 256 bits. The queries are variants of the codes in the file: each
-//! bit is flipped with probability 0.05.
+//! bit is flipped with probability 0.02, 0.05 or 0.1.
+
+mod variants;
 
 use std::fs::File;
 use std::time::Instant;
@@ -12,39 +14,12 @@ use iscc_hnsw::search::{Candidate, FlatSearch, GraphSearch, Part, start_together
 use iscc_hnsw::shard::Shard;
 use iscc_metrics::{Metric, Query};
 use memmap2::Mmap;
+use variants::{Random, read};
 
 const QUERIES: usize = 2000;
 const EFFORTS: [usize; 4] = [16, 32, 64, 128];
 
 type Search = fn(&Query, &mut [Part<'_, Mmap>]);
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn flip(&mut self, mut code: Vec<u8>) -> Vec<u8> {
-        for bit in 0..8 * code.len() {
-            code[bit / 8] ^= u8::from(self.next().is_multiple_of(20)) << (bit % 8);
-        }
-        code
-    }
-}
-
-fn read(path: &str) -> Vec<Vec<u8>> {
-    let text = std::fs::read_to_string(path).expect("a readable file");
-    let byte = |line: &str, i: usize| u8::from_str_radix(&line[2 * i..2 * i + 2], 16).expect("hexadecimal");
-    text.lines()
-        .map(|line| (0..32).map(|i| byte(line, i)).collect())
-        .collect()
-}
 
 fn open(path: &str) -> Shard<Mmap> {
     let file = File::open(path).expect("a readable file");
@@ -133,7 +108,7 @@ fn main() {
     let queries: Vec<Query> = (0..QUERIES)
         .map(|_| {
             let at = random.next() as usize % simprints.len();
-            random.flip(simprints[at].clone())
+            random.flip(&simprints[at])
         })
         .map(|code| Query::new(Metric::Nphd, &code))
         .collect();

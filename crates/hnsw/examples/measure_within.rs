@@ -4,6 +4,8 @@
 //! line. The codes stored (1,000,000) and 500 others to search for are variants of these: each bit is flipped with
 //! probability 0.02, 0.05 or 0.1. The graph is of the smallest kind, as it is not searched.
 
+mod variants;
+
 use std::time::Instant;
 
 use iscc_hnsw::build::{NextStep, ShardBuilder};
@@ -13,39 +15,10 @@ use iscc_hnsw::search::{FlatSearch, WithinSearch};
 use iscc_hnsw::shard::{Shard, ShardIdentity};
 use iscc_metrics::Metric;
 use iscc_metrics::ball::Ball;
+use variants::{Random, read};
 
 const QUERIES: usize = 500;
 const RADII: [f64; 7] = [0.0, 0.023, 0.047, 0.059, 0.098, 0.148, 0.2];
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn flip(&mut self, code: &[u8]) -> Vec<u8> {
-        // In 65,536ths.
-        let chance = [1311, 3277, 6554][(self.next() % 3) as usize];
-        let mut nibble = || {
-            let bits = self.next();
-            (0..4).fold(0, |mask, i| mask | u8::from((bits >> (16 * i)) & 0xffff < chance) << i)
-        };
-        code.iter().map(|byte| byte ^ nibble() ^ (nibble() << 4)).collect()
-    }
-}
-
-fn read(path: &str) -> Vec<Vec<u8>> {
-    let text = std::fs::read_to_string(path).expect("a readable file");
-    let byte = |line: &str, i: usize| u8::from_str_radix(&line[2 * i..2 * i + 2], 16).expect("hexadecimal");
-    let code = |line: &str| (0..32).map(|i| byte(line, i)).collect();
-    text.lines().map(code).collect()
-}
 
 fn build(codes: &[Vec<u8>]) -> Shard<Vec<u8>> {
     let params = BuildParams {

@@ -35,13 +35,39 @@ pub const fn looked_up(effort: usize) -> usize {
 #[derive(Default)]
 pub struct GraphSearch {
     /// What was discovered; its pool has the best of the current call.
-    pub(super) walk: Walk,
+    walk: Walk,
     /// Discovered, not returned by this call: too far, or displaced. Some are expanded, some are not.
     leftovers: Vec<u64>,
     /// Nodes of the base level to begin at, besides that which the upper levels lead to.
     likely: Vec<u32>,
     /// Discovered by earlier calls, not returned, nearest first.
     waiting: BinaryHeap<Reverse<u64>>,
+}
+
+/// What a search does next. Each step asks for the memory that the next one reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Goes to node 0, on this level.
+    Enter { level: usize },
+    /// Reads the links of the nearest node, on the way down.
+    Hop,
+    /// Compares the rows beside it.
+    HopRows,
+    /// Reads the links of the next node to expand.
+    Links,
+    /// Compares the rows beside it.
+    Rows,
+    /// Nothing.
+    End,
+}
+
+impl Step {
+    /// The first one in a shard.
+    pub(super) fn first<B: AsRef<[u8]>>(shard: &Shard<B>) -> Self {
+        Step::Enter {
+            level: shard.max_level().into(),
+        }
+    }
 }
 
 impl GraphSearch {
@@ -61,7 +87,7 @@ impl GraphSearch {
         let centre = query.centre();
         let view = View::new(query.space(shard), shard.links(), centre.borrow());
         self.reset(shard, query, ef);
-        self.run(&view, usize::from(shard.max_level()), out);
+        self.run(&view, Step::first(shard), out);
     }
 
     /// The same where the graph is not a file's yet; `hidden` is a node that must not be found, nor anything through it.
@@ -75,7 +101,7 @@ impl GraphSearch {
     ) {
         self.forget(view.space.count(), ef);
         self.walk.visited.insert_all(hidden.into_iter());
-        self.run(view, max_level, out);
+        self.run(view, Step::Enter { level: max_level }, out);
     }
 
     /// Forgets the search before: another one begins.
@@ -92,29 +118,52 @@ impl GraphSearch {
         self.walk.computed = 0;
     }
 
-    fn run<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, max_level: usize, out: &mut Vec<Candidate>) {
-        if view.space.count() == 0 {
-            return out.clear();
+    /// Takes all steps of a search, from this one on, and lists what it finds in `out`.
+    fn run<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, mut step: Step, out: &mut Vec<Candidate>) {
+        while step != Step::End {
+            step = self.take(step, view);
         }
-        self.set_out(view, max_level);
-        while self.walk.level > 0 {
-            self.walk.load_hop(view);
-            self.walk.take_hop(view);
-        }
-        self.arrive(view);
-        self.collect(view, out);
+        self.list(out);
     }
 
-    /// Begins the walk down, and asks for the rows of the likely nodes.
-    pub(super) fn set_out<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, max_level: usize) {
-        self.walk.load_rows(view, self.likely.iter().copied());
-        self.walk.set_out(view, max_level);
+    /// Takes a step; the next one.
+    pub(super) fn take<L: Links, S: Space>(&mut self, step: Step, view: &View<'_, L, S>) -> Step {
+        match step {
+            Step::Enter { .. } if view.space.count() == 0 => Step::End,
+            Step::Enter { level } => {
+                self.walk.load_rows(view, self.likely.iter().copied());
+                self.walk.set_out(view, level);
+                self.go_down(view)
+            }
+            Step::Hop => {
+                self.walk.load_hop(view);
+                Step::HopRows
+            }
+            Step::HopRows => {
+                self.walk.take_hop(view);
+                self.go_down(view)
+            }
+            Step::Links if self.load_neighbors(view) => Step::Rows,
+            Step::Links => Step::End,
+            Step::Rows => {
+                self.walk.take_rows(view, &mut self.leftovers);
+                self.walk.load_next_links(view);
+                Step::Links
+            }
+            Step::End => Step::End,
+        }
     }
 
-    /// Begins the search of the base level, where the walk down has led and at the likely nodes.
-    pub(super) fn arrive<L: Links, S: Space>(&mut self, view: &View<'_, L, S>) {
+    /// Asks for the links of the nearest node on the way down; on the base level, begins there and at the likely nodes.
+    fn go_down<L: Links, S: Space>(&mut self, view: &View<'_, L, S>) -> Step {
+        if self.walk.level > 0 {
+            view.links.prefetch(node_of(self.walk.best), self.walk.level);
+            return Step::Hop;
+        }
         self.walk.take_rows(view, &mut self.leftovers);
         self.walk.enter(self.walk.best);
+        self.walk.load_next_links(view);
+        Step::Links
     }
 
     /// Makes the search that [`GraphSearch::start`] began one of more effort, as if that had been given to it at once, or
@@ -134,7 +183,7 @@ impl GraphSearch {
 
     pub(crate) fn widen_in<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, ef: usize, out: &mut Vec<Candidate>) {
         self.make_room(ef);
-        self.collect(view, out);
+        self.run(view, Step::Links, out);
     }
 
     /// The pool is to have the `ef` best.
@@ -163,7 +212,7 @@ impl GraphSearch {
         {
             self.walk.pool.push(packed);
         }
-        self.collect(&view, out);
+        self.run(&view, Step::Links, out);
     }
 
     /// Distances computed since the start.
@@ -171,17 +220,9 @@ impl GraphSearch {
         self.walk.computed
     }
 
-    /// Expands the pool and lists it in `out`.
-    fn collect<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, out: &mut Vec<Candidate>) {
-        while self.load_neighbors(view) {
-            self.take_neighbors(view);
-        }
-        self.list(out);
-    }
-
     /// The first half of an expansion on the base level, see [`Walk::load_neighbors`].
     #[inline]
-    pub(super) fn load_neighbors<L: Links, S: Space>(&mut self, view: &View<'_, L, S>) -> bool {
+    fn load_neighbors<L: Links, S: Space>(&mut self, view: &View<'_, L, S>) -> bool {
         if self.walk.load_neighbors(view, 0) {
             return true;
         }
@@ -193,12 +234,6 @@ impl GraphSearch {
         self.walk.enter(view.packed(0));
         self.walk.computed += 1;
         self.walk.load_neighbors(view, 0)
-    }
-
-    /// The second half, see [`Walk::take_rows`].
-    #[inline]
-    pub(super) fn take_neighbors<L: Links, S: Space>(&mut self, view: &View<'_, L, S>) {
-        self.walk.take_rows(view, &mut self.leftovers);
     }
 
     /// Fills `out` with the pool's nodes.

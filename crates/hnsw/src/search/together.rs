@@ -5,13 +5,10 @@
 
 use std::borrow::Borrow;
 
-use super::graph_search::{Candidate, GraphSearch};
+use super::graph_search::{Candidate, GraphSearch, Step};
 use super::query::ShardQuery;
-use crate::graph::links::Links;
-use crate::graph::pool::node_of;
 use crate::graph::walk::View;
 use crate::shard::Shard;
-use crate::space::Space;
 
 /// One of several searches.
 pub struct Part<'a, B: AsRef<[u8]>> {
@@ -30,7 +27,7 @@ pub fn start_together<B: AsRef<[u8]>, Q: ShardQuery>(query: &Q, parts: &mut [Par
     for part in &mut *parts {
         part.search.reset(part.shard, query, part.effort);
     }
-    run(query, parts, Stage::Entry);
+    run(query, parts, |part| Step::first(part.shard));
 }
 
 /// Makes several searches ones of more effort, each as [`GraphSearch::widen`] does.
@@ -38,78 +35,23 @@ pub fn widen_together<B: AsRef<[u8]>, Q: ShardQuery>(query: &Q, parts: &mut [Par
     for part in &mut *parts {
         part.search.make_room(part.effort);
     }
-    run(query, parts, Stage::Links);
+    run(query, parts, |_| Step::Links);
 }
 
-/// What a search does next.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Goes to node 0.
-    Entry,
-    /// Reads the links of the nearest node, on its way down.
-    Hop,
-    /// Compares the rows beside it.
-    HopRows,
-    /// Reads the links of the next node to expand.
-    Links,
-    /// Compares the rows beside it.
-    Rows,
-    /// Nothing.
-    End,
-}
-
-fn run<B: AsRef<[u8]>, Q: ShardQuery>(query: &Q, parts: &mut [Part<'_, B>], first: Stage) {
+/// Takes the steps of all in turn, each from the first one that it is given.
+fn run<B: AsRef<[u8]>, Q: ShardQuery>(query: &Q, parts: &mut [Part<'_, B>], first: impl Fn(&Part<'_, B>) -> Step) {
     let centre = query.centre();
     let views: Vec<_> = parts
         .iter()
         .map(|part| View::new(query.space(part.shard), part.shard.links(), centre.borrow()))
         .collect();
-    let mut stages = vec![first; parts.len()];
-    while stages.iter().any(|&stage| stage != Stage::End) {
-        for ((part, view), stage) in parts.iter_mut().zip(&views).zip(&mut stages) {
-            *stage = step(part, view, *stage);
+    let mut steps: Vec<Step> = parts.iter().map(first).collect();
+    while steps.iter().any(|&step| step != Step::End) {
+        for ((part, view), step) in parts.iter_mut().zip(&views).zip(&mut steps) {
+            *step = part.search.take(*step, view);
         }
     }
     for part in parts {
         part.search.list(part.found);
-    }
-}
-
-fn step<B: AsRef<[u8]>, L: Links, S: Space>(part: &mut Part<'_, B>, view: &View<'_, L, S>, stage: Stage) -> Stage {
-    let search = &mut *part.search;
-    match stage {
-        Stage::Entry if view.space.count() == 0 => Stage::End,
-        Stage::Entry => {
-            search.set_out(view, usize::from(part.shard.max_level()));
-            go_down(search, view)
-        }
-        Stage::Hop => {
-            search.walk.load_hop(view);
-            Stage::HopRows
-        }
-        Stage::HopRows => {
-            search.walk.take_hop(view);
-            go_down(search, view)
-        }
-        Stage::Links if search.load_neighbors(view) => Stage::Rows,
-        Stage::Links => Stage::End,
-        Stage::Rows => {
-            search.take_neighbors(view);
-            search.walk.load_next_links(view);
-            Stage::Links
-        }
-        Stage::End => Stage::End,
-    }
-}
-
-/// Asks for the links of the nearest node; on the base level of the next one to expand.
-fn go_down<L: Links, S: Space>(search: &mut GraphSearch, view: &View<'_, L, S>) -> Stage {
-    if search.walk.level > 0 {
-        view.links.prefetch(node_of(search.walk.best), search.walk.level);
-        Stage::Hop
-    } else {
-        search.arrive(view);
-        search.walk.load_next_links(view);
-        Stage::Links
     }
 }

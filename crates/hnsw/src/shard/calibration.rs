@@ -153,9 +153,12 @@ impl LengthCurves {
     /// An effort finds more of what is near than of what is far. Where a class seems to do worse than farther ones,
     /// that is chance, and their average is a better estimate of each (isotonic regression).
     fn shares(&self) -> [Option<Shares>; CLASSES] {
+        // Of the classes from the first to the last one.
+        let sums: [[Curve; CLASSES]; CLASSES] =
+            std::array::from_fn(|first| std::array::from_fn(|last| self.sum(first, last)));
         let best_to_the_far = |class: usize, first: usize, effort: usize| {
-            let sums = (class..CLASSES).map(|last| self.sum(first, last));
-            let shares = sums.filter(|sum| sum.queries() >= ENOUGH).map(|sum| sum.share(effort));
+            let sums = sums[first][class..].iter().filter(|sum| sum.queries() >= ENOUGH);
+            let shares = sums.map(|sum| sum.share(effort));
             shares.max_by(|a, b| a.ratio().total_cmp(&b.ratio()))
         };
         std::array::from_fn(|class| {
@@ -169,10 +172,11 @@ impl LengthCurves {
         })
     }
 
-    /// The results of classes together.
+    /// The results of classes together; none if the last comes before the first.
     fn sum(&self, first: usize, last: usize) -> Curve {
         let mut sum = Curve::default();
-        self.classes[first..=last].iter().for_each(|curve| sum.add(curve));
+        let classes = self.classes.get(first..=last).unwrap_or_default();
+        classes.iter().for_each(|curve| sum.add(curve));
         sum
     }
 
