@@ -9,11 +9,12 @@ mod systems;
 use cluster_tests::Cluster;
 use cluster_tests::Random;
 use cluster_tests::codes::{self, Row};
+use cluster_tests::disk::is_on_disk;
 use cluster_tests::search::value;
 
 use crate::measure::{median, quantile};
 use group::Group;
-use server::{Limited, State, is_on_disk};
+use server::{Limited, State};
 use systems::{Asked, System};
 
 /// Codes, unless another number is given.

@@ -1,5 +1,6 @@
 //! Answering a query: the rows of an index in order of distance.
 
+mod ahead;
 mod begin;
 pub mod conditions;
 pub mod counters;

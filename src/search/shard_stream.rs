@@ -11,6 +11,7 @@ use iscc_log::log_page::is_alive;
 use iscc_metrics::Query;
 use memmap2::Mmap;
 
+use super::ahead::read_entries;
 use super::conditions::{Restriction, key_of_code};
 use super::counters::Counters;
 use super::log_stream::{Found, position};
@@ -161,6 +162,13 @@ impl ShardStream {
             wanted,
             settings,
         }
+    }
+
+    /// Has the entries of the nearest candidates read from the disk at the same time, if need be.
+    pub fn read_ahead(&self, index: Index<'_>, rows: usize) {
+        let nearest = self.buffers.batch.iter().rev().take(rows);
+        let nodes = nearest.map(|candidate| candidate.node);
+        read_entries(index, &self.shard, &self.ranges, &self.segments, nodes);
     }
 
     /// The next entry as the shard has it. None when the shard gives no more.

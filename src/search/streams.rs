@@ -164,8 +164,10 @@ impl Streams {
             let stream = ExactStream::new(plan.query.clone(), exact, returned, restriction);
             self.streams.push(Stream::Exact(stream));
         }
-        let shards = self.streams.iter_mut().filter_map(Stream::as_shard);
-        begin_together(&mut shards.collect::<Vec<_>>(), rows.unwrap_or_default());
+        let wanted = rows.unwrap_or_default();
+        let mut shards: Vec<_> = self.streams.iter_mut().filter_map(Stream::as_shard).collect();
+        begin_together(&mut shards, wanted);
+        shards.iter().for_each(|shard| shard.read_ahead(index, wanted));
         true
     }
 

@@ -8,6 +8,7 @@ use iscc_hnsw::shard::ranges::{EntryRange, locate};
 use iscc_log::directory::Segment;
 use iscc_log::log_page::{LogPage, is_alive};
 
+use super::ahead::read_entries;
 use super::conditions::Restriction;
 use super::counters::Counters;
 use super::log_stream::{Found, position};
@@ -105,6 +106,8 @@ impl VectorStream {
             return Ok(());
         };
         let count = looked_up(effort).max(self.wanted + self.wanted / 2);
+        let nodes = self.buffers.batch.iter().take(count).map(|candidate| candidate.node);
+        read_entries(index, &self.shard, &self.ranges, &self.segments, nodes);
         match self.places(count) {
             Some(places) => self.look_up(index, &places),
             None => {

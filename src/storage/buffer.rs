@@ -103,6 +103,12 @@ pub struct PinnedBuffer {
     buffer: pg_sys::Buffer,
 }
 
+/// Asks for a block of the main fork that is read soon.
+pub fn prefetch(index: Index<'_>, block: u32) {
+    // SAFETY: the relation is open; a block that is in no file raises an error.
+    unsafe { pg_sys::PrefetchBuffer(index.raw(), pg_sys::ForkNumber::MAIN_FORKNUM, block) };
+}
+
 impl PinnedBuffer {
     /// Pins a block of the main fork.
     pub fn read(index: Index<'_>, block: u32) -> Self {

@@ -3,6 +3,7 @@
 pub mod buffer;
 pub mod definition;
 pub mod directory;
+pub mod disk;
 pub mod log;
 #[cfg(misuse)]
 mod misuse;

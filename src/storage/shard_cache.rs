@@ -18,6 +18,7 @@ use pgrx::pg_sys;
 use pgrx::prelude::*;
 
 use super::directory;
+use super::disk;
 use super::shard_file::{self, ShardId};
 use crate::compat::Locator;
 use crate::error::{check_for_interrupts, report};
@@ -50,6 +51,19 @@ struct Cached {
     shard: Option<Rc<MappedShard>>,
     /// Its codes were checked.
     is_sound: bool,
+    /// What this backend had read from the disk when it last looked for the shard.
+    reads: disk::Reads,
+}
+
+impl Cached {
+    /// The shard, to be searched as it is best where its file is: what was read from the disk since the last time was probably
+    /// this file.
+    fn to_search(&mut self) -> Option<Rc<MappedShard>> {
+        let before = std::mem::replace(&mut self.reads, disk::Reads::now());
+        let shard = self.shard.as_ref()?;
+        shard.set_on_disk(self.reads.are_many_more_than(before));
+        Some(shard.clone())
+    }
 }
 
 thread_local! {
@@ -84,11 +98,9 @@ pub fn get(index: Index<'_>, id: &ShardId, segments: &[Segment]) -> Lookup {
     let at = index.locator();
     let path = shard_file::path(at, id);
     let stamp = std::fs::metadata(&path).ok().as_ref().map(Stamp::of);
-    let known = CACHE.with_borrow(|cache| {
-        cache
-            .get(&(at, *id))
-            .filter(|c| c.stamp == stamp)
-            .map(|c| c.shard.clone())
+    let known = CACHE.with_borrow_mut(|cache| {
+        let cached = cache.get_mut(&(at, *id)).filter(|cached| cached.stamp == stamp);
+        cached.map(Cached::to_search)
     });
     let shard = match known {
         Some(shard) => shard,
@@ -148,6 +160,7 @@ fn remember(
         stamp,
         shard: shard.clone(),
         is_sound: false,
+        reads: disk::Reads::now(),
     };
     CACHE.with_borrow_mut(|cache| {
         cache.retain(is_of_use);
@@ -215,6 +228,8 @@ pub fn open(path: &Path, id: &ShardId, segments: &[Segment]) -> Result<MappedSha
     let _ = map.advise(Advice::Random);
     let shard = Shard::open(map).map_err(|why| damaged(&why))?;
     advise(&shard);
+    // Until it is known better: the first search of a connection is often the first one of all.
+    shard.set_on_disk(true);
     if shard.id() != *id {
         return Err(damaged(&"its id does not match its name"));
     }
@@ -233,8 +248,9 @@ pub fn open(path: &Path, id: &ShardId, segments: &[Segment]) -> Result<MappedSha
 fn advise(shard: &MappedShard) {
     // A graph jumps about: to read more than the page that it wants would only evict others.
     let _ = shard.bytes().advise(Advice::Random);
-    let (offset, bytes) = shard.flat_part();
-    let _ = shard.bytes().advise_range(Advice::Sequential, offset, bytes);
+    if let Some((offset, bytes)) = shard.word_part() {
+        let _ = shard.bytes().advise_range(Advice::Sequential, offset, bytes);
+    }
 }
 
 /// The part of the log that a segment is, as a shard's file has it.

@@ -7,6 +7,7 @@ mod backup;
 pub mod churn;
 mod cluster;
 pub mod codes;
+pub mod disk;
 pub mod embeddings;
 pub mod exact;
 mod log;

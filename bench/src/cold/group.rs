@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use cluster_tests::disk::Reads;
+
 const MOUNT: &str = "/sys/fs/cgroup";
 
 /// Which files a hierarchy has.
@@ -27,13 +29,6 @@ pub struct Group {
     /// Where this program belongs.
     home: PathBuf,
     files: Files,
-}
-
-/// What the processes of a group have read so far.
-#[derive(Clone, Copy)]
-pub struct Reads {
-    pub faults: u64,
-    pub bytes: u64,
 }
 
 impl Group {
@@ -79,7 +74,7 @@ impl Group {
     /// What its processes have read, those not counted that have ended.
     pub fn reads(&self) -> Reads {
         let pids = fs::read_to_string(self.dir.join("cgroup.procs")).expect("cgroup.procs");
-        let all = pids.lines().map(reads_of);
+        let all = pids.lines().map(Reads::of);
         all.fold(Reads { faults: 0, bytes: 0 }, |sum, of| Reads {
             faults: sum.faults + of.faults,
             bytes: sum.bytes + of.bytes,
@@ -92,20 +87,5 @@ impl Drop for Group {
         if let Err(why) = fs::remove_dir(&self.dir) {
             eprintln!("{} is left: {why}", self.dir.display());
         }
-    }
-}
-
-fn reads_of(pid: &str) -> Reads {
-    let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
-    let (stat, io) = (read("stat"), read("io"));
-    // pid (name) state … with major faults as the tenth number after the name, which may contain anything
-    let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let faults = after.split_whitespace().nth(9).and_then(|number| number.parse().ok());
-    let bytes = io
-        .lines()
-        .find_map(|line| line.strip_prefix("read_bytes: ")?.parse().ok());
-    Reads {
-        faults: faults.unwrap_or(0),
-        bytes: bytes.unwrap_or(0),
     }
 }

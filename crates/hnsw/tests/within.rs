@@ -115,7 +115,7 @@ fn others_are_refused() {
 #[test]
 fn damaged_tables_are_harmless() {
     let shard = shard(Metric::Nphd);
-    let (offset, words) = shard.flat_part();
+    let (offset, words) = shard.word_part().expect("words");
     let original = shard.bytes().clone();
     // Calibration and footer come last.
     let tables = offset + words..original.len() - 1024;

@@ -25,6 +25,8 @@
 
 #![deny(unsafe_code)]
 
+#[allow(unsafe_code)]
+pub mod ahead;
 pub mod ball;
 #[allow(unsafe_code)]
 pub mod bits;

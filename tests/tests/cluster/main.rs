@@ -19,6 +19,7 @@ mod lifecycle;
 mod maintenance;
 mod monitoring;
 mod older_files;
+mod on_disk;
 mod operations;
 mod order;
 mod package;

@@ -111,6 +111,12 @@ impl Pool {
         Some(item)
     }
 
+    /// The items that are not expanded, nearest first.
+    pub(crate) fn to_expand(&self) -> impl Iterator<Item = u64> {
+        let items = self.items.get(self.next..).unwrap_or_default();
+        items.iter().copied().filter(|&item| !is_marked(item))
+    }
+
     /// The nearest item that is not expanded.
     #[inline]
     pub(crate) fn peek_next(&mut self) -> Option<u64> {

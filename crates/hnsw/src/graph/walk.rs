@@ -3,9 +3,13 @@
 //!
 //! Each step has two halves: one asks the processor to load the rows that the other compares.
 
+use iscc_metrics::ahead;
+
 use super::links::Links;
 use super::pool::{Pool, node_of, pack};
 use super::visited::Visited;
+use crate::shard::Shard;
+use crate::shard::file_links::FileLinks;
 use crate::space::Space;
 
 /// A graph as seen from a centre.
@@ -15,12 +19,41 @@ pub(crate) struct View<'a, L: Links, S: Space> {
     pub(crate) space: S,
     pub(crate) links: L,
     centre: &'a S::Centre,
+    /// Whether rows and links may have to be read from the disk.
+    is_on_disk: bool,
+}
+
+/// Lists of links that are read ahead: those of that many of the nearest nodes. Most of them will be expanded.
+const LISTS_AHEAD: usize = 4;
+
+impl<'a, S: Space> View<'a, FileLinks<'a>, S> {
+    /// The view of a shard's rows.
+    pub(crate) fn of<B: AsRef<[u8]>>(shard: &'a Shard<B>, space: S, centre: &'a S::Centre) -> Self {
+        View {
+            is_on_disk: shard.is_on_disk(),
+            ..View::new(space, shard.links(), centre)
+        }
+    }
 }
 
 impl<'a, L: Links, S: Space> View<'a, L, S> {
     /// The view from `centre`.
     pub(crate) fn new(space: S, links: L, centre: &'a S::Centre) -> Self {
-        Self { space, links, centre }
+        Self {
+            space,
+            links,
+            centre,
+            is_on_disk: false,
+        }
+    }
+
+    /// Asks for rows that are compared next.
+    #[inline]
+    fn load_rows(&self, nodes: &[u32]) {
+        if self.is_on_disk {
+            ahead::read(nodes.iter().map(|&node| self.space.memory(node)));
+        }
+        nodes.iter().for_each(|&node| self.space.prefetch(node));
     }
 
     /// A node with its key.
@@ -120,7 +153,7 @@ impl Walk {
     pub(crate) fn load_hop<L: Links, S: Space>(&mut self, view: &View<'_, L, S>) {
         self.ids.clear();
         self.ids.extend(view.links.neighbors(node_of(self.best), self.level));
-        self.ids.iter().for_each(|&id| view.space.prefetch(id));
+        view.load_rows(&self.ids);
     }
 
     /// The second half: goes to the nearest of them, or down a level. The best only gets nearer, so the walk ends on
@@ -157,8 +190,7 @@ impl Walk {
         nodes: impl ExactSizeIterator<Item = u32>,
     ) {
         self.known = self.visited.len();
-        let new = self.visited.insert_all(nodes);
-        new.iter().for_each(|&id| view.space.prefetch(id));
+        view.load_rows(self.visited.insert_all(nodes));
     }
 
     /// Asks for the base list of the pool's next node, as far as is known now.
@@ -166,6 +198,10 @@ impl Walk {
     pub(crate) fn load_next_links<L: Links, S: Space>(&mut self, view: &View<'_, L, S>) {
         if let Some(next) = self.pool.peek_next() {
             view.links.prefetch(node_of(next), 0);
+            if view.is_on_disk {
+                let next = self.pool.to_expand().take(LISTS_AHEAD);
+                ahead::read(next.map(|packed| view.links.memory(node_of(packed), 0)));
+            }
         }
     }
 

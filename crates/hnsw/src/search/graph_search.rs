@@ -85,9 +85,12 @@ impl GraphSearch {
         out: &mut Vec<Candidate>,
     ) {
         let centre = query.centre();
-        let view = View::new(query.space(shard), shard.links(), centre.borrow());
         self.reset(shard, query, ef);
-        self.run(&view, Step::first(shard), out);
+        self.run(
+            &View::of(shard, query.space(shard), centre.borrow()),
+            Step::first(shard),
+            out,
+        );
     }
 
     /// The same where the graph is not a file's yet; `hidden` is a node that must not be found, nor anything through it.
@@ -177,8 +180,7 @@ impl GraphSearch {
         out: &mut Vec<Candidate>,
     ) {
         let centre = query.centre();
-        let view = View::new(query.space(shard), shard.links(), centre.borrow());
-        self.widen_in(&view, ef, out);
+        self.widen_in(&View::of(shard, query.space(shard), centre.borrow()), ef, out);
     }
 
     pub(crate) fn widen_in<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, ef: usize, out: &mut Vec<Candidate>) {
@@ -203,7 +205,6 @@ impl GraphSearch {
         out: &mut Vec<Candidate>,
     ) {
         let centre = query.centre();
-        let view = View::new(query.space(shard), shard.links(), centre.borrow());
         out.clear();
         self.waiting.extend(self.leftovers.drain(..).map(Reverse));
         self.walk.pool.reset(ef);
@@ -212,7 +213,7 @@ impl GraphSearch {
         {
             self.walk.pool.push(packed);
         }
-        self.run(&view, Step::Links, out);
+        self.run(&View::of(shard, query.space(shard), centre.borrow()), Step::Links, out);
     }
 
     /// Distances computed since the start.

@@ -88,7 +88,7 @@ impl Searchable for Query {
     /// Codes that share a piece with the query. Among codes that are all about equally far from it there is no way for a graph
     /// to lead to the few that are near; most of these share a piece.
     fn likely_nodes<B: AsRef<[u8]>>(&self, shard: &Shard<B>, nodes: &mut Vec<u32>) {
-        for (_, tables) in shard.word_table().pieces(shard.nodes()) {
+        for (_, tables) in shard.pieces() {
             let pieces = (0..tables.len()).map_while(|piece| piece_of(self.code(), piece));
             tables.nodes_sharing(&pieces.collect::<Vec<_>>(), MOST_SHARING, nodes);
         }

@@ -43,7 +43,7 @@ fn run<B: AsRef<[u8]>, Q: ShardQuery>(query: &Q, parts: &mut [Part<'_, B>], firs
     let centre = query.centre();
     let views: Vec<_> = parts
         .iter()
-        .map(|part| View::new(query.space(part.shard), part.shard.links(), centre.borrow()))
+        .map(|part| View::of(part.shard, query.space(part.shard), centre.borrow()))
         .collect();
     let mut steps: Vec<Step> = parts.iter().map(first).collect();
     while steps.iter().any(|&step| step != Step::End) {

@@ -1,6 +1,7 @@
 //! All codes of a shard within a radius, by tables of their pieces instead of comparing all codes.
 
 use iscc_metrics::Query;
+use iscc_metrics::ahead;
 use iscc_metrics::bits::WordGroup;
 
 use super::graph_search::Candidate;
@@ -64,9 +65,11 @@ impl WithinSearch {
         }
         let candidates = self.seen.members();
         self.compared += candidates.len();
-        shard
-            .codes(query.metric())
-            .keys(&query.code(), candidates, &mut self.keys);
+        let codes = shard.codes(query.metric());
+        if shard.is_on_disk() {
+            ahead::read(candidates.iter().map(|&node| codes.memory(node)));
+        }
+        codes.keys(&query.code(), candidates, &mut self.keys);
         let near = candidates.iter().zip(&self.keys).filter(|(_, key)| **key < below);
         out.extend(near.map(|(&node, &key)| Candidate { key, node }));
         out.sort_unstable();
@@ -101,7 +104,7 @@ impl WithinSearch {
 fn planned<'a, B: AsRef<[u8]>>(shard: &'a Shard<B>, query: &Query, below: u32) -> Option<Vec<Part<'a>>> {
     let mut parts = Vec::new();
     let (mut all, mut chosen) = (0.0, 0.0);
-    for (group, tables) in shard.word_table().pieces(shard.nodes()) {
+    for (group, tables) in shard.pieces() {
         let bytes = group.code_bytes.min(query.code().len());
         let flat = cost::flat_ns(group.count as f64, Width::Code(bytes));
         let pieces: Vec<u32> = (0..tables.len().min(bytes / PIECE_BYTES))

@@ -46,4 +46,12 @@ impl Links for FileLinks<'_> {
             prefetch(self.graph, offset + capacity as usize * 4);
         }
     }
+
+    fn memory(&self, node: u32, level: usize) -> &[u8] {
+        let place = self.layout.list_offset(node, level).map(|(offset, capacity)| {
+            let (start, links) = (offset as usize, capacity as usize);
+            start..start + (1 + links) * size_of::<u32>()
+        });
+        place.and_then(|place| self.graph.get(place)).unwrap_or_default()
+    }
 }

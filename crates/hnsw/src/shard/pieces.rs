@@ -6,6 +6,7 @@
 //! A table is a hash table without collisions to resolve: buckets of about [`BUCKET`] codes each, in which an entry is
 //! a node number and, in the bits that are left, as much of the piece as fits there.
 
+use iscc_metrics::ahead;
 use iscc_metrics::bits::WordGroup;
 use iscc_metrics::code::WORD_BYTES;
 use iscc_metrics::prefetch::{prefetch, prefetch_at};
@@ -139,6 +140,8 @@ pub(crate) struct PieceTables<'a> {
     numbers: &'a [[u8; 4]],
     codes: usize,
     places: Places,
+    /// Whether parts may have to be read from the disk.
+    is_on_disk: bool,
 }
 
 impl<'a> PieceTables<'a> {
@@ -154,8 +157,14 @@ impl<'a> PieceTables<'a> {
             numbers: own.as_chunks().0,
             codes,
             places: Places::new(codes, nodes),
+            is_on_disk: false,
         };
         Some((tables, rest))
+    }
+
+    /// The same, in a file that may have to be read from the disk.
+    pub(crate) fn on_disk(self, is_on_disk: bool) -> Self {
+        Self { is_on_disk, ..self }
     }
 
     /// Number of pieces.
@@ -179,19 +188,25 @@ impl<'a> PieceTables<'a> {
                 prefetch(table.offsets, bucket);
                 *place = (table, bucket, rest);
             }
+            let entries_of = |table: &PieceTable<'a>, bucket: usize| {
+                let entries = table.bucket(bucket);
+                if entries.len() <= COMMON * most { entries } else { &[] }
+            };
+            if self.is_on_disk {
+                ahead::read(tables.iter().map(|&(table, bucket, _)| table.offsets_of(bucket)));
+                let entries = tables.iter().map(|(table, bucket, _)| entries_of(table, *bucket));
+                ahead::read(entries.map(<[_]>::as_flattened));
+            }
             for (table, bucket, _) in &*tables {
-                if let [first, .., last] = table.bucket(*bucket) {
+                if let [first, .., last] = entries_of(table, *bucket) {
                     prefetch_at(first);
                     prefetch_at(last);
                 }
             }
             for (table, bucket, rest) in &*tables {
-                let entries = table.bucket(*bucket);
-                if entries.len() <= COMMON * most {
-                    let start = nodes.len();
-                    table.take(entries, *rest, nodes);
-                    nodes.truncate(start + most);
-                }
+                let start = nodes.len();
+                table.take(entries_of(table, *bucket), *rest, nodes);
+                nodes.truncate(start + most);
             }
         }
     }
@@ -207,6 +222,7 @@ impl<'a> PieceTables<'a> {
             offsets,
             entries,
             places: self.places,
+            is_on_disk: self.is_on_disk,
         }
     }
 }
@@ -217,9 +233,15 @@ pub(crate) struct PieceTable<'a> {
     offsets: &'a [[u8; 4]],
     entries: &'a [[u8; 4]],
     places: Places,
+    is_on_disk: bool,
 }
 
 impl<'a> PieceTable<'a> {
+    /// Where the offsets of a bucket's beginning and end are.
+    fn offsets_of(&self, bucket: usize) -> &'a [u8] {
+        self.offsets.get(bucket..bucket + 2).unwrap_or_default().as_flattened()
+    }
+
     /// The entries of a bucket; none if the offsets are damaged.
     #[inline]
     fn bucket(&self, bucket: usize) -> &'a [[u8; 4]] {
@@ -241,6 +263,9 @@ impl<'a> PieceTable<'a> {
                 *bucket = self.places.of(piece ^ mask).0;
                 prefetch(self.offsets, *bucket);
             }
+            if self.is_on_disk {
+                ahead::read(buckets.iter().map(|&bucket| self.offsets_of(bucket)));
+            }
             entries += buckets.iter().map(|&bucket| self.bucket(bucket).len()).sum::<usize>();
         }
         entries
@@ -256,6 +281,11 @@ impl<'a> PieceTable<'a> {
             for (place, mask) in buckets.iter_mut().zip(masks) {
                 *place = self.places.of(piece ^ mask);
                 prefetch(self.offsets, place.0);
+            }
+            if self.is_on_disk {
+                let buckets = &buckets[..masks.len()];
+                ahead::read(buckets.iter().map(|&(bucket, _)| self.offsets_of(bucket)));
+                ahead::read(buckets.iter().map(|&(bucket, _)| self.bucket(bucket).as_flattened()));
             }
             for (entries, &(bucket, _)) in entries.iter_mut().zip(&buckets[..masks.len()]) {
                 *entries = self.bucket(bucket);

@@ -1,9 +1,13 @@
 //! Reading a shard file: opened in constant time, every access checked, nothing copied.
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
 use zerocopy::FromBytes;
 
 use iscc_metrics::Metric;
-use iscc_metrics::bits::Rows;
+use iscc_metrics::ahead;
+use iscc_metrics::bits::{Rows, WordGroup};
 use iscc_metrics::dense::rows::Encoding;
 
 use super::calibration::{Calibration, CodeCurves, DenseCurves};
@@ -11,6 +15,7 @@ use super::file_links::FileLinks;
 use super::format::{CODES_VERSION, DENSE_VERSION, OPAQUE_VERSION, PIECES_VERSION};
 use super::format::{FOOTER_BYTES, FOOTER_CRC_BYTES, Footer, Layout, MAGIC};
 use super::format::{GroupRecord, RangeRecord, Section};
+use super::pieces::PieceTables;
 use super::ranges::EntryRange;
 use super::row_format::RowFormat;
 use super::verify::Pause;
@@ -72,6 +77,7 @@ pub struct Shard<B: AsRef<[u8]>> {
     pub(crate) layout: Layout,
     pub(crate) rows: RowFormat,
     calibration: Calibration,
+    is_on_disk: AtomicBool,
 }
 
 impl<B: AsRef<[u8]>> Shard<B> {
@@ -108,7 +114,19 @@ impl<B: AsRef<[u8]>> Shard<B> {
             layout,
             rows,
             bytes,
+            is_on_disk: AtomicBool::new(false),
         })
+    }
+
+    /// Says whether parts of a mapped file have to be read from the disk: then searches ask for all that a step reads at
+    /// once. It costs time where they are in memory.
+    pub fn set_on_disk(&self, is_on_disk: bool) {
+        self.is_on_disk.store(is_on_disk, Relaxed);
+    }
+
+    /// What [`Shard::set_on_disk`] said.
+    pub fn is_on_disk(&self) -> bool {
+        self.is_on_disk.load(Relaxed)
     }
 
     /// Identity, as given when it was written.
@@ -237,6 +255,14 @@ impl<B: AsRef<[u8]>> Shard<B> {
         }
     }
 
+    /// Asks for the posting lists of nodes, to have them read from the disk at the same time.
+    pub fn read_postings_ahead(&self, nodes: impl Iterator<Item = u32> + Clone) {
+        let offsets = self.section(&self.footer.posting_offsets);
+        let place = |node: u32| offsets.get(node as usize * 4..)?.get(..2 * size_of::<u32>());
+        ahead::read(nodes.clone().filter_map(place));
+        ahead::read(nodes.map(|node| self.postings(node).ordinals.as_slice().as_flattened()));
+    }
+
     /// All rows; fewer than [`Shard::nodes`] only if the bytes changed since they were opened.
     pub(crate) fn row_bytes_of_all(&self) -> &[u8] {
         self.section(&self.footer.vectors)
@@ -289,6 +315,13 @@ impl<B: AsRef<[u8]>> Shard<B> {
         }
     }
 
+    /// The groups of codes that have tables of their pieces, with these.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = (WordGroup<'_>, PieceTables<'_>)> {
+        let is_on_disk = self.is_on_disk();
+        let pieces = self.word_table().pieces(self.nodes());
+        pieces.map(move |(group, tables)| (group, tables.on_disk(is_on_disk)))
+    }
+
     /// How well searches of the graph do; of a damaged file maybe nonsense, but safe.
     pub fn calibration(&self) -> &Calibration {
         &self.calibration
@@ -330,15 +363,12 @@ impl<B: AsRef<[u8]>> Shard<B> {
         &self.bytes
     }
 
-    /// Where the part lies that an exact search reads from end to end: offset and length in the file.
-    pub fn flat_part(&self) -> (usize, usize) {
-        let section = self.flat_section();
-        let all = section.bytes.get() as usize;
-        let bytes = match self.rows {
-            RowFormat::Codes { .. } => self.word_table().word_bytes().min(all),
-            RowFormat::Dense(_) | RowFormat::Opaque(_) => all,
-        };
-        (section.offset.get() as usize, bytes)
+    /// Where the words of codes are, which an exact search reads from end to end: offset and length in the file. Of other
+    /// rows the graph alone is searched.
+    pub fn word_part(&self) -> Option<(usize, usize)> {
+        let words = &self.footer.words;
+        let bytes = self.word_table().word_bytes().min(words.bytes.get() as usize);
+        (bytes > 0).then_some((words.offset.get() as usize, bytes))
     }
 
     pub(crate) fn section(&self, section: &Section) -> &[u8] {

@@ -51,6 +51,10 @@ impl<'a> Space for Codes<'a> {
         self.rows.prefetch(node);
     }
 
+    fn memory(&self, node: u32) -> &[u8] {
+        self.rows.row(node)
+    }
+
     #[inline]
     fn centre(&self, node: u32, centre: &mut &'a [u8]) {
         *centre = self.code(node);

@@ -24,6 +24,9 @@ pub trait Space: Copy {
     /// Asks the processor to load a row soon.
     fn prefetch(&self, node: u32);
 
+    /// Where a row is, as far as that is known without reading it; nothing is read.
+    fn memory(&self, node: u32) -> &[u8];
+
     /// Makes a row the centre; nothing in particular if there is no such row.
     fn centre(&self, node: u32, centre: &mut Self::Centre);
 

@@ -148,6 +148,11 @@ impl<D: Distance> Space for Values<'_, D> {
 
     fn prefetch(&self, _: u32) {}
 
+    /// Nothing: only its locator knows where a value is.
+    fn memory(&self, _: u32) -> &[u8] {
+        &[]
+    }
+
     fn centre(&self, node: u32, centre: &mut Self::Centre) {
         match self.table.value(node) {
             Some(value) => {

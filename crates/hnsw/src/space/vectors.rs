@@ -51,6 +51,10 @@ impl Space for Vectors<'_> {
     #[inline]
     fn prefetch(&self, _: u32) {}
 
+    fn memory(&self, node: u32) -> &[u8] {
+        self.rows.row(node).unwrap_or_default()
+    }
+
     #[inline]
     fn centre(&self, node: u32, centre: &mut RowQuery) {
         if let Some((encoding, row)) = self.encoding.zip(self.rows.row(node)) {

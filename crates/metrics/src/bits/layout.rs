@@ -153,6 +153,12 @@ impl<'a> Rows<'a> {
         })
     }
 
+    /// Where a row is; nothing is read. Empty beyond the last row.
+    pub fn row(&self, row: u32) -> &'a [u8] {
+        let start = row as usize * self.stride;
+        self.bytes.get(start..start + self.stride).unwrap_or_default()
+    }
+
     /// Asks the processor to load a row soon.
     #[inline(always)]
     pub fn prefetch(&self, row: u32) {
