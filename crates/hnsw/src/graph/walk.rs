@@ -8,8 +8,6 @@ use iscc_metrics::ahead;
 use super::links::Links;
 use super::pool::{Pool, node_of, pack};
 use super::visited::Visited;
-use crate::shard::Shard;
-use crate::shard::file_links::FileLinks;
 use crate::space::Space;
 
 /// A graph as seen from a centre.
@@ -26,16 +24,6 @@ pub(crate) struct View<'a, L: Links, S: Space> {
 /// Lists of links that are read ahead: those of that many of the nearest nodes. Most of them will be expanded.
 const LISTS_AHEAD: usize = 4;
 
-impl<'a, S: Space> View<'a, FileLinks<'a>, S> {
-    /// The view of a shard's rows.
-    pub(crate) fn of<B: AsRef<[u8]>>(shard: &'a Shard<B>, space: S, centre: &'a S::Centre) -> Self {
-        View {
-            is_on_disk: shard.is_on_disk(),
-            ..View::new(space, shard.links(), centre)
-        }
-    }
-}
-
 impl<'a, L: Links, S: Space> View<'a, L, S> {
     /// The view from `centre`.
     pub(crate) fn new(space: S, links: L, centre: &'a S::Centre) -> Self {
@@ -45,6 +33,11 @@ impl<'a, L: Links, S: Space> View<'a, L, S> {
             centre,
             is_on_disk: false,
         }
+    }
+
+    /// The same, of a file that may have to be read from the disk.
+    pub(crate) fn on_disk(self, is_on_disk: bool) -> Self {
+        Self { is_on_disk, ..self }
     }
 
     /// Asks for rows that are compared next.

@@ -70,6 +70,15 @@ impl Step {
     }
 }
 
+/// A shard's graph as seen from a centre.
+pub(super) fn view_of<'a, B: AsRef<[u8]>, S: Space>(
+    shard: &'a Shard<B>,
+    space: S,
+    centre: &'a S::Centre,
+) -> View<'a, impl Links + 'a, S> {
+    View::new(space, shard.links(), centre).on_disk(shard.is_on_disk())
+}
+
 impl GraphSearch {
     /// Empty buffers.
     pub fn new() -> Self {
@@ -87,7 +96,7 @@ impl GraphSearch {
         let centre = query.centre();
         self.reset(shard, query, ef);
         self.run(
-            &View::of(shard, query.space(shard), centre.borrow()),
+            &view_of(shard, query.space(shard), centre.borrow()),
             Step::first(shard),
             out,
         );
@@ -180,7 +189,7 @@ impl GraphSearch {
         out: &mut Vec<Candidate>,
     ) {
         let centre = query.centre();
-        self.widen_in(&View::of(shard, query.space(shard), centre.borrow()), ef, out);
+        self.widen_in(&view_of(shard, query.space(shard), centre.borrow()), ef, out);
     }
 
     pub(crate) fn widen_in<L: Links, S: Space>(&mut self, view: &View<'_, L, S>, ef: usize, out: &mut Vec<Candidate>) {
@@ -213,7 +222,7 @@ impl GraphSearch {
         {
             self.walk.pool.push(packed);
         }
-        self.run(&View::of(shard, query.space(shard), centre.borrow()), Step::Links, out);
+        self.run(&view_of(shard, query.space(shard), centre.borrow()), Step::Links, out);
     }
 
     /// Distances computed since the start.

@@ -5,9 +5,8 @@
 
 use std::borrow::Borrow;
 
-use super::graph_search::{Candidate, GraphSearch, Step};
+use super::graph_search::{Candidate, GraphSearch, Step, view_of};
 use super::query::ShardQuery;
-use crate::graph::walk::View;
 use crate::shard::Shard;
 
 /// One of several searches.
@@ -43,7 +42,7 @@ fn run<B: AsRef<[u8]>, Q: ShardQuery>(query: &Q, parts: &mut [Part<'_, B>], firs
     let centre = query.centre();
     let views: Vec<_> = parts
         .iter()
-        .map(|part| View::of(part.shard, query.space(part.shard), centre.borrow()))
+        .map(|part| view_of(part.shard, query.space(part.shard), centre.borrow()))
         .collect();
     let mut steps: Vec<Step> = parts.iter().map(first).collect();
     while steps.iter().any(|&step| step != Step::End) {

@@ -1,7 +1,7 @@
 //! A shard file: its bytes, its name, opening and checking it.
 
 mod calibration;
-pub(crate) mod file_links;
+mod file_links;
 pub mod file_name;
 pub mod format;
 mod identity;
