@@ -2,6 +2,7 @@
 
 mod growth;
 mod page;
+mod peers;
 mod progress;
 mod queries;
 
@@ -34,6 +35,7 @@ pub fn run(millions: usize) {
     let smaller = MILLIONS.into_iter().filter(|&size| size < millions);
     for size in smaller.chain([millions]) {
         let build = growth.grow_to(&cluster, size * 1_000_000);
+        let peers = growth.peers(&queries);
         let stored = growth.stored();
         sizes.push(Size {
             codes: size * 1_000_000,
@@ -42,6 +44,7 @@ pub fn run(millions: usize) {
             thresholds: queries.thresholds(&cluster, stored),
             joined: queries::join_rate(&cluster),
             connections: queries::connections(&cluster, stored),
+            peers,
         });
     }
     cluster.assert_no_crash();

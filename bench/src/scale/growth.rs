@@ -10,6 +10,7 @@ use cluster_tests::search::value;
 use cluster_tests::{Cluster, Connector};
 use postgres::Client;
 
+use super::peers::{self, Peer};
 use super::progress::Progress;
 use super::queries::Queries;
 use crate::measure::private_kilobytes;
@@ -41,6 +42,7 @@ pub struct Growth<'a> {
     rows: usize,
     /// Some of the first million, to search for.
     stored: Vec<Row>,
+    file: peers::Codes,
 }
 
 impl<'a> Growth<'a> {
@@ -53,7 +55,13 @@ impl<'a> Growth<'a> {
             codes: Box::new(queries.stored()),
             rows: 0,
             stored: Vec::new(),
+            file: peers::Codes::new(),
         }
+    }
+
+    /// FAISS with the codes of the table.
+    pub fn peers(&mut self, queries: &Queries) -> Vec<Peer> {
+        self.file.measure(&queries.kinds(&self.stored))
     }
 
     /// Codes of the table, the same at each size.
@@ -101,6 +109,7 @@ impl<'a> Growth<'a> {
             let mut writer = client.copy_in("COPY s FROM STDIN").expect("COPY");
             let mut text = String::new();
             for row in self.codes.by_ref().take(BATCH.min(rows - self.rows)) {
+                self.file.add(&row);
                 text.push_str(&format!("{}\t\\{}\n", row.id, codes::hex(&row.code)));
                 if (row.id as usize).is_multiple_of(super::queries::STORED_STEP) && row.id <= 1_000_000 {
                     self.stored.push(row);

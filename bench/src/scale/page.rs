@@ -7,7 +7,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::growth::Build;
-use super::queries::{Connections, Search, Threshold, Times};
+use super::peers::Peer;
+use super::queries::{Connections, OwnSearch, Threshold, Times};
 use crate::compare::{python, thousands};
 use crate::markdown::{machine, replace_section, table};
 
@@ -15,11 +16,12 @@ use crate::markdown::{machine, replace_section, table};
 pub struct Size {
     pub codes: usize,
     pub build: Build,
-    pub searches: Vec<Search>,
+    pub searches: Vec<OwnSearch>,
     pub thresholds: Vec<Threshold>,
     /// Rows a second.
     pub joined: f64,
     pub connections: Connections,
+    pub peers: Vec<Peer>,
 }
 
 /// Prints the results, and writes them into the page where ten million codes or more were measured.
@@ -29,6 +31,7 @@ pub fn write(version: &str, sizes: &[Size]) {
         head,
         builds(sizes),
         searches(sizes),
+        peers(sizes),
         thresholds(sizes),
         connections(sizes),
     ]
@@ -60,7 +63,10 @@ pub fn write(version: &str, sizes: &[Size]) {
 /// What the plot shows.
 fn numbers(size: &Size) -> Value {
     let times = |times: &Times| json!({"median": times.median, "p99": times.p99});
-    let searches = size.searches.iter().map(|s| (s.kind.to_string(), times(&s.times)));
+    let searches = size
+        .searches
+        .iter()
+        .map(|s| (s.default.kind.to_string(), times(&s.default.times)));
     let thresholds = size.thresholds.iter().map(|t| {
         (
             t.radius.to_string(),
@@ -120,19 +126,59 @@ fn searches(sizes: &[Size]) -> String {
         "exact: median, ms",
         "99 %",
     ];
-    let row = |size: &Size, search: &Search| {
+    let row = |size: &Size, OwnSearch { default: search, exact }: &OwnSearch| {
         let mut cells = vec![
             search.kind.to_string(),
             thousands(size.codes),
             format!("{:.4}", search.recall),
         ];
         cells.extend(in_order(&search.times).map(time));
-        cells.extend([time(search.exact.median), time(search.exact.p99)]);
+        cells.extend([time(exact.median), time(exact.p99)]);
         cells
     };
     "### Ordered searches\n\n`ORDER BY code <~> $1 LIMIT 10` at default settings, and with `search_mode = exact`.\n\n"
         .to_string()
         + &table(&head, by_kind(sizes, |size| &size.searches, row))
+}
+
+/// FAISS, where it was measured.
+fn peers(sizes: &[Size]) -> String {
+    let head = [
+        "system",
+        "codes",
+        "build, s",
+        "queries",
+        "setting",
+        "recall@10",
+        "median, ms",
+        "95 %",
+        "99 %",
+    ];
+    let rows: Vec<Vec<String>> = sizes
+        .iter()
+        .flat_map(|size| size.peers.iter().map(move |peer| (size, peer)))
+        .flat_map(|(size, peer)| {
+            peer.searches.iter().map(move |(setting, search)| {
+                let mut cells = vec![
+                    peer.system.clone(),
+                    thousands(size.codes),
+                    format!("{:.1}", peer.seconds),
+                    search.kind.to_string(),
+                    setting.clone(),
+                    format!("{:.4}", search.recall),
+                ];
+                cells.extend(in_order(&search.times).map(time));
+                cells
+            })
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    "### FAISS beside it\n\nThe same codes and queries in one process, without SQL and without a round trip, one query after the other \
+     on one thread; its graph with the least effort that finds 0.99 of the nearest, up to a million codes.\n\n"
+        .to_string()
+        + &table(&head, rows)
 }
 
 fn thresholds(sizes: &[Size]) -> String {

@@ -39,11 +39,16 @@ pub struct Times {
     pub p99: f64,
 }
 
-/// Searches of one kind, at default settings and exact.
+/// Searches of one kind.
 pub struct Search {
     pub kind: &'static str,
     pub recall: f64,
     pub times: Times,
+}
+
+/// Our own, at default settings and exact.
+pub struct OwnSearch {
+    pub default: Search,
     pub exact: Times,
 }
 
@@ -66,7 +71,8 @@ pub struct Connections {
 }
 
 impl Times {
-    fn of(times: &[f64]) -> Self {
+    /// Of all queries.
+    pub fn of(times: &[f64]) -> Self {
         Self {
             median: median(times),
             p95: quantile(times, 0.95),
@@ -108,10 +114,15 @@ impl Queries {
         codes::variants_of(&self.base, 2)
     }
 
-    /// Searches of each kind.
-    pub fn searches(&self, cluster: &Cluster, stored: &[Row]) -> Vec<Search> {
+    /// All kinds, with some of the table's codes.
+    pub fn kinds<'a>(&'a self, stored: &'a [Row]) -> Vec<(&'static str, &'a [Row])> {
         let kinds = self.kinds.iter().map(|(kind, rows)| (*kind, rows.as_slice()));
-        let all = [("stored", stored)].into_iter().chain(kinds);
+        [("stored", stored)].into_iter().chain(kinds).collect()
+    }
+
+    /// Searches of each kind.
+    pub fn searches(&self, cluster: &Cluster, stored: &[Row]) -> Vec<OwnSearch> {
+        let all = self.kinds(stored).into_iter();
         all.map(|(kind, rows)| {
             let (answers, times) = Asked::new(cluster, "auto", SEARCH).all(rows, distances);
             let (truth, exact) = Asked::new(cluster, "exact", SEARCH).all(rows, distances);
@@ -119,10 +130,12 @@ impl Queries {
                 let farthest = truth.last().copied().unwrap_or_default();
                 answer.iter().filter(|&&distance| distance <= farthest).count() as f64 / NEIGHBOURS as f64
             });
-            Search {
-                kind,
-                recall: recalls.sum::<f64>() / rows.len() as f64,
-                times: Times::of(&times),
+            OwnSearch {
+                default: Search {
+                    kind,
+                    recall: recalls.sum::<f64>() / rows.len() as f64,
+                    times: Times::of(&times),
+                },
                 exact: Times::of(&exact),
             }
         })
