@@ -118,6 +118,11 @@ pub fn more_rows_ns(codes: f64, width: Width, rows: f64) -> f64 {
     (search + rows * LOOKUP_NS).min(codes * DRAIN_CODE_NS + rows * DRAIN_ROW_NS)
 }
 
+/// Reading and comparing one vector of the log.
+pub fn log_vector_ns(value_bytes: f64) -> f64 {
+    LOG_VECTOR_NS + LOG_VECTOR_BYTE_NS * value_bytes
+}
+
 /// An index of dense vectors. Its shards give candidates, and the log has the vectors themselves, so their bytes count
 /// in both.
 #[derive(Clone, Copy, Debug)]
@@ -137,7 +142,7 @@ pub struct Vectors {
 impl Vectors {
     fn value_ns(self) -> f64 {
         let call = if self.has_calls { CALL_NS } else { 0.0 };
-        LOG_VECTOR_NS + LOG_VECTOR_BYTE_NS * self.value_bytes + call
+        log_vector_ns(self.value_bytes) + call
     }
 
     /// Comparing all vectors once.

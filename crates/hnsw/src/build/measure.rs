@@ -44,7 +44,8 @@ pub(crate) struct Climb {
 impl Climb {
     /// Searches with rising effort, as long as `pays` says that another kind of search is no cheaper, as if the graph
     /// did not have `hidden`, a node of its base level only: how many true neighbours each search finds, as `count`
-    /// says, and the key of the tenth row that the first one finds.
+    /// says, and the key of the tenth row that the first one finds. One that finds all of them is the last: more effort
+    /// finds no less.
     pub(crate) fn run<S: Space>(
         &mut self,
         view: &View<'_, &Graph, S>,
@@ -60,13 +61,18 @@ impl Climb {
             ..Curve::default()
         };
         for (at, &effort) in EFFORTS.iter().enumerate() {
+            if at > 0 && !pays(effort) {
+                break;
+            }
+            if at > 0 && curve.found[at - 1] == curve.expected {
+                curve.found[at] = curve.expected;
+                continue;
+            }
             if at == 0 {
                 let max_level = view.links.levels().max_level();
                 self.search.start_in(view, max_level, effort, hidden, &mut self.found);
                 let nearest = self.found.get(NEIGHBOURS - 1).or(self.found.last());
                 tenth = nearest.map(|tenth| tenth.key);
-            } else if !pays(effort) {
-                break;
             } else {
                 self.search.widen_in(view, effort, &mut self.found);
             }

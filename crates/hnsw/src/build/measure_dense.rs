@@ -26,7 +26,9 @@ pub(crate) fn measure(
 ) -> Result<DenseCurves, Cancelled> {
     let nodes = f64::from(vectors.count());
     let width = Width::Row(encoding.row_bytes());
-    let flat_ns = cost::flat_ns(nodes, width);
+    let value_bytes = encoding.dimensions() * encoding.scalar().bytes();
+    // Where no effort is enough, a search reads the log.
+    let log_ns = nodes * cost::log_vector_ns(value_bytes as f64);
     let parts = on_threads(params.threads, |first, step| {
         let mut climb = Climb::default();
         let mut results = Vec::new();
@@ -42,7 +44,7 @@ pub(crate) fn measure(
             let (tenth, curve) = climb.run(
                 &View::new(vectors, graph, &encoding.query(&trial.value)),
                 hidden,
-                |effort| cost::graph_ns(nodes, width, effort as f64) <= flat_ns,
+                |effort| cost::graph_ns(nodes, width, effort as f64) <= log_ns,
                 truth.len(),
                 |found, effort| {
                     let known = found.iter().take(looked_up(effort));
@@ -53,6 +55,5 @@ pub(crate) fn measure(
         }
         Ok(results)
     })?;
-    let query_bytes = encoding.dimensions() * encoding.scalar().bytes();
-    Ok(classified(&parts.concat(), query_bytes as u16))
+    Ok(classified(&parts.concat(), value_bytes as u16))
 }

@@ -130,7 +130,11 @@ impl Calibration {
         // Half of what may be missed is left to chance: the queries are a sample.
         let goal = (1.0 + recall) / 2.0;
         if self.is_dense {
-            self.lengths[length].effort_by_neighbors(class, goal)
+            // Reading the log instead takes many times longer, so chance must not decide for it.
+            let curves = &self.lengths[length];
+            curves
+                .effort_by_neighbors(class, goal)
+                .or_else(|| curves.effort_by_neighbors(class, recall))
         } else {
             effort(self.shares[length][class].as_ref()?, goal)
         }
