@@ -42,5 +42,6 @@ mod traps;
 mod upgrade;
 mod user_metrics;
 mod vacuum;
+mod vector_kinds;
 mod vectors;
 mod within;
