@@ -55,7 +55,8 @@ functions! {
     /// A warning if it is not held.
     fn release_lock(tag: &pg_sys::LOCKTAG, mode: i32, of_session: bool) -> bool = LockRelease;
     fn lock_has_waiters(tag: &pg_sys::LOCKTAG, mode: i32, of_session: bool) -> bool = LockHasWaiters;
-    fn waiter_count(tag: &pg_sys::LOCKTAG) -> i32 = LockWaiterCount;
+    /// Despite its name, it counts those who hold the lock, too.
+    fn requester_count(tag: &pg_sys::LOCKTAG) -> i32 = LockWaiterCount;
 }
 
 fn acquire(tag: pg_sys::LOCKTAG, mode: u32, of_session: bool, wait: Wait) -> Option<AdvisoryLock> {
@@ -119,7 +120,7 @@ pub fn index_is_wanted(index: pg_sys::Oid) -> bool {
         locktag_lockmethodid: pg_sys::DEFAULT_LOCKMETHOD as u8,
     };
     // Readers and writers lock without the shared table; those that have to wait are in it.
-    let may_be = waiter_count(&tag) > 0;
+    let may_be = requester_count(&tag) > 0;
     let is_of_index = |of: &pg_sys::LOCKTAG| {
         (of.locktag_type, of.locktag_field1, of.locktag_field2)
             == (tag.locktag_type, tag.locktag_field1, tag.locktag_field2)
@@ -128,7 +129,7 @@ pub fn index_is_wanted(index: pg_sys::Oid) -> bool {
     may_be && all_locks().iter().any(|lock| is_of_index(&lock.locktag) && waits(lock))
 }
 
-/// Which processes maintain an index, as of now. Asking takes no lock and blocks no other session.
+/// Which processes maintain an index, as of now. Asking waits for no lock, and nobody waits for the answer.
 pub struct Maintainers {
     /// Some process is maintaining this index.
     pub of_index: bool,
@@ -138,21 +139,9 @@ pub struct Maintainers {
 
 impl Maintainers {
     pub fn of(index: pg_sys::Oid) -> Self {
-        let locks = all_locks();
-        let is_held = |tag: pg_sys::LOCKTAG| {
-            let fields = |of: &pg_sys::LOCKTAG| {
-                let numbers = (
-                    of.locktag_field1,
-                    of.locktag_field2,
-                    of.locktag_field3,
-                    of.locktag_field4,
-                );
-                (numbers, of.locktag_type)
-            };
-            locks
-                .iter()
-                .any(|lock| lock.holdMask != 0 && fields(&lock.locktag) == fields(&tag))
-        };
+        // PostgreSQL counts those who hold a lock with those who wait for it, and nobody waits for one that is free.
+        // Advisory locks are always in the shared table, so it need not be copied to find them.
+        let is_held = |tag: pg_sys::LOCKTAG| requester_count(&tag) > 0;
         Maintainers {
             of_index: is_held(tag(Subject::Maintenance, index)),
             worker: is_held(tag(Subject::Worker, pg_sys::InvalidOid)),
