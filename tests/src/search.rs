@@ -20,11 +20,12 @@ pub fn index_client(cluster: &Cluster, mode: &str) -> Client {
     client
 }
 
-/// Makes a connection's plans use the index where they can.
+/// Makes a connection's plans use the index where they can. Before PostgreSQL 18, a sort that cannot be avoided costs so much
+/// then that JIT would compile the statement, which takes longer than the statement.
 pub fn use_index(client: &mut Client, mode: &str) {
     let sql = format!(
         "SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off; SET enable_indexscan = on;
-         SET iscc_usearch.search_mode = '{mode}'"
+         SET jit = off; SET iscc_usearch.search_mode = '{mode}'"
     );
     client.batch_execute(&sql).expect("SET");
 }

@@ -116,24 +116,27 @@ pub const SPARSE_VECTOR: Kind = Kind {
     unit: 300,
     shard_size: "256kB",
 };
-/// Metrics that pgvector does not have.
+/// Metrics that pgvector does not have. The distances take longer, so there are fewer rows, in smaller shards.
 pub const WEIGHTS: Kind = Kind {
     metrics: ["jensen_shannon", "pearson"],
     operators: ["<||>", "<=~>"],
     function: "weights",
+    unit: 300,
+    shard_size: "128kB",
     ..ARRAY
 };
 pub const PLACE: Kind = Kind {
     metrics: ["haversine", "l2"],
     operators: ["<^>", "<->"],
     function: "place",
-    shard_size: "128kB",
-    ..ARRAY
+    ..WEIGHTS
 };
 pub const HALF_WEIGHTS: Kind = Kind {
     metrics: WEIGHTS.metrics,
     operators: WEIGHTS.operators,
     function: "weights",
+    unit: WEIGHTS.unit,
+    shard_size: WEIGHTS.shard_size,
     ..HALF_VECTOR
 };
 pub const LONG_ARRAY: Kind = Kind {
