@@ -1,12 +1,14 @@
 //! The metrics: one table, a row each.
 //!
-//! Four compare codes, seven compare dense vectors; one stands for what a function of the caller's computes. All metrics of codes look at the common prefix only: `m` is the smaller
-//! of the two lengths in bytes. Over codes of mixed lengths none is a metric in the mathematical sense (a short code is at
-//! distance 0 from every code that it is a prefix of), so no search prunes by the triangle inequality.
+//! Some compare codes, others dense vectors; one stands for what a function of the caller's computes. All metrics of codes look
+//! at the common prefix only: `m` is the smaller of the two lengths in bytes. Over codes of mixed lengths none is a metric in
+//! the mathematical sense (a short code is at distance 0 from every code that it is a prefix of), so no search prunes by the
+//! triangle inequality.
 //!
-//! A new metric of codes needs a row here, its distance in [`distance`](mod@crate::distance), and its kernel in
+//! A new metric of codes needs a number and a row here, its distance in [`distance`](mod@crate::distance), and its kernel in
 //! `bits::measure`. One whose distances are neither fractions nor numbers of bits also needs a kind of keys of its own, `Keys`.
-//! A new metric of dense vectors needs a row here and one in `dense::measure`.
+//! A new metric of dense vectors needs a number and a row here, and its kernels in `dense::measure`. SQL gets to know a metric
+//! by a function, an info function, an operator and an operator class, in both scripts of `sql/`.
 
 /// How two values are compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,7 +103,7 @@ struct Row {
     values: Values,
 }
 
-const TABLE: [Row; 11] = [
+const TABLE: &[Row] = &[
     Row {
         metric: Metric::Nphd,
         name: "nphd",
@@ -241,18 +243,16 @@ impl Metric {
     /// bits (as L1 does over ones and zeros), so that nothing can go wrong.
     #[inline(always)]
     pub(crate) const fn bits(self) -> BitMetric {
-        match self {
-            Self::Nphd => BitMetric::Nphd,
-            Self::Jaccard => BitMetric::Jaccard,
-            Self::Sorensen => BitMetric::Sorensen,
-            _ => BitMetric::Hamming,
+        match self.values() {
+            Values::Codes(metric) => metric,
+            Values::Dense(_) | Values::Opaque => BitMetric::Hamming,
         }
     }
 }
 
 impl BitMetric {
     /// Number of metrics of codes.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = COUNTS.0;
 
     pub(crate) const fn keys(self) -> Keys {
         match self {
@@ -264,7 +264,7 @@ impl BitMetric {
 
 impl DenseMetric {
     /// Number of metrics of dense vectors.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = COUNTS.1;
 
     /// All of them, by number.
     pub fn all() -> impl Iterator<Item = DenseMetric> {
@@ -308,11 +308,25 @@ impl DenseMetric {
     }
 }
 
-// Rows stand in the order of their numbers.
-const _: () = {
-    let mut number = 0;
+/// How many metrics of codes and of dense vectors there are. Rows stand in the order of their numbers, of all metrics and of
+/// those of a kind.
+const COUNTS: (usize, usize) = {
+    let (mut number, mut codes, mut dense) = (0, 0, 0);
     while number < TABLE.len() {
-        assert!(TABLE[number].metric as usize == number);
+        let row = &TABLE[number];
+        assert!(row.metric as usize == number);
+        match row.values {
+            Values::Codes(metric) => {
+                assert!(metric as usize == codes);
+                codes += 1;
+            }
+            Values::Dense(metric) => {
+                assert!(metric as usize == dense);
+                dense += 1;
+            }
+            Values::Opaque => panic!("the caller's own metric is not in the table"),
+        }
         number += 1;
     }
+    (codes, dense)
 };
