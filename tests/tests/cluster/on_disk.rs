@@ -11,8 +11,10 @@ const PAGE_BYTES: u64 = 4096;
 /// A search waits for at most one in so many pages that it reads. (Without asking for them it waits for nearly all.)
 const PAGES_PER_FAULT: u64 = 4;
 
+type Search<'a> = &'a dyn Fn(&mut Client) -> Vec<Hit>;
+
 /// Answers of a connection that has searched another table already, each with what it read from the disk.
-fn first_answers(cluster: &Cluster, ask: &dyn Fn(&mut Client) -> Vec<Hit>) -> (Vec<Hit>, Reads) {
+fn first_answers(cluster: &Cluster, ask: Search<'_>) -> (Vec<Hit>, Reads) {
     let mut client = index_client(cluster, "graph");
     nearest(&mut client, "few", &[0; 32], "LIMIT 1");
     let pid = value::<i32>(&mut client, "SELECT pg_backend_pid()").to_string();
@@ -49,10 +51,9 @@ fn cold_files_are_read_at_once() {
     create(&mut client, "few", &rows[..1000]);
     create(&mut client, "t", &rows);
     drop(client);
-    let searches: [&dyn Fn(&mut Client) -> Vec<Hit>; 2] =
-        [&|client| nearest(client, "t", query, "LIMIT 10"), &|client| {
-            within(client, "t", query, 0.1)
-        }];
+    let searches: [Search<'_>; 2] = [&|client| nearest(client, "t", query, "LIMIT 10"), &|client| {
+        within(client, "t", query, 0.1)
+    }];
     for ask in searches {
         let (warm, _) = first_answers(&cluster, ask);
         cluster.stop(Shutdown::Fast);
