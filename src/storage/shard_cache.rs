@@ -58,7 +58,7 @@ struct Cached {
 impl Cached {
     /// The shard, to be searched as it is best where its file is: what was read from the disk since the last time was probably
     /// this file.
-    fn to_search(&mut self) -> Option<Rc<MappedShard>> {
+    fn for_search(&mut self) -> Option<Rc<MappedShard>> {
         let before = std::mem::replace(&mut self.reads, disk::Reads::now());
         let shard = self.shard.as_ref()?;
         shard.set_on_disk(self.reads.are_many_more_than(before));
@@ -100,7 +100,7 @@ pub fn get(index: Index<'_>, id: &ShardId, segments: &[Segment]) -> Lookup {
     let stamp = std::fs::metadata(&path).ok().as_ref().map(Stamp::of);
     let known = CACHE.with_borrow_mut(|cache| {
         let cached = cache.get_mut(&(at, *id)).filter(|cached| cached.stamp == stamp);
-        cached.map(Cached::to_search)
+        cached.map(Cached::for_search)
     });
     let shard = match known {
         Some(shard) => shard,
