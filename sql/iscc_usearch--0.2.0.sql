@@ -807,7 +807,7 @@ CREATE OPERATOR CLASS real_pearson_ops FOR TYPE real[] USING usearch AS
 COMMENT ON OPERATOR CLASS real_pearson_ops USING usearch IS 'order by <=~>, the correlation distance; search by <@';
 
 CREATE FUNCTION jensen_shannon_distance(real[], real[]) RETURNS double precision
-    AS 'MODULE_PATHNAME', 'real_jensen_shannon_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+    AS 'MODULE_PATHNAME', 'real_jensen_shannon_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300;
 COMMENT ON FUNCTION jensen_shannon_distance(real[], real[]) IS
     'Jensen-Shannon divergence of two vectors of weights, in nats: 0 to ln(2) if each has the sum 1; error 22023 for negative weights, 22000 for different numbers of dimensions';
 CREATE OPERATOR <||> (
@@ -828,17 +828,17 @@ CREATE FUNCTION jensen_shannon_ball_unchecked(center real[], radius double preci
 COMMENT ON FUNCTION jensen_shannon_ball_unchecked(real[], double precision) IS
     'internal: like jensen_shannon_ball, for any radius';
 CREATE FUNCTION jensen_shannon_within(vector real[], query real[], radius double precision) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'dense_jensen_shannon_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'dense_jensen_shannon_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300
     SUPPORT dense_within_support;
 COMMENT ON FUNCTION jensen_shannon_within(real[], real[], double precision) IS
     'is vector <||> query, the Jensen-Shannon divergence, at most radius (0 or greater)? Served completely by usearch indexes; error 22023 for other radii, 22000 for other dimensions';
 CREATE FUNCTION jensen_shannon_near(vector real[], query real[], radius double precision) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'dense_jensen_shannon_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'dense_jensen_shannon_near' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300
     SUPPORT dense_within_support;
 COMMENT ON FUNCTION jensen_shannon_near(real[], real[], double precision) IS
     'internal: follows from vector <||> query <= radius, so that an index serves that';
 CREATE FUNCTION real_in_jensen_shannon_ball(real[], real_jensen_shannon_ball) RETURNS boolean
-    AS 'MODULE_PATHNAME', 'dense_in_jensen_shannon_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+    AS 'MODULE_PATHNAME', 'dense_in_jensen_shannon_ball' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300;
 COMMENT ON FUNCTION real_in_jensen_shannon_ball(real[], real_jensen_shannon_ball) IS 'implementation of <@ operator';
 CREATE OPERATOR <@ (
     LEFTARG = real[], RIGHTARG = real_jensen_shannon_ball, FUNCTION = real_in_jensen_shannon_ball,

@@ -40,14 +40,15 @@ BEGIN
     LOOP
         FOREACH statement IN ARRAY ARRAY[
             'CREATE FUNCTION %2$s_distance(%6$s.%1$s, %6$s.%1$s) RETURNS pg_catalog.float8
-                AS ''MODULE_PATHNAME'', ''%1$s_%2$s_distance'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100',
+                AS ''MODULE_PATHNAME'', ''%1$s_%2$s_distance'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST %7$s',
             'COMMENT ON FUNCTION %2$s_distance(%6$s.%1$s, %6$s.%1$s) IS %5$L',
             'CREATE OPERATOR %3$s (
                 LEFTARG = %6$s.%1$s, RIGHTARG = %6$s.%1$s, FUNCTION = %2$s_distance, COMMUTATOR = %3$s)',
             'COMMENT ON OPERATOR %3$s (%6$s.%1$s, %6$s.%1$s) IS %4$L']
         LOOP
             EXECUTE pg_catalog.format(statement, class.type, class.metric, class.operator, class.what,
-                                      class.what OPERATOR(pg_catalog.||) class.more, pgvector);
+                                      class.what OPERATOR(pg_catalog.||) class.more, pgvector,
+                                      CASE WHEN class.metric OPERATOR(pg_catalog.=) 'jensen_shannon' THEN 300 ELSE 100 END);
         END LOOP;
     END LOOP;
     -- Those without the name of a function of pgvector's are those above.
@@ -97,17 +98,17 @@ BEGIN
             'COMMENT ON FUNCTION %2$s_ball_unchecked(%6$s.%1$s, pg_catalog.float8) IS
                 ''internal: like %2$s_ball, for any radius''',
             'CREATE FUNCTION %2$s_within(vector %6$s.%1$s, query %6$s.%1$s, radius pg_catalog.float8) RETURNS pg_catalog.bool
-                AS ''MODULE_PATHNAME'', ''dense_%2$s_within'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+                AS ''MODULE_PATHNAME'', ''dense_%2$s_within'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST %8$s
                 SUPPORT usearch_vector_within_support',
             'COMMENT ON FUNCTION %2$s_within(%6$s.%1$s, %6$s.%1$s, pg_catalog.float8) IS
                 ''is vector %3$s query, %5$s, at most radius (%7$s)? Served completely by usearch indexes; error 22023 for other radii''',
             'CREATE FUNCTION %2$s_near(vector %6$s.%1$s, query %6$s.%1$s, radius pg_catalog.float8) RETURNS pg_catalog.bool
-                AS ''MODULE_PATHNAME'', ''dense_%2$s_near'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+                AS ''MODULE_PATHNAME'', ''dense_%2$s_near'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST %8$s
                 SUPPORT usearch_vector_within_support',
             'COMMENT ON FUNCTION %2$s_near(%6$s.%1$s, %6$s.%1$s, pg_catalog.float8) IS
                 ''internal: follows from vector %3$s query <= radius, so that an index serves that''',
             'CREATE FUNCTION %1$s_in_%2$s_ball(%6$s.%1$s, %1$s_%2$s_ball) RETURNS pg_catalog.bool
-                AS ''MODULE_PATHNAME'', ''dense_in_%2$s_ball'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100',
+                AS ''MODULE_PATHNAME'', ''dense_in_%2$s_ball'' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST %8$s',
             'COMMENT ON FUNCTION %1$s_in_%2$s_ball(%6$s.%1$s, %1$s_%2$s_ball) IS ''implementation of <@ operator''',
             'CREATE OPERATOR <@ (LEFTARG = %6$s.%1$s, RIGHTARG = %1$s_%2$s_ball, FUNCTION = %1$s_in_%2$s_ball,
                 RESTRICT = usearch_vector_ball_sel, JOIN = pg_catalog.contjoinsel)',
@@ -118,7 +119,8 @@ BEGIN
                 ''like <@, but where a LIMIT bounds an ordered index search, that search may be approximate''']
         LOOP
             EXECUTE pg_catalog.format(statement, class.type, class.metric, class.operator, class.distance, class.what,
-                                      pgvector, class.radii);
+                                      pgvector, class.radii,
+                                      CASE WHEN class.metric OPERATOR(pg_catalog.=) 'jensen_shannon' THEN 300 ELSE 100 END);
         END LOOP;
         EXECUTE pg_catalog.format(
             'CREATE OPERATOR CLASS %1$s_%2$s_ops FOR TYPE %6$s.%1$s USING usearch AS

@@ -16,7 +16,7 @@ pub fn vectors_of(info: IndexInfo<'_>) -> Option<Vectors> {
         return None;
     }
     let comparison = comparison_of_info(info)?;
-    let scalar = comparison.value.scalar()?;
+    let (scalar, metric) = comparison.value.scalar().zip(comparison.metric.dense())?;
     let opened = info.open();
     let index = opened.handle();
     if !index.is_readable() {
@@ -24,15 +24,19 @@ pub fn vectors_of(info: IndexInfo<'_>) -> Option<Vectors> {
     }
     let directory = directory::try_read(index)?;
     let value_bytes = length_of_vectors(&directory).unwrap_or(0);
+    let dimensions = value_bytes / scalar.bytes();
     let unsealed = directory.segments().filter(|segment| !segment.is_sealed());
     let entries = info.entries().max(1.0);
     let room: u64 = unsealed.map(|segment| segment.room()).sum();
     let tail = (room as f64).min(entries);
     Some(Vectors {
+        metric,
+        dimensions,
         sealed: entries - tail,
         tail,
-        value_bytes: value_bytes as f64,
-        row_bytes: (value_bytes / scalar.bytes()) as f64,
+        value_bytes,
+        // The smallest kind: few vectors need more.
+        row_bytes: metric.row_kinds()[0].bytes() * dimensions,
         has_calls: !comparison.is_ours(),
     })
 }

@@ -4,6 +4,9 @@
 //! Measured with 256-bit codes and with vectors of 384 dimensions on one core; the ratios matter, not the absolute
 //! values.
 
+use iscc_metrics::DenseMetric;
+use iscc_metrics::dense::rows::Encoding;
+
 /// Reading and comparing one entry of the log, its share of page access included.
 const EXACT_ENTRY_NS: f64 = 2.5;
 /// Comparing one of the mapped codes of a shard, and each word of it.
@@ -19,6 +22,16 @@ const PIECE_CANDIDATE_NS: f64 = 20.0;
 /// Reading and comparing one vector of the log with a query, and each byte of it.
 const LOG_VECTOR_NS: f64 = 20.0;
 const LOG_VECTOR_BYTE_NS: f64 = 0.19;
+/// What the arithmetic of a distance takes beyond reading the numbers, for metrics that need more than a few instructions
+/// per number: the sines of an arc; the divisions and logarithms of a divergence, per number of a row and of a vector. In a
+/// sequential scan, the COST of the SQL functions stands for it.
+const ARC_NS: f64 = 50.0;
+const DIVERGENCE_ROW_NS: f64 = 2.0;
+const DIVERGENCE_VECTOR_NS: f64 = 1.4;
+/// Numbers that the arithmetic of divergences is done for at once, however few of them there are.
+const DIVERGENCE_LANES: usize = 32;
+/// Rows that are compared per candidate of a graph: about half of its links were seen before.
+const GRAPH_ROWS: f64 = 12.0;
 /// Calling a function for the distance of one, copies included.
 const CALL_NS: f64 = 350.0;
 /// Rows that the first pass over the log keeps.
@@ -44,8 +57,44 @@ pub const START_NS: f64 = 5_000.0;
 pub enum Width {
     /// Codes, with a query of this many bytes.
     Code(usize),
-    /// Rows derived from vectors, of this many bytes.
-    Row(usize),
+    /// Rows derived from vectors, compared by this metric.
+    Row {
+        /// What compares them.
+        metric: DenseMetric,
+        /// Numbers of a row.
+        dimensions: usize,
+        /// Bytes of a row.
+        bytes: usize,
+    },
+}
+
+impl Width {
+    /// Rows of this encoding.
+    pub fn of_rows(encoding: &Encoding) -> Self {
+        Self::Row {
+            metric: encoding.metric(),
+            dimensions: encoding.dimensions(),
+            bytes: encoding.row_bytes(),
+        }
+    }
+}
+
+/// The arithmetic of a distance between rows.
+fn row_arithmetic_ns(metric: DenseMetric, dimensions: usize) -> f64 {
+    match metric {
+        DenseMetric::Haversine => ARC_NS,
+        DenseMetric::JensenShannon => DIVERGENCE_ROW_NS * dimensions.next_multiple_of(DIVERGENCE_LANES) as f64,
+        _ => 0.0,
+    }
+}
+
+/// The arithmetic of a distance between vectors.
+fn vector_arithmetic_ns(metric: DenseMetric, dimensions: usize) -> f64 {
+    match metric {
+        DenseMetric::Haversine => ARC_NS,
+        DenseMetric::JensenShannon => DIVERGENCE_VECTOR_NS * dimensions.next_multiple_of(DIVERGENCE_LANES) as f64,
+        _ => 0.0,
+    }
 }
 
 /// One candidate of effort in a graph of `nodes` nodes: the distances of its neighbours. The larger the graph, the more
@@ -55,7 +104,11 @@ fn candidate_ns(nodes: f64, width: Width) -> f64 {
     match width {
         // A code or two in a cache line: fetching it is all that counts.
         Width::Code(_) => apart,
-        Width::Row(bytes) => apart + GRAPH_ROW_BYTE_NS * bytes as f64,
+        Width::Row {
+            metric,
+            dimensions,
+            bytes,
+        } => apart + GRAPH_ROW_BYTE_NS * bytes as f64 + GRAPH_ROWS * row_arithmetic_ns(metric, dimensions),
     }
 }
 
@@ -69,7 +122,11 @@ pub fn flat_ns(nodes: f64, width: Width) -> f64 {
     nodes
         * match width {
             Width::Code(bytes) => FLAT_CODE_NS + FLAT_WORD_NS * bytes.div_ceil(8) as f64,
-            Width::Row(bytes) => FLAT_ROW_NS + FLAT_ROW_BYTE_NS * bytes as f64,
+            Width::Row {
+                metric,
+                dimensions,
+                bytes,
+            } => FLAT_ROW_NS + FLAT_ROW_BYTE_NS * bytes as f64 + row_arithmetic_ns(metric, dimensions),
         }
 }
 
@@ -119,22 +176,26 @@ pub fn more_rows_ns(codes: f64, width: Width, rows: f64) -> f64 {
 }
 
 /// Reading and comparing one vector of the log.
-pub fn log_vector_ns(value_bytes: f64) -> f64 {
-    LOG_VECTOR_NS + LOG_VECTOR_BYTE_NS * value_bytes
+pub fn log_vector_ns(metric: DenseMetric, dimensions: usize, value_bytes: usize) -> f64 {
+    LOG_VECTOR_NS + LOG_VECTOR_BYTE_NS * value_bytes as f64 + vector_arithmetic_ns(metric, dimensions)
 }
 
 /// An index of dense vectors. Its shards give candidates, and the log has the vectors themselves, so their bytes count
 /// in both.
 #[derive(Clone, Copy, Debug)]
 pub struct Vectors {
+    /// What compares them.
+    pub metric: DenseMetric,
+    /// Numbers of a vector.
+    pub dimensions: usize,
     /// In shards.
     pub sealed: f64,
     /// In the log only.
     pub tail: f64,
     /// Bytes of a vector.
-    pub value_bytes: f64,
+    pub value_bytes: usize,
     /// Bytes of a row derived from it.
-    pub row_bytes: f64,
+    pub row_bytes: usize,
     /// Whether a distance in the log is a call of a user's function.
     pub has_calls: bool,
 }
@@ -142,7 +203,7 @@ pub struct Vectors {
 impl Vectors {
     fn value_ns(self) -> f64 {
         let call = if self.has_calls { CALL_NS } else { 0.0 };
-        log_vector_ns(self.value_bytes) + call
+        log_vector_ns(self.metric, self.dimensions, self.value_bytes) + call
     }
 
     /// Comparing all vectors once.
@@ -152,7 +213,12 @@ impl Vectors {
 
     /// All of an approximate search with an effort of `ef` that looks up `looked_up` vectors.
     pub fn search_ns(self, ef: f64, looked_up: f64) -> f64 {
-        let graph = graph_ns(self.sealed, Width::Row(self.row_bytes as usize), ef);
+        let width = Width::Row {
+            metric: self.metric,
+            dimensions: self.dimensions,
+            bytes: self.row_bytes,
+        };
+        let graph = graph_ns(self.sealed, width, ef);
         graph + looked_up.min(self.sealed) * (LOOKUP_NS + self.value_ns()) + self.tail * self.value_ns()
     }
 
@@ -170,6 +236,8 @@ impl Vectors {
 
 #[cfg(test)]
 mod tests {
+    use iscc_metrics::dense::rows::RowKind;
+
     use super::*;
 
     #[test]
@@ -188,12 +256,24 @@ mod tests {
         assert!(!prefers_flat(50_000.0, Width::Code(64), 128.0));
     }
 
+    fn of_cosine(dimensions: usize) -> Width {
+        row(DenseMetric::Cosine, dimensions, RowKind::I8)
+    }
+
+    fn row(metric: DenseMetric, dimensions: usize, kind: RowKind) -> Width {
+        Width::Row {
+            metric,
+            dimensions,
+            bytes: dimensions * kind.bytes(),
+        }
+    }
+
     #[test]
     fn wide_rows_favour_the_graph_sooner() {
-        let width = Width::Row(384);
+        let width = of_cosine(384);
         assert!(prefers_flat(2_000.0, width, 64.0));
         assert!(!prefers_flat(20_000.0, width, 128.0));
-        assert!(!prefers_flat(20_000.0, Width::Row(1536), 128.0));
+        assert!(!prefers_flat(20_000.0, of_cosine(1536), 128.0));
     }
 
     #[test]
@@ -213,26 +293,55 @@ mod tests {
         assert!(first_rows_ns(1e6, Width::Code(32), 200.0) < first_rows_ns(1e6, Width::Code(32), 2000.0));
     }
 
-    #[test]
-    fn vectors_cost_by_their_bytes() {
-        let vectors = |sealed, tail, value_bytes| Vectors {
+    /// Vectors of 32-bit numbers.
+    fn vectors(metric: DenseMetric, sealed: f64, tail: f64, value_bytes: usize) -> Vectors {
+        Vectors {
+            metric,
+            dimensions: value_bytes / 4,
             sealed,
             tail,
             value_bytes,
-            row_bytes: value_bytes / 4.0,
+            row_bytes: value_bytes / 4,
             has_calls: false,
-        };
-        let usual = vectors(20_480.0, 0.0, 1536.0);
+        }
+    }
+
+    #[test]
+    fn vectors_cost_by_their_bytes() {
+        let vectors = |sealed, tail, value_bytes| vectors(DenseMetric::Cosine, sealed, tail, value_bytes);
+        let usual = vectors(20_480.0, 0.0, 1536);
         assert!(20.0 * usual.search_ns(64.0, 32.0) < usual.exact_ns());
         assert!(usual.search_ns(2000.0, 1500.0) < usual.exact_ns());
         assert!(usual.search_ns(8000.0, 6000.0) > usual.exact_ns());
-        assert!(usual.search_ns(64.0, 32.0) < vectors(20_480.0, 0.0, 6144.0).search_ns(64.0, 32.0));
+        assert!(usual.search_ns(64.0, 32.0) < vectors(20_480.0, 0.0, 6144).search_ns(64.0, 32.0));
         // A tail is compared by each search.
-        assert!(usual.search_ns(64.0, 32.0) < vectors(15_480.0, 5_000.0, 1536.0).search_ns(64.0, 32.0) / 5.0);
-        assert_eq!(usual.exact_ns(), vectors(480.0, 20_000.0, 1536.0).exact_ns());
+        assert!(usual.search_ns(64.0, 32.0) < vectors(15_480.0, 5_000.0, 1536).search_ns(64.0, 32.0) / 5.0);
+        assert_eq!(usual.exact_ns(), vectors(480.0, 20_000.0, 1536).exact_ns());
         // Each pass finds eight times more rows.
         assert!(usual.more_exact_rows_ns(128.0) < usual.exact_ns() / 10.0);
         assert!(usual.more_exact_rows_ns(5_000.0) > 2.0 * usual.exact_ns());
         assert!(usual.more_exact_rows_ns(20_480.0) > 3.0 * usual.exact_ns());
+    }
+
+    #[test]
+    fn arcs_and_divergences_cost_more_than_products() {
+        let kind_of = |metric: DenseMetric| metric.row_kinds()[0];
+        for (metric, dimensions) in [
+            (DenseMetric::Haversine, 2),
+            (DenseMetric::JensenShannon, 2),
+            (DenseMetric::JensenShannon, 384),
+        ] {
+            let (width, cosine) = (row(metric, dimensions, kind_of(metric)), of_cosine(dimensions));
+            assert!(flat_ns(1e4, width) > 5.0 * flat_ns(1e4, cosine), "{metric:?}");
+            assert!(
+                graph_ns(1e4, width, 64.0) > 2.0 * graph_ns(1e4, cosine, 64.0),
+                "{metric:?}"
+            );
+            let in_log = |metric| vectors(metric, 0.0, 1e4, 4 * dimensions).exact_ns();
+            assert!(in_log(metric) > 1.5 * in_log(DenseMetric::Cosine), "{metric:?}");
+        }
+        // A graph compares fewer rows, so the more a comparison takes, the sooner it is worth it.
+        let arcs = row(DenseMetric::Haversine, 2, RowKind::F32);
+        assert!(prefers_flat(1_000.0, of_cosine(2), 64.0) && !prefers_flat(1_000.0, arcs, 64.0));
     }
 }

@@ -11,6 +11,11 @@ const DIMENSIONS: [usize; 3] = [384, 768, 1536];
 /// Values of a pass, and rows of a table: as many as the cache holds.
 const MANY: usize = 256;
 
+/// The dimensions to measure: all, or the only one that the metric has.
+fn dimensions_of(metric: DenseMetric) -> Vec<usize> {
+    metric.dimensions().map_or(DIMENSIONS.to_vec(), |only| vec![only])
+}
+
 /// Numbers of 16 bits that look random, from -2 to 2, the same in each run.
 fn numbers(count: usize) -> Vec<f32> {
     let mut state = 1u64;
@@ -40,7 +45,7 @@ fn pages(criterion: &mut Criterion) {
             let mut group = criterion.benchmark_group(format!("values {} {scalar:?}", metric.name()));
             group.throughput(Throughput::Elements(MANY as u64));
             for kernel in Kernel::available() {
-                for dimensions in DIMENSIONS {
+                for dimensions in dimensions_of(metric) {
                     let page = values(scalar, &numbers(MANY * dimensions));
                     let query = Query::with_kernel(kernel, metric, scalar, &values(scalar, &numbers(dimensions)));
                     let mut keys = Vec::new();
@@ -64,7 +69,7 @@ fn rows(criterion: &mut Criterion) {
             let ids: Vec<u32> = (0..MANY as u32).map(|i| i * 149 % MANY as u32).collect();
             group.throughput(Throughput::Elements(ids.len() as u64));
             for kernel in Kernel::available() {
-                for dimensions in DIMENSIONS {
+                for dimensions in dimensions_of(metric) {
                     let values = values(Scalar::F32, &numbers(MANY * dimensions));
                     let mut survey = Survey::new(metric, Scalar::F32, dimensions);
                     let values: Vec<&[u8]> = values.chunks_exact(4 * dimensions).collect();

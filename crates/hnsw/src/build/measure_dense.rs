@@ -25,10 +25,10 @@ pub(crate) fn measure(
     control: &BuildControl,
 ) -> Result<DenseCurves, Cancelled> {
     let nodes = f64::from(vectors.count());
-    let width = Width::Row(encoding.row_bytes());
+    let width = Width::of_rows(encoding);
     let value_bytes = encoding.dimensions() * encoding.scalar().bytes();
     // Where no effort is enough, a search reads the log.
-    let log_ns = nodes * cost::log_vector_ns(value_bytes as f64);
+    let log_ns = nodes * cost::log_vector_ns(encoding.metric(), encoding.dimensions(), value_bytes);
     let parts = on_threads(params.threads, |first, step| {
         let mut climb = Climb::default();
         let mut results = Vec::new();

@@ -104,9 +104,7 @@ impl Center {
 pub(crate) fn row_bytes(kind: RowKind, comparison: Comparison, dimensions: usize) -> usize {
     match (kind, comparison) {
         (RowKind::I8, Comparison::Squares) => dimensions + SQUARE_BYTES,
-        (RowKind::I8, _) => dimensions,
-        (RowKind::F16, _) => 2 * dimensions,
-        (RowKind::F32, _) => 4 * dimensions,
+        _ => kind.bytes() * dimensions,
     }
 }
 

@@ -43,6 +43,15 @@ impl RowKind {
     /// All kinds, from small to large.
     pub const ALL: [RowKind; Self::COUNT] = [Self::I8, Self::F16, Self::F32];
 
+    /// Bytes of a row per dimension.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::I8 => 1,
+            Self::F16 => 2,
+            Self::F32 => 4,
+        }
+    }
+
     /// The name in SQL.
     pub const fn name(self) -> &'static str {
         match self {
