@@ -49,7 +49,7 @@ fn exercise(file: &[u8]) {
         shard.row(u32::MAX),
         shard.stored_value(u32::MAX),
         shard.postings(u32::MAX).count(),
-        shard.flat_part(),
+        shard.word_part(),
     );
 }
 
