@@ -11,7 +11,7 @@ use iscc_log::log_page::is_alive;
 use iscc_metrics::Query;
 use memmap2::Mmap;
 
-use super::ahead::read_entries;
+use super::ahead::read_blocks;
 use super::conditions::{Restriction, key_of_code};
 use super::counters::Counters;
 use super::log_stream::{Found, position};
@@ -168,7 +168,11 @@ impl ShardStream {
     pub fn read_ahead(&self, index: Index<'_>, rows: usize) {
         let nearest = self.buffers.batch.iter().rev().take(rows);
         let nodes = nearest.map(|candidate| candidate.node);
-        read_entries(index, &self.shard, &self.ranges, &self.segments, nodes);
+        self.shard.read_postings_ahead(nodes.clone());
+        let ordinals = nodes.flat_map(|node| self.shard.postings(node));
+        let blocks = ordinals.filter_map(|ordinal| Some(locate(&self.ranges, ordinal)?.0));
+        let is_listed = |block: &u32| self.segments.iter().any(|s| s.blocks().contains(block));
+        read_blocks(index, &self.shard, blocks.filter(is_listed));
     }
 
     /// The next entry as the shard has it. None when the shard gives no more.

@@ -8,7 +8,7 @@ use iscc_hnsw::shard::ranges::{EntryRange, locate};
 use iscc_log::directory::Segment;
 use iscc_log::log_page::{LogPage, is_alive};
 
-use super::ahead::read_entries;
+use super::ahead::read_blocks;
 use super::conditions::Restriction;
 use super::counters::Counters;
 use super::log_stream::{Found, position};
@@ -107,9 +107,12 @@ impl VectorStream {
         };
         let count = looked_up(effort).max(self.wanted + self.wanted / 2);
         let nodes = self.buffers.batch.iter().take(count).map(|candidate| candidate.node);
-        read_entries(index, &self.shard, &self.ranges, &self.segments, nodes);
+        self.shard.read_postings_ahead(nodes);
         match self.places(count) {
-            Some(places) => self.look_up(index, &places),
+            Some(places) => {
+                read_blocks(index, &self.shard, places.iter().map(|&(_, block, _)| block));
+                self.look_up(index, &places)
+            }
             None => {
                 self.is_damaged = true;
                 Ok(())

@@ -61,19 +61,14 @@ impl Climb {
             ..Curve::default()
         };
         for (at, &effort) in EFFORTS.iter().enumerate() {
-            if at > 0 && !pays(effort) {
-                break;
-            }
-            if at > 0 && curve.found[at - 1] == curve.expected {
-                curve.found[at] = curve.expected;
-                continue;
-            }
             if at == 0 {
                 let max_level = view.links.levels().max_level();
                 self.search.start_in(view, max_level, effort, hidden, &mut self.found);
                 let nearest = self.found.get(NEIGHBOURS - 1).or(self.found.last());
                 tenth = nearest.map(|tenth| tenth.key);
-            } else {
+            } else if !pays(effort) {
+                break;
+            } else if curve.found[at - 1] != curve.expected {
                 self.search.widen_in(view, effort, &mut self.found);
             }
             curve.found[at] = (count(&self.found, effort) as u16).into();

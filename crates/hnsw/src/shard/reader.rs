@@ -255,8 +255,11 @@ impl<B: AsRef<[u8]>> Shard<B> {
         }
     }
 
-    /// Asks for the posting lists of nodes, to have them read from the disk at the same time.
+    /// Asks for the posting lists of nodes, to have them read from the disk at the same time, if need be.
     pub fn read_postings_ahead(&self, nodes: impl Iterator<Item = u32> + Clone) {
+        if !self.is_on_disk() {
+            return;
+        }
         let offsets = self.section(&self.footer.posting_offsets);
         let place = |node: u32| offsets.get(node as usize * 4..)?.get(..2 * size_of::<u32>());
         ahead::read(nodes.clone().filter_map(place));
