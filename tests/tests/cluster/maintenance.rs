@@ -67,8 +67,12 @@ fn works_by_itself() {
     let (mut client, mut watcher) = (cluster.client(), cluster.client());
     each(&mut client, WIDE);
     let mut seen: Vec<String> = Vec::new();
-    for _ in 0..120 {
+    let mut inserted = 0;
+    // How many shards the same rows become, and so whether any are merged, depends on how fast the worker is.
+    while inserted < 60_000 || count(&cluster, "LOG:  merged ") == 0 {
+        assert!(inserted < 400_000, "nothing was merged");
         each(&mut client, &insert(500));
+        inserted += 500;
         let now = workers(&mut watcher);
         let mut working: Vec<_> = now
             .into_iter()
@@ -87,8 +91,8 @@ fn works_by_itself() {
         .expect("usearch_shards");
     let (shards, level, entries): (i64, i32, i64) = (row.get(0), row.get(1), row.get(2));
     assert!((1..=8).contains(&shards) && level < 4, "{shards} shards, level {level}");
-    assert!(entries >= 60_000 - 6_300, "only {entries} are in shards");
-    assert!(count(&cluster, "merged ") > 0 && level > 0, "nothing was merged");
+    assert!(entries >= inserted - 6_300, "only {entries} are in shards");
+    assert!(level > 0, "what was merged has no level of its own");
     let what = "sealed merged moved"
         .split(' ')
         .map(|verb| count(&cluster, &format!("LOG:  {verb} ")));
