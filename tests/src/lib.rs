@@ -16,6 +16,7 @@ pub mod search;
 pub mod sets;
 
 pub use cluster::{Cluster, Connector, Notices, Shutdown};
+pub use test_random::Random;
 
 use std::time::{Duration, Instant};
 
@@ -34,28 +35,4 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 /// A number that an environment variable sets.
 pub fn number_from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().expect("a number"))
-}
-
-/// SplitMix64: random enough for tests and the same in each run.
-pub struct Random(pub u64);
-
-impl Random {
-    /// The next 64 bits.
-    pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `end`.
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.bits() % end as u64) as usize
-    }
-
-    /// `count` random bytes.
-    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.bits() as u8).collect()
-    }
 }

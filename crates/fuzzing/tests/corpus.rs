@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use iscc_fuzzing::TARGETS;
+use test_random::Random;
 
 /// Changed inputs of a target. A shard file takes milliseconds, all else microseconds.
 fn changes(target: &str) -> usize {
@@ -12,19 +13,6 @@ fn changes(target: &str) -> usize {
         "shard_file" => 300,
         "usearch_file" => 12_000,
         _ => 4_000,
-    }
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % end.max(1) as u64) as usize
     }
 }
 
@@ -42,13 +30,13 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 /// Changes some bytes, cuts a piece out, or puts another file's piece in.
 fn change(input: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     for _ in 0..1 + random.below(4) {
-        let at = random.below(input.len());
+        let at = random.below(input.len().max(1));
         let piece = random.below(16);
         match random.below(8) {
             0 => input.truncate(at),
             1 => drop(input.drain(at..input.len().min(at + piece))),
             2 => {
-                let from = random.below(other.len());
+                let from = random.below(other.len().max(1));
                 let bytes = other[from..].iter().take(piece).copied().collect::<Vec<_>>();
                 input.splice(at..at, bytes);
             }

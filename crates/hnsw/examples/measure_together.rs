@@ -14,7 +14,8 @@ use iscc_hnsw::search::{Candidate, FlatSearch, GraphSearch, Part, start_together
 use iscc_hnsw::shard::Shard;
 use iscc_metrics::{Metric, Query};
 use memmap2::Mmap;
-use variants::{Random, read};
+use test_random::Random;
+use variants::{flip, read};
 
 const QUERIES: usize = 2000;
 const EFFORTS: [usize; 4] = [16, 32, 64, 128];
@@ -107,8 +108,8 @@ fn main() {
     let simprints = read(simprints);
     let queries: Vec<Query> = (0..QUERIES)
         .map(|_| {
-            let at = random.next() as usize % simprints.len();
-            random.flip(&simprints[at])
+            let at = random.below(simprints.len());
+            flip(&simprints[at], &mut random)
         })
         .map(|code| Query::new(Metric::Nphd, &code))
         .collect();

@@ -15,7 +15,8 @@ use iscc_hnsw::search::{FlatSearch, WithinSearch};
 use iscc_hnsw::shard::{Shard, ShardIdentity};
 use iscc_metrics::Metric;
 use iscc_metrics::ball::Ball;
-use variants::{Random, read};
+use test_random::Random;
+use variants::{flip, read};
 
 const QUERIES: usize = 500;
 const RADII: [f64; 7] = [0.0, 0.023, 0.047, 0.059, 0.098, 0.148, 0.2];
@@ -62,7 +63,7 @@ fn main() {
     let count = arguments.next().map_or(1_000_000, |n| n.parse().expect("a number"));
     let mut random = Random(7);
     let mut variants = |count: usize| -> Vec<Vec<u8>> {
-        let mut variant = |at: usize| random.flip(&simprints[at % simprints.len()]);
+        let mut variant = |at: usize| flip(&simprints[at % simprints.len()], &mut random);
         (0..count).map(&mut variant).collect()
     };
     let stored = variants(count);

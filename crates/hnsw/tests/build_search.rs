@@ -6,13 +6,14 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use common::{Random, build, clusters, codes_of, collect, open, params, recall, search, to_bytes};
+use common::{build, clusters, codes_of, collect, open, params, recall, search, to_bytes};
 use iscc_hnsw::build::{NextStep, ShardBuilder, estimated_file_bytes};
 use iscc_hnsw::control::{BuildControl, Cancelled};
 use iscc_hnsw::params::BuildParams;
 use iscc_hnsw::search::GraphSearch;
 use iscc_hnsw::shard::Shard;
 use iscc_metrics::{Metric, Query};
+use test_random::Random;
 
 const NO_PROBLEMS: [String; 0] = [];
 

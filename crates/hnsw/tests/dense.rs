@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use common::{Random, build, collect, dense_params, in_domain, open, to_bytes, value, values, vectors};
+use common::{build, collect, dense_params, in_domain, open, to_bytes, value, values, vectors};
 use iscc_hnsw::build::{estimated_file_bytes, largest_file_bytes};
 use iscc_hnsw::control::{BuildControl, Cancelled};
 use iscc_hnsw::params::{BuildParams, ShardValues};
@@ -15,6 +15,7 @@ use iscc_hnsw::shard::{EFFORTS, Shard};
 use iscc_metrics::DenseMetric;
 use iscc_metrics::dense::rows::RowKind;
 use iscc_metrics::dense::{Query, Scalar};
+use test_random::Random;
 
 const NO_PROBLEMS: [String; 0] = [];
 

@@ -3,13 +3,14 @@
 
 mod common;
 
-use common::{Random, clusters, codes_of, open, params};
+use common::{clusters, codes_of, open, params};
 use iscc_hnsw::params::BuildParams;
 use iscc_hnsw::search::FlatSearch;
 use iscc_hnsw::search::{Candidate, GraphSearch, Part, start_together, widen_together};
 use iscc_hnsw::shard::EFFORTS;
 use iscc_hnsw::shard::Shard;
 use iscc_metrics::{Metric, Query};
+use test_random::Random;
 
 fn keys_of(shard: &Shard<Vec<u8>>, query: &Query) -> Vec<u32> {
     let key = |node| query.key(shard.code(node).unwrap());

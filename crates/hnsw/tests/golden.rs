@@ -2,12 +2,13 @@
 
 mod common;
 
-use common::{Random, build, clusters, codes_of, dense_params, exact_keys, params, search, to_bytes, value};
+use common::{build, clusters, codes_of, dense_params, exact_keys, params, search, to_bytes, value};
 use iscc_hnsw::params::BuildParams;
 use iscc_hnsw::search::{Candidate, FlatSearch, GraphSearch};
 use iscc_hnsw::shard::Shard;
 use iscc_metrics::dense::rows::RowKind;
 use iscc_metrics::{DenseMetric, Metric, Query};
+use test_random::Random;
 
 #[test]
 #[cfg_attr(miri, ignore = "another calibration there")]

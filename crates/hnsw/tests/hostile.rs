@@ -6,8 +6,7 @@ mod common;
 use std::collections::HashSet;
 
 use common::{
-    Function, Random, build, build_opaque, clusters, dense_params, in_domain, levenshtein, params, to_bytes, value,
-    values,
+    Function, build, build_opaque, clusters, dense_params, in_domain, levenshtein, params, to_bytes, value, values,
 };
 use common::{vectors, words};
 use iscc_hnsw::params::BuildParams;
@@ -17,6 +16,7 @@ use iscc_hnsw::shard::{Shard, ShardError};
 use iscc_metrics::dense::Scalar;
 use iscc_metrics::dense::rows::{Encoding, RowKind};
 use iscc_metrics::{DenseMetric, Metric, Query};
+use test_random::Random;
 use zerocopy::{FromBytes, IntoBytes};
 
 /// A shard of values that only a function understands.
@@ -261,7 +261,7 @@ fn forged_footers_are_survived() {
             let mut bytes = file[file.len() - FOOTER_BYTES..].to_vec();
             for _ in 0..1 + round % 3 {
                 let position = random.below(checked);
-                bytes[position] = [0, 1, 0x7F, 0xFF, random.next() as u8][random.below(5)];
+                bytes[position] = [0, 1, 0x7F, 0xFF, random.bits() as u8][random.below(5)];
             }
             let mut forged = file.clone();
             set_footer(&mut forged, Footer::read_from_bytes(&bytes).unwrap());

@@ -3,12 +3,13 @@
 
 mod common;
 
-use common::{Random, clusters, codes_of, open, params};
+use common::{clusters, codes_of, open, params};
 use iscc_hnsw::params::BuildParams;
 use iscc_hnsw::search::{Candidate, WithinSearch};
 use iscc_hnsw::shard::Shard;
 use iscc_metrics::ball::Ball;
 use iscc_metrics::{Metric, Query};
+use test_random::Random;
 
 /// Codes of two lengths that get tables, and some of others that do not.
 fn codes() -> Vec<Vec<u8>> {

@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{Random, all_dimensions, domain, oracle, product, value};
+use common::{all_dimensions, domain, oracle, product, value, vector};
 use iscc_metrics::dense::rows::{Encoding, RowKind, RowQuery, Rows, Survey};
 use iscc_metrics::dense::{Kernel, Scalar};
 use iscc_metrics::{DenseMetric, NO_KEY};
+use test_random::Random;
 
 /// Rows of vectors.
 struct Set {
@@ -122,7 +123,7 @@ fn keys_agree_with_distances() {
         // Dimensions of unequal size.
         let sizes: Vec<f32> = (0..dimensions).map(|i| [1.0, 0.25, 8.0][i % 3]).collect();
         let mut vector = || -> Vec<f32> {
-            let numbers = random.vector(dimensions);
+            let numbers = vector(dimensions, &mut random);
             numbers.iter().zip(&sizes).map(|(number, size)| number * size).collect()
         };
         let vectors: Vec<Vec<f32>> = (0..5).map(|_| vector()).collect();

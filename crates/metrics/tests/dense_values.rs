@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{Random, all_dimensions, domain, oracle, value};
+use common::{all_dimensions, domain, number, oracle, value, vector};
 use iscc_metrics::DenseMetric;
 use iscc_metrics::dense::{Kernel, Query, Scalar, distance, key_of};
+use test_random::Random;
 
 const SCALARS: [Scalar; 2] = [Scalar::F32, Scalar::F16];
 
@@ -33,7 +34,7 @@ fn check_pair(metric: DenseMetric, scalar: Scalar, a: &[f32], b: &[f32]) {
 fn all_dimensions_agree_with_64_bits() {
     let mut random = Random(1);
     for dimensions in all_dimensions() {
-        let (a, b) = (random.vector(dimensions), random.vector(dimensions));
+        let (a, b) = (vector(dimensions, &mut random), vector(dimensions, &mut random));
         for metric in DenseMetric::all() {
             for scalar in SCALARS {
                 check_pair(metric, scalar, &a, &b);
@@ -90,7 +91,7 @@ fn cosine_of_zeros_is_not_a_number() {
 #[test]
 fn unequal_dimensions_are_compared_over_the_common_ones() {
     let mut random = Random(2);
-    let (long, short) = (random.vector(70), random.vector(37));
+    let (long, short) = (vector(70, &mut random), vector(37, &mut random));
     for metric in DenseMetric::all() {
         for scalar in SCALARS {
             let (long, short, cut) = (value(scalar, &long), value(scalar, &short), value(scalar, &long[..37]));
@@ -116,8 +117,10 @@ fn passes_find_what_is_below() {
     let (dimensions, count) = (37, 20);
     for metric in DenseMetric::all() {
         for scalar in SCALARS {
-            let query = Query::new(metric, scalar, &value(scalar, &random.vector(dimensions)));
-            let vectors: Vec<Vec<u8>> = (0..count).map(|_| value(scalar, &random.vector(dimensions))).collect();
+            let query = Query::new(metric, scalar, &value(scalar, &vector(dimensions, &mut random)));
+            let vectors: Vec<Vec<u8>> = (0..count)
+                .map(|_| value(scalar, &vector(dimensions, &mut random)))
+                .collect();
             for padding in [0, 3, 8] {
                 let mut page: Vec<u8> = vectors
                     .iter()
@@ -144,7 +147,7 @@ fn passes_find_what_is_below() {
 
 #[test]
 fn correlation_with_equal_numbers_is_not_a_number() {
-    let other = Random(5).vector(50);
+    let other = vector(50, &mut Random(5));
     for scalar in SCALARS {
         // So that numbers of 16 bits hold both exactly.
         let other: Vec<f32> = other.iter().map(|number| (number * 64.0).round()).collect();
@@ -168,12 +171,12 @@ fn correlation_with_equal_numbers_is_not_a_number() {
 #[test]
 fn divergences_keep_their_digits() {
     let mut random = Random(6);
-    let a: Vec<f32> = random.vector(300).iter().map(|number| number.abs()).collect();
+    let a: Vec<f32> = vector(300, &mut random).iter().map(|number| number.abs()).collect();
     for step in 1..=24 {
         let share = 2f32.powi(-step);
         let b: Vec<f32> = a
             .iter()
-            .map(|weight| weight * (1.0 + share * random.number()))
+            .map(|weight| weight * (1.0 + share * number(&mut random)))
             .collect();
         check_pair(DenseMetric::JensenShannon, Scalar::F32, &a, &b);
         check_pair(DenseMetric::JensenShannon, Scalar::F32, &b, &a);

@@ -5,27 +5,7 @@ use iscc_metrics::bits::{Column, Kernel};
 use iscc_metrics::distance::hamming;
 use iscc_metrics::{MAX_CODE_BYTES, Metric, Query};
 use proptest::prelude::*;
-
-/// Reproducible random numbers (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    fn bytes(&mut self, n: usize) -> Vec<u8> {
-        (0..n).map(|_| self.next() as u8).collect()
-    }
-}
+use test_random::Random;
 
 fn oracle(a: &[u8], b: &[u8], combine: impl Fn(u8, u8) -> u8) -> u32 {
     a.iter()

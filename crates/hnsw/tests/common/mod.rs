@@ -14,27 +14,7 @@ use iscc_hnsw::shard::ranges::EntryRange;
 use iscc_metrics::dense::Scalar;
 use iscc_metrics::dense::rows::RowKind;
 use iscc_metrics::{DenseMetric, Metric, Query};
-
-/// Reproducible random numbers (SplitMix64).
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
-    pub fn bytes(&mut self, n: usize) -> Vec<u8> {
-        (0..n).map(|_| self.next() as u8).collect()
-    }
-}
+use test_random::Random;
 
 /// Near-duplicate clusters of up to 20 members: each one a centre with up to 8 bits flipped, cut to 8, 16, 24 or 32
 /// bytes for 10, 20, 10 and 60 percent of the codes.
@@ -162,7 +142,7 @@ pub fn vectors(count: usize, dimensions: usize, seed: u64) -> Vec<Vec<f32>> {
     // About normal: a sum of uniform numbers.
     let mut normal = move || {
         (0..4)
-            .map(|_| (random.next() >> 40) as f32 / (1 << 24) as f32 - 0.5)
+            .map(|_| (random.bits() >> 40) as f32 / (1 << 24) as f32 - 0.5)
             .sum::<f32>()
     };
     let mut vectors: Vec<Vec<f32>> = Vec::with_capacity(count);

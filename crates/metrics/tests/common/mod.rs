@@ -2,27 +2,15 @@
 
 use iscc_metrics::DenseMetric;
 use iscc_metrics::dense::Scalar;
+use test_random::Random;
 
-/// Reproducible random numbers (SplitMix64).
-pub struct Random(pub u64);
+/// From -1 to 1, with few digits: numbers of 16 bits hold it.
+pub fn number(random: &mut Random) -> f32 {
+    random.below(2001) as f32 / 1024.0 - 1000.0 / 1024.0
+}
 
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// From -1 to 1, with few digits: numbers of 16 bits hold it.
-    pub fn number(&mut self) -> f32 {
-        (self.next() % 2001) as f32 / 1024.0 - 1000.0 / 1024.0
-    }
-
-    pub fn vector(&mut self, dimensions: usize) -> Vec<f32> {
-        (0..dimensions).map(|_| self.number()).collect()
-    }
+pub fn vector(dimensions: usize, random: &mut Random) -> Vec<f32> {
+    (0..dimensions).map(|_| number(random)).collect()
 }
 
 /// Numbers of dimensions that use all parts of the loops.
