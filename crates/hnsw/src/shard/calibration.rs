@@ -22,6 +22,10 @@ pub const NEIGHBOURS: usize = 10;
 /// Classes with fewer queries borrow from the next harder class.
 const ENOUGH: u32 = 20;
 
+/// Neighbours that a search which just reaches the goal misses of those in a group of queries, where the group is large
+/// enough: with 12, chance changes the effort by a seventh, because what is missed falls as about its square.
+const TELLING_MISSES: f64 = 12.0;
+
 /// Results for queries of one length in one class of distance.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Default, PartialEq, Eq, Debug)]
 #[repr(C)]
@@ -142,11 +146,16 @@ impl Calibration {
 }
 
 impl LengthCurves {
-    /// For classes that have few queries each: the neighbouring classes say as much about what to expect. A class that
-    /// reaches the goal with no effort, often by chance, borrows from all that are harder.
+    /// For classes that have few queries each. Classes on both sides say as much about what to expect, so they are added
+    /// until what is missed can be told from chance. A class that reaches the goal with no effort borrows from all that are
+    /// harder.
     fn effort_by_neighbors(&self, class: usize, goal: f64) -> Option<usize> {
-        let last = (class + 1).min(CLASSES - 1);
-        let first = class.saturating_sub(1);
+        let around = |reach: usize| (class.saturating_sub(reach), (class + reach).min(CLASSES - 1));
+        let is_enough = |&(first, last): &(usize, usize)| {
+            let expected = self.sum(first, last).expected.get();
+            f64::from(expected) * (1.0 - goal) >= TELLING_MISSES
+        };
+        let (first, last) = (0..CLASSES).map(around).find(is_enough).unwrap_or((0, CLASSES - 1));
         let sums = (last..CLASSES).map(|last| self.sum(first, last));
         sums.filter(|sum| sum.queries() >= ENOUGH)
             .find_map(|sum| sum.effort(goal))
@@ -312,5 +321,27 @@ mod tests {
             (33..=64).contains(&near.unwrap()) && far > Some(512),
             "{near:?} {far:?}"
         );
+    }
+
+    #[test]
+    fn chance_in_one_class_of_vectors_does_not_decide() {
+        let mut section = DenseCurves::default();
+        section.curves.query_bytes = 8.into();
+        section.curves.classes = [curve(30, [15, 4, 1, 0, 0, 0]); CLASSES];
+        // One query was led astray, which only the greatest effort mends.
+        section.curves.classes[CLASSES - 1] = curve(30, [20, 10, 8, 8, 8, 0]);
+        let measured = Calibration::of_dense(&section);
+        let efforts: Vec<_> = (0..CLASSES as u32).map(|key| measured.effort(8, key, 0.99)).collect();
+        assert!(
+            efforts.iter().all(|effort| (64..=256).contains(&effort.unwrap_or(0))),
+            "{efforts:?}"
+        );
+        // Where more is missed anyway, the classes differ.
+        section.curves.classes[0] = curve(30, [6, 2, 0, 0, 0, 0]);
+        section.curves.classes[CLASSES - 1] = curve(30, [90, 30, 10, 5, 0, 0]);
+        section.ends = std::array::from_fn(|class| (class as u32 + 1).into());
+        let measured = Calibration::of_dense(&section);
+        let [near, far] = [0, CLASSES as u32 - 1].map(|key| measured.effort(8, key, 0.9).unwrap_or(0));
+        assert!(near == 32 && far > 48, "{near} {far}");
     }
 }
