@@ -129,8 +129,9 @@ mod tests {
             (13, 13, 31)
         );
         // More pairs than places: whatever is still known is right.
+        let many = if cfg!(miri) { 24 } else { 104 };
         for _ in 0..2 {
-            for (from, to) in (4..104).flat_map(|from| (0..100).map(move |to| (from, to))) {
+            for (from, to) in (4..many).flat_map(|from| (0..100).map(move |to| (from, to))) {
                 assert_eq!(key(from, to, 1000 * from + to), 1000 * from + to);
             }
         }
