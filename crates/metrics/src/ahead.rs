@@ -36,6 +36,7 @@ mod tests {
 
     /// Whatever is asked for, memory stays as it is.
     #[test]
+    #[cfg_attr(miri, ignore = "which has no madvise")]
     fn asking_changes_nothing() {
         let bytes: Vec<u8> = (0..100_000u32).map(|at| at as u8).collect();
         let before = bytes.clone();
