@@ -23,8 +23,8 @@ pub struct Candidate {
 /// How many of the candidates that a search of dense vectors with this effort finds, nearest first, are worth looking up:
 /// their rows are near the values, but it is the values that count. Calibrations are measured so.
 pub const fn looked_up(effort: usize) -> usize {
-    let half = effort / 2;
-    if half > 30 { half } else { 30 }
+    let quarter = effort / 4;
+    if quarter > 30 { quarter } else { 30 }
 }
 
 /// State and buffers of a search; reusable for other queries and shards, which [`GraphSearch::start`] begins.
