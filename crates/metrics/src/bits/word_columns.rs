@@ -8,7 +8,8 @@ use crate::prefetch::prefetch_at;
 
 /// Codes whose counts are summed up side by side.
 pub(super) const BLOCK: usize = 64;
-/// Codes from those that are compared to those that are asked for.
+/// Codes from those that are compared to those that are asked for: fewer come too late, more are displaced before they are
+/// read.
 const AHEAD: usize = 6 * BLOCK;
 const CACHE_LINE: usize = 64;
 /// Counts that are compared together.
@@ -48,8 +49,8 @@ impl<'a> Words<'a> {
         self.bytes
     }
 
-    /// Asks for what the column has some blocks further. Reading several columns side by side, which are at the same place
-    /// of a page by chance, is more than some processors' own prefetching can follow.
+    /// Asks for what the column has some blocks further. The processor's own prefetching can lose columns that are read side by
+    /// side, above all if they begin at nearly the same place of a page, as those of a million codes do.
     #[inline(always)]
     fn prefetch(&self, column: &[[u8; WORD_BYTES]]) {
         let ahead = column.as_ptr().wrapping_add(AHEAD);
