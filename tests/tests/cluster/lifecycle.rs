@@ -254,7 +254,7 @@ fn cancelled_build() {
             assert_eq!(error.code(), Some(&SqlState::QUERY_CANCELED), "{phase}: {error:?}");
         } else {
             // A client that finds the connection closed may not have read why; the server tells it, too.
-            let is_told = error.code().is_none_or(|code| *code == SqlState::ADMIN_SHUTDOWN);
+            let is_told = error.is_closed() || error.code() == Some(&SqlState::ADMIN_SHUTDOWN);
             assert!(
                 is_told && cluster.log().contains(" 57P01 FATAL: "),
                 "{phase}: {error:?}"

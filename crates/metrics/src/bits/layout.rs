@@ -1,7 +1,7 @@
 //! How codes lie in memory where many are compared: pages of the log, rows and word columns of a shard.
 
 use crate::code::WORD_BYTES;
-use crate::prefetch::{prefetch, prefetch_at};
+use crate::prefetch::{prefetch, prefetch_at, prefetch_lines};
 
 /// Bytes of one entry of a column: a heap TID, and the code's length in the last two.
 pub const ENTRY_BYTES: usize = 8;
@@ -63,10 +63,7 @@ impl<'a> Column<'a> {
     /// Asks the processor to load of the next column what this one has as `count` codes, at most a cache line of entries.
     #[inline(always)]
     pub(crate) fn prefetch_next(&self, first: usize, count: usize) {
-        const LINE: usize = 64;
-        for at in (0..count * self.stride).step_by(LINE) {
-            prefetch_at(self.ahead.codes.wrapping_add(first * self.stride + at));
-        }
+        prefetch_lines(self.ahead.codes.wrapping_add(first * self.stride), count * self.stride);
         let entries = (first + count) * self.ahead.entry_bytes;
         prefetch_at(self.ahead.entries.wrapping_sub(entries));
     }

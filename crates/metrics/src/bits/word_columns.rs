@@ -4,14 +4,13 @@
 use super::key::is_fraction_below;
 use super::layout::WordGroup;
 use crate::code::WORD_BYTES;
-use crate::prefetch::prefetch_at;
+use crate::prefetch::prefetch_lines;
 
 /// Codes whose counts are summed up side by side.
 pub(super) const BLOCK: usize = 64;
 /// Codes from those that are compared to those that are asked for: fewer come too late, more are displaced before they are
 /// read.
 const AHEAD: usize = 6 * BLOCK;
-const CACHE_LINE: usize = 64;
 /// Counts that are compared together.
 const LANES: usize = 8;
 
@@ -49,21 +48,13 @@ impl<'a> Words<'a> {
         self.bytes
     }
 
-    /// Asks for what the column has some blocks further. The processor's own prefetching can lose columns that are read side by
-    /// side, above all if they begin at nearly the same place of a page, as those of a million codes do.
-    #[inline(always)]
-    fn prefetch(&self, column: &[[u8; WORD_BYTES]]) {
-        let ahead = column.as_ptr().wrapping_add(AHEAD);
-        for line in (0..BLOCK).step_by(CACHE_LINE / WORD_BYTES) {
-            prefetch_at(ahead.wrapping_add(line));
-        }
-    }
-
     /// A word of the query, which bits of it count, and this word of some codes.
     #[inline(always)]
     fn column(&self, word: usize, first: usize, codes: usize) -> (u64, u64, &'a [[u8; WORD_BYTES]]) {
         let column = self.columns.get(word * self.count + first..).unwrap_or_default();
-        self.prefetch(column);
+        // The processor's own prefetching can lose columns that are read side by side, above all if they begin at nearly the
+        // same place of a page, as those of a million codes do.
+        prefetch_lines(column.as_ptr().wrapping_add(AHEAD).cast(), BLOCK * WORD_BYTES);
         let mask = if word + 1 == self.query.len() {
             self.last
         } else {

@@ -1,6 +1,6 @@
 //! Rows in memory.
 
-use crate::prefetch::prefetch;
+use crate::prefetch::{CACHE_LINE, prefetch};
 
 /// Rows of the same size one after the other; row = node number.
 #[derive(Clone, Copy, Debug)]
@@ -46,9 +46,8 @@ impl<'a> Rows<'a> {
     /// Asks the processor to load the first bytes of a row soon.
     #[inline(always)]
     pub fn prefetch(&self, id: u32, bytes: usize) {
-        const LINE: usize = 64;
         let start = id as usize * self.stride;
-        for at in (0..bytes).step_by(LINE) {
+        for at in (0..bytes).step_by(CACHE_LINE) {
             prefetch(self.bytes, start + at);
         }
         // A row rarely starts on a cache line, so its end is often in the next one.
