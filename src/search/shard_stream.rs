@@ -58,7 +58,8 @@ const RESTRICTED_BATCH: usize = 1024;
 /// Beyond this share of the nodes a scan of the log is cheaper, since it needs no lookup per entry.
 const MOST: usize = 4;
 
-/// Effort in mode `graph` where no effort is known to reach the recall.
+/// Effort where none is known to reach the recall, in mode `graph`, and where a shard has none of the nearest rows, as far
+/// as its first search knows.
 pub const UNCALIBRATED_EFFORT: usize = 320;
 
 /// The effort of the first search for this many rows, where the session may have set one: only the nearer half of what a
@@ -284,13 +285,20 @@ impl ShardStream {
         if ef.is_some() {
             return None;
         }
+        let calibration = self.shard.calibration();
+        let effort_at = |key: u32| calibration.effort(self.query.code().len(), key, recall);
         // By what this shard has found: it may be that only here the search was led astray.
         let batch = &self.buffers.batch;
         let middle = batch
             .get(middle_rank(wanted) - 1)
             .or(batch.last())
             .map_or(0, |row| row.key);
-        match self.shard.calibration().effort(self.query.code().len(), middle, recall) {
+        // Of this shard only rows nearer than the last one are wanted. Where the graph serves those well, all that may be wrong
+        // is that the first search missed them, and more effort makes up for that. It takes no exact answer, unless that is cheaper.
+        let up_to_last = last.filter(|&last| last < middle).and_then(effort_at);
+        let at_least = up_to_last.map(|effort| effort.max(UNCALIBRATED_EFFORT));
+        let efforts = [effort_at(middle), at_least.filter(|&effort| !self.prefers_flat(effort))];
+        match efforts.into_iter().flatten().min() {
             Some(wider) => Some(wider).filter(|&wider| wider > effort),
             None if mode == SearchMode::Graph => Some(UNCALIBRATED_EFFORT.max(effort)),
             None => {

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use iscc_hnsw::search::{ShardQuery, looked_up};
 use iscc_hnsw::shard::ranges::{EntryRange, locate};
 use iscc_log::directory::Segment;
-use iscc_log::log_page::{LogPage, is_alive};
+use iscc_log::log_page::{Tid, is_alive};
 
 use super::ahead::read_blocks;
 use super::conditions::Restriction;
 use super::counters::Counters;
-use super::log_stream::{Found, position};
+use super::log_stream::{Found, Position, position};
 use super::query::VectorQuery;
 use super::shard_stream::{Buffers, UNCALIBRATED_EFFORT, least_effort, middle_rank};
 use crate::guc::{SearchMode, SearchSettings};
@@ -167,47 +167,44 @@ impl VectorStream {
 
     /// Reads entries of the log: their own distances count, not those of the shard's rows.
     fn look_up(&mut self, index: Index<'_>, places: &[Place]) -> Result<(), Mismatch> {
+        // Of a page, where comparing them may call a function: not while the page is locked.
+        let mut copies = Copies::default();
+        let calls_nothing = self.query.calls_nothing();
         for group in places.chunk_by(|a, b| a.1 == b.1) {
             let &(segment, block, _) = &group[0];
             let segment = self.segments[segment];
-            let calls_nothing = self.query.calls_nothing();
-            let read = |page: &LogPage<'_>| self.take_all(block, page, group.iter().map(|&(_, _, slot)| slot));
-            let is_sound = match calls_nothing {
-                true => log::with_page(index, &segment, block, read)?,
-                false => log::with_copy(index, &segment, block, read)?,
-            };
+            let is_sound = log::with_page(index, &segment, block, |page| {
+                group.iter().all(|&(_, _, slot)| {
+                    let Some(value) = page.code(slot) else { return false };
+                    self.looked_up += 1;
+                    if let Some(tid) = page.tid(slot).filter(is_alive) {
+                        let place = (position(block, slot), tid);
+                        match calls_nothing {
+                            true => self.offer(place, value),
+                            false => copies.push(place, value),
+                        }
+                    }
+                    true
+                })
+            })?;
             if !is_sound {
                 self.is_damaged = true;
                 self.found.clear();
                 return Ok(());
             }
+            copies.drain(|place, value| self.offer(place, value));
         }
         self.found.sort_unstable_by(|a, b| b.cmp(a));
         Ok(())
     }
 
-    /// Adds the entries of a page that are alive; false if one of them has no value.
-    fn take_all(&mut self, block: u32, page: &LogPage<'_>, slots: impl Iterator<Item = usize>) -> bool {
-        for slot in slots {
-            let Some(value) = page.code(slot) else { return false };
-            self.looked_up += 1;
-            let Some(tid) = page.tid(slot).filter(is_alive) else {
-                continue;
-            };
-            let key = self.query.key(value);
-            if self
-                .restriction
-                .as_ref()
-                .is_none_or(|restriction| restriction.admits(key, value))
-            {
-                self.found.push(Found {
-                    key,
-                    position: position(block, slot),
-                    tid,
-                });
-            }
+    /// Takes an entry that is alive, if it meets the conditions.
+    fn offer(&mut self, (position, tid): (Position, Tid), value: &[u8]) {
+        let key = self.query.key(value);
+        let restriction = self.restriction.as_ref();
+        if restriction.is_none_or(|restriction| restriction.admits(key, value)) {
+            self.found.push(Found { key, position, tid });
         }
-        true
     }
 
     /// What the search so far has visited.
@@ -232,5 +229,29 @@ impl VectorStream {
     /// Ends the search: the segments for the exact scan of the rest, and the buffers.
     pub fn finish(self) -> (Vec<Segment>, Buffers) {
         (self.segments, self.buffers)
+    }
+}
+
+/// Copies of values.
+#[derive(Default)]
+struct Copies {
+    bytes: Vec<u8>,
+    /// Position and row of each, and where its bytes end.
+    ends: Vec<((Position, Tid), usize)>,
+}
+
+impl Copies {
+    fn push(&mut self, place: (Position, Tid), value: &[u8]) {
+        self.bytes.extend_from_slice(value);
+        self.ends.push((place, self.bytes.len()));
+    }
+
+    fn drain(&mut self, mut visit: impl FnMut((Position, Tid), &[u8])) {
+        let mut start = 0;
+        for (place, end) in self.ends.drain(..) {
+            visit(place, &self.bytes[start..end]);
+            start = end;
+        }
+        self.bytes.clear();
     }
 }

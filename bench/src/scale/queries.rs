@@ -12,6 +12,11 @@ use crate::measure::{Binary, median, milliseconds, private_kilobytes, quantile};
 
 /// Queries of each kind.
 const QUERIES: usize = 500;
+/// Queries before those that count: a connection maps the pages of a file as it comes to them, which takes microseconds for
+/// each until most of those that searches read are mapped.
+const WARM_UP: usize = 1_500;
+/// The same where all of a file is read by each.
+const WARM_UP_EXACT: usize = 20;
 /// Every so many rows of the first million one is searched for.
 pub const STORED_STEP: usize = 1_000_000 / QUERIES;
 const NEIGHBOURS: usize = 10;
@@ -30,6 +35,8 @@ pub struct Queries {
     /// Two thirds of the simprints.
     base: Vec<Row>,
     kinds: [(&'static str, Vec<Row>); 3],
+    /// Other variants of the same simprints.
+    warm_up: Vec<Row>,
 }
 
 /// Latencies in milliseconds.
@@ -86,9 +93,9 @@ impl Queries {
     pub fn new() -> Self {
         let mut base: Vec<Row> = codes::simprints().into_iter().map(|(row, _)| row).collect();
         let foreign = base.split_off(base.len() / 3 * 2);
-        let spread = |codes: &[Row], seed| {
-            let of = codes::sample(codes, QUERIES);
-            codes::variants_of(&of, seed).take(QUERIES).collect::<Vec<_>>()
+        let spread = |codes: &[Row], seed, count| {
+            let of = codes::sample(codes, count);
+            codes::variants_of(&of, seed).take(count).collect::<Vec<_>>()
         };
         let mut random = Random(7);
         let at_random = |id: usize| {
@@ -101,10 +108,11 @@ impl Queries {
         };
         Self {
             kinds: [
-                ("held out", spread(&base, 11)),
-                ("of other files", spread(&foreign, 12)),
+                ("held out", spread(&base, 11, QUERIES)),
+                ("of other files", spread(&foreign, 12, QUERIES)),
                 ("random bits", (0..QUERIES).map(at_random).collect()),
             ],
+            warm_up: spread(&base, 13, WARM_UP),
             base,
         }
     }
@@ -124,8 +132,8 @@ impl Queries {
     pub fn searches(&self, cluster: &Cluster, stored: &[Row]) -> Vec<OwnSearch> {
         let all = self.kinds(stored).into_iter();
         all.map(|(kind, rows)| {
-            let (answers, times) = Asked::new(cluster, "auto", SEARCH).all(rows, distances);
-            let (truth, exact) = Asked::new(cluster, "exact", SEARCH).all(rows, distances);
+            let (answers, times) = self.ask(cluster, "auto", SEARCH, rows, distances);
+            let (truth, exact) = self.ask(cluster, "exact", SEARCH, rows, distances);
             let recalls = answers.iter().zip(&truth).map(|(answer, truth)| {
                 let farthest = truth.last().copied().unwrap_or_default();
                 answer.iter().filter(|&&distance| distance <= farthest).count() as f64 / NEIGHBOURS as f64
@@ -142,6 +150,32 @@ impl Queries {
         .collect()
     }
 
+    /// Each query's answer and milliseconds, on a connection of its own after queries that are not counted.
+    fn ask<T>(
+        &self,
+        cluster: &Cluster,
+        mode: &str,
+        sql: &str,
+        rows: &[Row],
+        ask: impl Fn(&mut Client, &Statement, &Binary) -> T,
+    ) -> (Vec<T>, Vec<f64>) {
+        let mut client = cluster.client();
+        let settings = format!("SET iscc_usearch.search_mode = {mode}; SET enable_seqscan = off");
+        client.batch_execute(&settings).expect("SET");
+        let statement = client.prepare(sql).expect("prepare");
+        let mut one = |row: &Row| {
+            let code = Binary::bitvec(&row.code);
+            let mut answer = None;
+            let time = milliseconds(|| answer = Some(ask(&mut client, &statement, &code)));
+            (answer.expect("an answer"), time)
+        };
+        let count = if mode == "exact" { WARM_UP_EXACT } else { WARM_UP };
+        codes::sample(&self.warm_up, count)
+            .iter()
+            .for_each(|row| drop(one(row)));
+        rows.iter().map(one).unzip()
+    }
+
     /// Thresholds of each radius, for queries that are stored or held out.
     pub fn thresholds(&self, cluster: &Cluster, stored: &[Row]) -> Vec<Threshold> {
         let rows = [&stored[..QUERIES / 2], &self.kinds[0].1[..QUERIES / 2]].concat();
@@ -152,8 +186,8 @@ impl Queries {
             .into_iter()
             .map(|radius| {
                 let sql = format!("SELECT count(*) FROM s WHERE nphd_within(code, $1, {radius})");
-                let (found, times) = Asked::new(cluster, "auto", &sql).all(&rows, count);
-                let (truth, exact) = Asked::new(cluster, "exact", &sql).all(&rows, count);
+                let (found, times) = self.ask(cluster, "auto", &sql, &rows, count);
+                let (truth, exact) = self.ask(cluster, "exact", &sql, &rows, count);
                 assert_eq!(found, truth, "radius {radius}");
                 Threshold {
                     radius,
@@ -169,36 +203,6 @@ impl Queries {
 fn distances(client: &mut Client, statement: &Statement, code: &Binary) -> Vec<f64> {
     let rows = client.query(statement, &[code]).expect("search");
     rows.iter().map(|row| row.get(0)).collect()
-}
-
-/// A connection with a prepared statement.
-struct Asked {
-    client: Client,
-    statement: Statement,
-}
-
-impl Asked {
-    fn new(cluster: &Cluster, mode: &str, sql: &str) -> Self {
-        let mut client = cluster.client();
-        let settings = format!("SET iscc_usearch.search_mode = {mode}; SET enable_seqscan = off");
-        client.batch_execute(&settings).expect("SET");
-        let statement = client.prepare(sql).expect("prepare");
-        Self { client, statement }
-    }
-
-    /// Each query's answer and milliseconds, after a few that are not counted.
-    fn all<T>(mut self, rows: &[Row], ask: impl Fn(&mut Client, &Statement, &Binary) -> T) -> (Vec<T>, Vec<f64>) {
-        for row in codes::sample(rows, 20) {
-            ask(&mut self.client, &self.statement, &Binary::bitvec(&row.code));
-        }
-        let one = |row: &Row| {
-            let code = Binary::bitvec(&row.code);
-            let mut answer = None;
-            let time = milliseconds(|| answer = Some(ask(&mut self.client, &self.statement, &code)));
-            (answer.expect("an answer"), time)
-        };
-        rows.iter().map(one).unzip()
-    }
 }
 
 /// Rows a second of a join with all that are near, in one process.
