@@ -82,12 +82,12 @@ pub fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
 }
 
-/// What only this process has in memory and cannot be dropped: pages of a mapped file are not its own, even while no
-/// other process has mapped them.
+/// Memory of this process that is no file's, in kilobytes: pages of a mapped file are not its own, even while no other
+/// process has mapped them. What it shares with others since it was forked counts in parts.
 pub fn private_kilobytes(pid: i32) -> i64 {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("smaps_rollup");
     text.lines()
-        .filter(|line| line.starts_with("Private_Dirty"))
+        .filter(|line| line.starts_with("Pss_Anon"))
         .filter_map(|line| line.split_whitespace().nth(1)?.parse::<i64>().ok())
         .sum()
 }

@@ -19,7 +19,7 @@ use cluster_tests::search::{
 };
 use cluster_tests::{Cluster, Connector, Random, Shutdown, number_from_environment, wait_until};
 use postgres::{Client, Error};
-use values::{BITS, Kind, SPANS, VECTORS, Values};
+use values::{BITS, BY_FUNCTION, Kind, SPANS, VECTORS, Values};
 
 /// Kills of each kind in a run of the whole suite.
 const KILLS: u64 = 4;
@@ -320,6 +320,11 @@ fn kills_amid_vectors() {
 #[test]
 fn kills_amid_spans() {
     kill_amid_everything(&SPANS);
+}
+
+#[test]
+fn kills_amid_calls_of_a_function() {
+    kill_amid_everything(&BY_FUNCTION);
 }
 
 fn kill_amid_everything(kind: &'static Kind) {

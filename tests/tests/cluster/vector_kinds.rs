@@ -191,16 +191,21 @@ pub fn create(client: &mut Client, kind: &Kind) {
         ..
     } = kind;
     let (first, second) = (kind.insert(0, 4), kind.insert(4, 1));
+    let nulls = |from: i64| format!("INSERT INTO t SELECT i, NULL FROM generate_series({from}, {from} + 19) i");
     each(
         client,
         &format!(
             "DROP TABLE IF EXISTS t;
              CREATE TABLE t (id bigint PRIMARY KEY, v {column});
+             {};
              {first};
+             {};
              CREATE INDEX t_first ON t USING usearch (v {class}_{first_metric}_ops) WITH (shard_size = '{shard_size}');
              CREATE INDEX t_second ON t USING usearch (v {class}_{second_metric}_ops);
              {second};
-             INSERT INTO t VALUES (0, NULL)"
+             INSERT INTO t VALUES (0, NULL)",
+            nulls(-20),
+            nulls(-40)
         ),
     );
 }

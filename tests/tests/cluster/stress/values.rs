@@ -95,6 +95,31 @@ pub const SPANS: Kind = Kind {
     dimensions: 3_072,
 };
 
+/// Vectors that only a function of a user's compares.
+pub const BY_FUNCTION: Kind = Kind {
+    name: "values compared by a function",
+    table: "
+        CREATE FUNCTION apart(real[], real[]) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+            SET search_path = pg_catalog AS 'SELECT $1 OPERATOR(public.<->) $2';
+        CREATE OPERATOR <@@> (FUNCTION = apart, LEFTARG = real[], RIGHTARG = real[], COMMUTATOR = <@@>);
+        CREATE OPERATOR CLASS apart_ops FOR TYPE real[] USING usearch AS
+            OPERATOR 1 <@@> (real[], real[]) FOR ORDER BY float_ops, FUNCTION 1 apart(real[], real[]);
+        CREATE TABLE t (id bigserial PRIMARY KEY, code real[]);
+        CREATE INDEX t_code ON t USING usearch (code apart_ops) WITH (m = 6, ef_construction = 16, shard_size = '256kB');
+        INSERT INTO t (code) SELECT near(g % 400, g % 16, g) FROM generate_series(1, 1000) g",
+    second_index: "CREATE INDEX CONCURRENTLY t_second ON t USING usearch (code apart_ops)
+                     WITH (m = 4, ef_construction = 8, shard_size = '128kB')",
+    operator: "<@@>",
+    has_thresholds: false,
+    sizes: Sizes {
+        inserts: [1, 5, 50, 200],
+        sample: 10,
+        updates: 20,
+        deletes: 100,
+    },
+    dimensions: 16,
+};
+
 /// Values of which all others are near-duplicates.
 const POOL: usize = 400;
 
