@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use postgres::{Client, SimpleQueryMessage};
 
 use crate::codes::{Row, literal};
-use crate::{Cluster, Connector};
+use crate::{Cluster, Connector, wait_until};
 
 /// Distances are float8 and the answers of both plans come from the same function; this only forgives the printing.
 const EPSILON: f64 = 1e-9;
@@ -296,6 +296,12 @@ pub fn server_version(client: &mut Client) -> i32 {
 /// Seals the tail of an index; how many entries that moved.
 pub fn seal(client: &mut Client, index: &str) -> i64 {
     value(client, &format!("SELECT usearch_seal('{index}'::regclass)"))
+}
+
+/// Waits until no worker is at work, nor waiting for some.
+pub fn wait_for_worker(client: &mut Client) {
+    let workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'iscc_usearch worker'";
+    wait_until("the worker has ended", || value::<i64>(client, workers) == 0);
 }
 
 /// Runs statements one by one, each in a transaction of its own, as VACUUM demands.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use cluster_tests::codes::{self, Row, create_table, hex, insert_sql, literal};
 use cluster_tests::search::{
     Hit, assert_each_once, assert_no_orphans, assert_sound, assert_well_formed, each, hits, index_client, recall, seal,
+    wait_for_worker,
 };
 use cluster_tests::{Cluster, Random, number_from_environment, wait_until};
 use postgres::Client;
@@ -274,10 +275,7 @@ fn everything_at_once() {
     each(&mut client, "SET iscc_usearch.background_worker = off; VACUUM t");
     seal(&mut client, "t_code");
     assert_sound(&mut client, "t_code");
-    let none_left = "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'iscc_usearch worker'";
-    wait_until("the worker has ended", || {
-        cluster_tests::search::value(&mut client, none_left)
-    });
+    wait_for_worker(&mut client);
     assert_no_orphans(&cluster, &mut client);
     let log = cluster.log();
     assert!(!log.contains("iscc_usearch worker failed"), "the worker failed");

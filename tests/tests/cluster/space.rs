@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use cluster_tests::codes::{self, Row, create_table, literal, load};
 use cluster_tests::search::{
     assert_agrees, assert_answers, assert_exact, assert_no_orphans, assert_sound, clients_of, each, nearest, value,
+    wait_for_worker,
 };
-use cluster_tests::{Cluster, Random, wait_until};
+use cluster_tests::{Cluster, Random};
 use postgres::Client;
 use postgres::error::SqlState;
 
@@ -255,10 +256,7 @@ fn space_is_bounded_under_churn() {
     writers.into_iter().for_each(|writer| writer.join().expect("a writer"));
     let mut client = cluster.client();
     each(&mut client, "VACUUM t");
-    wait_until("the worker is done", || {
-        let workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'iscc_usearch worker'";
-        value::<i64>(&mut client, workers) == 0
-    });
+    wait_for_worker(&mut client);
     assert_no_orphans(&cluster, &mut client);
     let after = bytes(&mut client);
     let (index, table) = (after.0 / before.0, after.1 / before.1);

@@ -15,7 +15,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use cluster_tests::search::{
-    Hit, assert_complete_by, assert_no_orphans, assert_sound, each, hits, index_client, nearest_by, truth_client, value,
+    Hit, assert_complete_by, assert_no_orphans, assert_sound, each, hits, index_client, nearest_by, truth_client,
+    wait_for_worker,
 };
 use cluster_tests::{Cluster, Connector, Random, Shutdown, number_from_environment, wait_until};
 use postgres::{Client, Error};
@@ -359,10 +360,7 @@ fn kill_amid_everything(kind: &'static Kind) {
     let mut client = cluster.client();
     indexes(&mut client);
     each(&mut client, "VACUUM t");
-    wait_until("the worker is done", || {
-        let workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'iscc_usearch worker'";
-        value::<i64>(&mut client, workers) == 0
-    });
+    wait_for_worker(&mut client);
     check(&cluster, &values, &mut random);
     assert_no_orphans(&cluster, &mut client);
     let sizes = hits(
