@@ -169,17 +169,18 @@ impl VectorStream {
     fn look_up(&mut self, index: Index<'_>, places: &[Place]) -> Result<(), Mismatch> {
         // Of a page, where comparing them may call a function: not while the page is locked.
         let mut copies = Copies::default();
-        let calls_nothing = self.query.calls_nothing();
         for group in places.chunk_by(|a, b| a.1 == b.1) {
             let &(segment, block, _) = &group[0];
             let segment = self.segments[segment];
+            // Values that span pages are copies already.
+            let are_compared_at_once = self.query.calls_nothing() || segment.span_blocks() > 1;
             let is_sound = log::with_page(index, &segment, block, |page| {
                 group.iter().all(|&(_, _, slot)| {
                     let Some(value) = page.code(slot) else { return false };
                     self.looked_up += 1;
                     if let Some(tid) = page.tid(slot).filter(is_alive) {
                         let place = (position(block, slot), tid);
-                        match calls_nothing {
+                        match are_compared_at_once {
                             true => self.offer(place, value),
                             false => copies.push(place, value),
                         }

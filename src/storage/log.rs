@@ -241,7 +241,7 @@ pub fn with_entries<T>(
 }
 
 /// As [`with_page`], with a copy of the page, so that no lock is held.
-pub fn with_copy<T>(
+fn with_copy<T>(
     index: Index<'_>,
     segment: &Segment,
     block: u32,

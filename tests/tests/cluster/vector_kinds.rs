@@ -191,21 +191,20 @@ pub fn create(client: &mut Client, kind: &Kind) {
         ..
     } = kind;
     let (first, second) = (kind.insert(0, 4), kind.insert(4, 1));
-    let nulls = |from: i64| format!("INSERT INTO t SELECT i, NULL FROM generate_series({from}, {from} + 19) i");
+    let [nulls_before, nulls_after] =
+        [-20, -40].map(|from| format!("INSERT INTO t SELECT i, NULL FROM generate_series({from}, {from} + 19) i"));
     each(
         client,
         &format!(
             "DROP TABLE IF EXISTS t;
              CREATE TABLE t (id bigint PRIMARY KEY, v {column});
-             {};
+             {nulls_before};
              {first};
-             {};
+             {nulls_after};
              CREATE INDEX t_first ON t USING usearch (v {class}_{first_metric}_ops) WITH (shard_size = '{shard_size}');
              CREATE INDEX t_second ON t USING usearch (v {class}_{second_metric}_ops);
              {second};
-             INSERT INTO t VALUES (0, NULL)",
-            nulls(-20),
-            nulls(-40)
+             INSERT INTO t VALUES (0, NULL)"
         ),
     );
 }
