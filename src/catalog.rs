@@ -51,6 +51,7 @@ functions! {
     pub fn table_of_index(index: Oid, may_be_missing: bool) -> Oid = IndexGetRelation;
 
     fn format_type(of: Oid) -> CString = format_type_be;
+    fn format_function(function: Oid) -> CString = format_procedure_qualified;
     /// A string as SQL writes it, in quotes.
     pub fn quoted(text: &CStr) -> CString = quote_literal_cstr;
 }
@@ -58,6 +59,11 @@ functions! {
 /// The name of a type, for messages.
 pub fn type_name(of: Oid) -> String {
     format_type(of).to_string_lossy().into_owned()
+}
+
+/// A function with its schema and the types of its arguments, for messages.
+pub fn function_name(function: Oid) -> String {
+    format_function(function).to_string_lossy().into_owned()
 }
 
 /// The types of a function's arguments and of its result. An error without such a function.

@@ -10,6 +10,8 @@ DECLARE
     found numeric := 0;
     wanted int := 0;
     count int := 0;
+    line text;
+    plan text;
     sql text := 'SELECT array_agg(d ORDER BY n) FROM (SELECT row_number() OVER () AS n, d FROM (SELECT %I %s %s AS d FROM %I ORDER BY %1$I %2$s %3$s LIMIT %5$s) s) t';
 BEGIN
     FOR literal IN EXECUTE queries LOOP
@@ -18,6 +20,11 @@ BEGIN
         SET LOCAL enable_indexscan = on;
         SET LOCAL enable_seqscan = off;
         SET LOCAL enable_sort = off;
+        plan := '';
+        FOR line IN EXECUTE 'EXPLAIN ' || format(sql, col, operator, literal, tab, '10') LOOP
+            plan := plan || line;
+        END LOOP;
+        ASSERT plan LIKE '%Index Scan%', plan;
         EXECUTE format(sql, col, operator, literal, tab, 'ALL') INTO indexed;
         wrong := wrong + (indexed IS DISTINCT FROM sorted)::int;
         EXECUTE format(sql, col, operator, literal, tab, '10') INTO indexed;
@@ -95,9 +102,9 @@ RESET enable_seqscan;
 DROP TABLE numbers;
 
 -- other lengths by value, also negative ones
-CREATE FUNCTION apart(a int2, b int2) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT RETURN abs(a - b);
-CREATE FUNCTION apart(a int4, b int4) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT RETURN abs(a::float8 - b);
-CREATE FUNCTION apart(a boolean, b boolean) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT RETURN (a <> b)::int;
+CREATE FUNCTION apart(a int2, b int2) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog RETURN abs(a - b);
+CREATE FUNCTION apart(a int4, b int4) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog RETURN abs(a::float8 - b);
+CREATE FUNCTION apart(a boolean, b boolean) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog RETURN (a <> b)::int;
 CREATE OPERATOR <@@> (LEFTARG = int2, RIGHTARG = int2, FUNCTION = apart);
 CREATE OPERATOR <@@> (LEFTARG = int4, RIGHTARG = int4, FUNCTION = apart);
 CREATE OPERATOR <@@> (LEFTARG = boolean, RIGHTARG = boolean, FUNCTION = apart);
@@ -210,7 +217,7 @@ CREATE INDEX ON cased USING usearch (u text_collated_ops);
 DROP TABLE cased;
 
 -- compressed, toasted, and too long
-CREATE FUNCTION longer(a text, b text) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT RETURN abs(length(a) - length(b));
+CREATE FUNCTION longer(a text, b text) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog RETURN abs(length(a) - length(b));
 CREATE OPERATOR <@#> (LEFTARG = text, RIGHTARG = text, FUNCTION = longer);
 CREATE OPERATOR CLASS text_length_ops FOR TYPE text USING usearch AS
     OPERATOR 1 <@#> (text, text) FOR ORDER BY float_ops, FUNCTION 1 longer(text, text);
@@ -226,6 +233,48 @@ DROP INDEX texts_t;
 INSERT INTO texts VALUES (1001, repeat('x', 8141));
 CREATE INDEX ON texts USING usearch (t text_length_ops);
 DROP TABLE texts;
+
+-- functions whose calls the planner replaces by their bodies: their operators are gone before an index is looked for
+CREATE FUNCTION inlined(a text, b text) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT RETURN abs(length(a) - length(b));
+CREATE FUNCTION renamed(a text, b text) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT AS 'SELECT $1 OPERATOR(public.<@#>) $2';
+CREATE SCHEMA elsewhere;
+CREATE FUNCTION elsewhere.size(text) RETURNS int LANGUAGE sql IMMUTABLE STRICT RETURN length($1);
+SET search_path = elsewhere, public;
+CREATE FUNCTION public.unfound(a text, b text) RETURNS float8 LANGUAGE sql IMMUTABLE STRICT AS 'SELECT abs(size(a) - size(b))::float8';
+RESET search_path;
+CREATE OPERATOR <#@> (LEFTARG = text, RIGHTARG = text, FUNCTION = inlined);
+CREATE OPERATOR <#@@> (LEFTARG = text, RIGHTARG = text, FUNCTION = renamed);
+CREATE OPERATOR <#@#> (LEFTARG = text, RIGHTARG = text, FUNCTION = unfound);
+CREATE OPERATOR CLASS inlined_ops FOR TYPE text USING usearch AS
+    OPERATOR 1 <#@> (text, text) FOR ORDER BY float_ops, FUNCTION 1 inlined(text, text);
+CREATE OPERATOR CLASS renamed_ops FOR TYPE text USING usearch AS
+    OPERATOR 1 <#@@> (text, text) FOR ORDER BY float_ops, FUNCTION 1 renamed(text, text);
+CREATE OPERATOR CLASS unfound_ops FOR TYPE text USING usearch AS
+    OPERATOR 1 <#@#> (text, text) FOR ORDER BY float_ops, FUNCTION 1 unfound(text, text);
+CREATE TABLE texts (t text);
+INSERT INTO texts SELECT repeat('x', i) FROM generate_series(1, 50) i;
+CREATE INDEX texts_inlined ON texts USING usearch (t inlined_ops);
+EXPLAIN (COSTS OFF) SELECT * FROM texts ORDER BY t <#@> 'xxx' LIMIT 1;
+ALTER FUNCTION inlined SET search_path = pg_catalog;
+SET enable_seqscan = off;
+EXPLAIN (COSTS OFF) SELECT * FROM texts ORDER BY t <#@> 'xxx' LIMIT 1;
+SELECT * FROM texts ORDER BY t <#@> 'xxx' LIMIT 1;
+REINDEX INDEX texts_inlined;
+CREATE INDEX texts_renamed ON texts USING usearch (t renamed_ops);
+RESET enable_seqscan;
+DROP TABLE texts;
+-- a body that cannot be parsed: an error when there is something to compare
+CREATE TABLE texts (t text);
+CREATE INDEX ON texts USING usearch (t unfound_ops);
+INSERT INTO texts VALUES ('a'), ('b');
+REINDEX TABLE texts;
+DROP TABLE texts;
+DROP OPERATOR FAMILY inlined_ops USING usearch;
+DROP OPERATOR FAMILY renamed_ops USING usearch;
+DROP OPERATOR FAMILY unfound_ops USING usearch;
+DROP OPERATOR <#@> (text, text), <#@@> (text, text), <#@#> (text, text);
+DROP FUNCTION inlined, renamed, unfound, elsewhere.size;
+DROP SCHEMA elsewhere;
 
 -- what cannot be an index
 CREATE TABLE t (word text, n int4, a int4[]);

@@ -5,10 +5,13 @@ use std::ffi::c_char;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-use crate::maintenance::{self, Inspect, Job, Watcher};
+use crate::catalog;
+use crate::error::report;
+use crate::maintenance::{self, Inspect, Job, Watcher, subtransaction};
 use crate::memory;
-use crate::metrics::opclass::require_usable;
+use crate::metrics::opclass::{ORDER_STRATEGY, function_of, require_usable};
 use crate::nodes::{Node, View};
+use crate::planner::inlining::is_inlined;
 use crate::relation::Index;
 use crate::server;
 use crate::storage::definition::IndexOptions;
@@ -57,6 +60,33 @@ impl Watcher for Progress {
     }
 }
 
+/// Warns if no query can use the index, because none has the operator that it serves once it is planned.
+fn warn_of_inlining(index: Index<'_>) {
+    let (family, input) = (index.operator_family(), index.input_type());
+    let Some(function) = function_of(family, input).filter(|_| subtransaction::is_possible()) else {
+        return;
+    };
+    let operator = catalog::operator_of_family(family, input, input, ORDER_STRATEGY as i16);
+    // A body that cannot be parsed here is an error of whoever calls it.
+    let replaced = subtransaction::run(|| is_inlined(operator, input, index.collation()));
+    if !matches!(replaced, Ok(true)) {
+        return;
+    }
+    let function = catalog::function_name(function);
+    report(
+        PgSqlErrorCode::ERRCODE_INVALID_OBJECT_DEFINITION,
+        format!("no query will use index \"{}\"", index.name()),
+    )
+    .detail(format!(
+        "PostgreSQL replaces calls of {function} by its body when it plans a query. Then the operator is gone that the index \
+         serves."
+    ))
+    .hint(format!(
+        "Give the function a SET clause, which prevents that: ALTER FUNCTION {function} SET search_path = pg_catalog."
+    ))
+    .warn();
+}
+
 /// Builds a new index. Nothing is logged on the way; all pages are at the end.
 #[pg_guard]
 pub unsafe extern "C-unwind" fn ambuild(
@@ -67,6 +97,7 @@ pub unsafe extern "C-unwind" fn ambuild(
     // SAFETY: PostgreSQL holds the new index and its table open.
     let (table, index, info) = unsafe { (Index::from_raw(heap), Index::from_raw(index), Node::view(index_info)) };
     require_usable(index);
+    warn_of_inlining(index);
     let options = IndexOptions::of(index);
     options.require_sound(index);
     let logging = Logging::AtEndOfBuild;

@@ -41,7 +41,7 @@ mod shrink;
 mod signals;
 mod snapshot;
 mod steps;
-mod subtransaction;
+pub mod subtransaction;
 mod tail;
 mod threads;
 pub mod worker;

@@ -62,6 +62,14 @@ functions! {
         collation: Oid,
         input_collation: Oid,
     ) -> Node<'a, pg_sys::Expr> = make_opclause;
+    fn new_variable<'a>(
+        relation: i32,
+        column: i16,
+        type_oid: Oid,
+        type_modifier: i32,
+        collation: Oid,
+        levels_up: u32,
+    ) -> Node<'a, pg_sys::Var> = makeVar;
     fn new_and<'a>(arms: List<'a>) -> Node<'a, pg_sys::Expr> = make_andclause;
     fn new_constant<'a>(
         type_oid: Oid,
@@ -84,6 +92,17 @@ pub fn function_call<'a>(function: Oid, result: Oid, arguments: List<'a>) -> Nod
 pub fn condition<'a>(operator: Oid, left: Node<'a>, right: Node<'a>) -> Node<'a> {
     let none = pg_sys::InvalidOid;
     new_operation(operator, pg_sys::BOOLOID, false, left, right, none, none).untyped()
+}
+
+/// `left operator right`, which returns float8.
+pub fn operation<'a>(operator: Oid, left: Node<'a>, right: Node<'a>, input_collation: Oid) -> Node<'a> {
+    let none = pg_sys::InvalidOid;
+    new_operation(operator, pg_sys::FLOAT8OID, false, left, right, none, input_collation).untyped()
+}
+
+/// A column of a query's first table.
+pub fn variable<'a>(column: i16, type_oid: Oid, collation: Oid) -> Node<'a> {
+    new_variable(1, column, type_oid, -1, collation, 0).untyped()
 }
 
 /// `left AND right`.

@@ -4,6 +4,7 @@ mod ball_expr;
 pub mod comparison;
 pub mod cost;
 mod functions;
+pub mod inlining;
 mod nodes;
 mod sample;
 mod selectivity;

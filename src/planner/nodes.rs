@@ -99,6 +99,7 @@ views! {
         known_function: Oid = |operation| operation.opfuncid;
         arguments: List<'a> = |operation| operation.args;
     }
+    Var(T_Var) {}
     FuncExpr(T_FuncExpr) {
         function: Oid = |call| call.funcid;
         arguments: List<'a> = |call| call.args;
