@@ -46,6 +46,8 @@ mod tail;
 mod threads;
 pub mod worker;
 
+use std::time::Duration;
+
 use iscc_log::policy;
 
 pub use context::{Foreground, Inspect, Job, RebuiltShards, Stopped, Watcher, WorkDone, foreground_threads};
@@ -59,6 +61,7 @@ use crate::storage::directory;
 use crate::storage::open_segment::Grown;
 use crate::storage::update::Logging;
 use lock::Wait;
+use signals::WaitEvent;
 
 /// Starts the worker when an insert has made the open segment grow and the tail is due.
 pub fn after_growth(index: Index<'_>, Grown { blocks, added }: Grown) {
@@ -74,6 +77,20 @@ pub fn after_growth(index: Index<'_>, Grown { blocks, added }: Grown) {
     }
 }
 
+/// The lock that is free in a moment, if shards are refused: a worker that only looks has it, and marks none of them.
+fn lock_to_retry(job: &Job<'_>) -> Option<lock::AdvisoryLock> {
+    const ATTEMPTS: u32 = 100;
+    const PAUSE: Duration = Duration::from_millis(10);
+    if !job.has_refused() {
+        return None;
+    }
+    (0..ATTEMPTS).find_map(|_| {
+        signals::wait(PAUSE, WaitEvent::WorkerRetry);
+        pgrx::check_for_interrupts!();
+        lock::maintenance(job.index.oid(), Wait::No)
+    })
+}
+
 /// What VACUUM does at its end. Segments without anything alive become free at once, so that what is inserted next uses
 /// their blocks; the rest is left to the background worker, or done here if there can be none.
 pub fn after_vacuum(index: Index<'_>) {
@@ -83,7 +100,7 @@ pub fn after_vacuum(index: Index<'_>) {
     let mut watcher = Foreground;
     let mut job = Job::foreground(index, Logging::EachChange, &mut watcher).tolerating_functions();
     // A worker that has the lock for a long build frees them itself.
-    let freed = match lock::maintenance(index.oid(), Wait::No) {
+    let freed = match lock::maintenance(index.oid(), Wait::No).or_else(|| lock_to_retry(&job)) {
         Some(_lock) => job
             .retry_refused()
             .map_err(Stopped::from)

@@ -41,6 +41,20 @@ impl Job<'_> {
                 .is_some_and(|refused| is_usable(&refused, self.tolerates_functions))
     }
 
+    /// Whether a shard is refused and VACUUM wants it tried again. It is not once that has been done, whatever came of it.
+    pub(super) fn is_to_try_again(&self, shard: &ListedShard) -> bool {
+        self.has_opaque_values()
+            && self
+                .refused(shard)
+                .is_some_and(|refused| refused.built_at() == TRY_AGAIN)
+    }
+
+    /// Whether any of the index's shards is refused.
+    pub(super) fn has_refused(&self) -> bool {
+        self.has_opaque_values()
+            && (directory::read(self.index).shards().iter()).any(|listed| self.refused(listed).is_some())
+    }
+
     /// Has the next session that maintains the index try to build the refused shards. The caller holds the maintenance
     /// lock.
     pub(super) fn retry_refused(&self) -> io::Result<()> {

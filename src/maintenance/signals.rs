@@ -58,7 +58,7 @@ pub enum WaitEvent {
     Build,
     /// For the worker to begin.
     WorkerStart,
-    /// As a worker, for what others hold.
+    /// For what others hold, as a worker, or as VACUUM for a worker.
     WorkerRetry,
     /// As the launcher, for the next round.
     Launcher,

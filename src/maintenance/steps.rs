@@ -50,7 +50,7 @@ impl Job<'_> {
         let directory = directory::read(self.index);
         let mut shards = directory.shards();
         shards.retain(|shard| !self.is_left_alone(shard));
-        let unit = |shard: &ListedShard| match rebuilt.contains(&shard.0) {
+        let unit = |shard: &ListedShard| match rebuilt.contains(&shard.0) && !self.is_to_try_again(shard) {
             true => self.unit(shard, Inspect::Nothing),
             false => self.unit(shard, Inspect::Header),
         };
