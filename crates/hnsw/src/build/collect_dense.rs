@@ -1,13 +1,13 @@
 //! Collecting dense vectors: a first pass sees what they are like, a second one derives their rows.
 //!
 //! While the values stream by for the second time, the true neighbours of some queries are found among them, by the
-//! distance that SQL knows. Whatever the rows lose shows in what the graph is then measured to find.
+//! distance that SQL knows. Whatever the rows lose shows in what the graph is then measured to find. Rows are compared
+//! several times faster than values, so that only values are compared whose rows seem to be among the nearest few hundred.
 
 use iscc_metrics::DenseMetric;
 use iscc_metrics::dense::rows::{Encoding, RowKind, RowQuery, Rows, Survey};
 use iscc_metrics::dense::{Query, Scalar};
 
-use super::measure::QUERIES;
 use super::trial_queries::{Sample, TrialQuery, queries};
 use crate::graph::row_set::{Contents, RowSet, hash_content};
 use crate::shard::NEIGHBOURS;
@@ -18,8 +18,9 @@ const BATCH_BYTES: usize = 1 << 15;
 /// The true neighbours must be among this many of the nearest rows.
 const REVIEWED_ROWS: usize = 40;
 
-/// How many queries say whether they do. All of them would take twice as long and hardly say more.
-const REVIEWERS: usize = QUERIES as usize / 2;
+/// Values are compared with a query if their row is among this many of the nearest so far. No row is so far off that a
+/// true neighbour is beyond, unless many are beyond [`REVIEWED_ROWS`].
+const SHORTLIST: usize = 10 * REVIEWED_ROWS;
 
 /// The share of the true neighbours that rows of integers may miss so.
 const MOST_MISSED: f64 = 0.001;
@@ -85,6 +86,8 @@ pub(crate) struct Trial {
     /// Whether a value equal to the query is stored, which must not be found; and once all rows are known, its row.
     is_stored: bool,
     pub(crate) hidden: Option<u32>,
+    /// The rows that seem nearest, unless comparing them takes as long as comparing values.
+    shortlist: Option<Shortlist>,
     /// The nearest rows, each with the key of its nearest value; nearest first. Until it is known which row is hidden,
     /// one more.
     nearest: Vec<(u64, u32)>,
@@ -97,6 +100,7 @@ impl Trial {
             value,
             is_stored,
             hidden: None,
+            shortlist: None,
             nearest: Vec::with_capacity(NEIGHBOURS + 2),
         }
     }
@@ -149,31 +153,38 @@ impl Trial {
     }
 }
 
-/// How near the nearest rows come to a query.
-struct Review {
+/// How near the rows come to a query that seem nearest.
+struct Shortlist {
     query: RowQuery,
-    /// Keys of the nearest rows, at most twice [`REVIEWED_ROWS`].
+    /// Keys of the nearest rows, at most twice [`SHORTLIST`].
     keys: Vec<u32>,
-    /// Rows from this key on do not count.
+    /// Rows from this key on are not among them.
     bound: u32,
 }
 
-impl Review {
-    fn trim(&mut self) {
-        if self.keys.len() >= REVIEWED_ROWS {
-            let (_, farthest, _) = self.keys.select_nth_unstable(REVIEWED_ROWS - 1);
-            self.bound = *farthest;
-            self.keys.truncate(REVIEWED_ROWS);
+impl Shortlist {
+    fn new(query: RowQuery) -> Self {
+        Self {
+            query,
+            keys: Vec::with_capacity(2 * SHORTLIST),
+            bound: u32::MAX,
         }
     }
 
-    /// Looks at more rows.
-    fn look_at(&mut self, rows: Rows<'_>, near: &mut Vec<(u32, u32)>) {
-        near.clear();
-        self.query.near_rows(rows, 0..rows.count(), self.bound, near);
-        self.keys.extend(near.iter().map(|&(key, _)| key));
-        if self.keys.len() >= 2 * REVIEWED_ROWS {
-            self.trim();
+    /// Takes the key of a row that is near.
+    fn take(&mut self, key: u32) {
+        self.keys.push(key);
+        if self.keys.len() >= 2 * SHORTLIST {
+            self.trim(SHORTLIST);
+        }
+    }
+
+    /// Leaves this many.
+    fn trim(&mut self, count: usize) {
+        if self.keys.len() >= count {
+            let (_, farthest, _) = self.keys.select_nth_unstable(count - 1);
+            self.bound = *farthest;
+            self.keys.truncate(count);
         }
     }
 }
@@ -184,22 +195,33 @@ pub(crate) struct DenseRows {
     fallback: Option<Encoding>,
     rows: RowSet,
     trials: Vec<Trial>,
-    /// Of the first trials, while there is something to fall back on.
-    reviews: Vec<Review>,
     seed: u64,
-    /// Values that no query was compared with so far, and the numbers of their rows.
-    batch: Vec<u8>,
-    batch_rows: Vec<u32>,
-    /// Rows that were reviewed.
-    reviewed: u32,
+    batch: Batch,
     /// Of each row, while there is something to fall back on: a hash of the value that it was first derived from.
     origins: Vec<u32>,
     /// Values that were pushed, and those of them that are not what their row was first derived from.
     pushed: u32,
     collapsed: u32,
-    row: Vec<u8>,
     near_values: Vec<(u64, u32)>,
     near_rows: Vec<(u32, u32)>,
+}
+
+/// Values that no query was compared with so far.
+#[derive(Default)]
+struct Batch {
+    values: Vec<u8>,
+    /// Their rows.
+    rows: Vec<u8>,
+    /// The numbers of these, and whether they are new.
+    numbers: Vec<(u32, bool)>,
+}
+
+impl Batch {
+    fn clear(&mut self) {
+        self.values.clear();
+        self.rows.clear();
+        self.numbers.clear();
+    }
 }
 
 /// What the passes have collected.
@@ -218,27 +240,22 @@ pub(crate) enum Reviewed {
 }
 
 impl DenseRows {
-    fn new(encoding: Encoding, fallback: Option<Encoding>, trials: Vec<Trial>, seed: u64) -> Self {
-        let review = |trial: &Trial| Review {
-            query: encoding.query(&trial.value),
-            keys: Vec::with_capacity(2 * REVIEWED_ROWS),
-            bound: u32::MAX,
-        };
-        let reviewers = if fallback.is_some() { REVIEWERS } else { 0 };
+    fn new(encoding: Encoding, fallback: Option<Encoding>, mut trials: Vec<Trial>, seed: u64) -> Self {
+        if encoding.kind() == RowKind::I8 || fallback.is_some() {
+            for trial in &mut trials {
+                trial.shortlist = Some(Shortlist::new(encoding.query(&trial.value)));
+            }
+        }
         Self {
-            reviews: trials.iter().take(reviewers).map(review).collect(),
             rows: RowSet::new(0, encoding.row_bytes(), seed),
             encoding,
             fallback,
             trials,
             seed,
-            batch: Vec::new(),
-            batch_rows: Vec::new(),
-            reviewed: 0,
+            batch: Batch::default(),
             origins: Vec::new(),
             pushed: 0,
             collapsed: 0,
-            row: Vec::new(),
             near_values: Vec::new(),
             near_rows: Vec::new(),
         }
@@ -253,9 +270,12 @@ impl DenseRows {
         if value.len() != self.value_bytes() {
             return None;
         }
-        self.row.clear();
-        self.encoding.encode(value, &mut self.row);
-        let row = self.rows.insert(&self.row);
+        let start = self.batch.rows.len();
+        self.encoding.encode(value, &mut self.batch.rows);
+        let known = self.rows.len();
+        let row = self.rows.insert(&self.batch.rows[start..]);
+        self.batch.numbers.push((row, row == known));
+        self.batch.values.extend_from_slice(value);
         self.pushed += 1;
         if self.fallback.is_some() {
             let origin = hash_content(value, self.seed) as u32;
@@ -264,33 +284,44 @@ impl DenseRows {
                 None => self.origins.push(origin),
             }
         }
-        self.batch.extend_from_slice(value);
-        self.batch_rows.push(row);
-        if self.batch.len() >= BATCH_BYTES {
+        if self.batch.values.len() >= BATCH_BYTES {
             self.compare_batch();
         }
         Some(row)
     }
 
-    /// Compares the queries with the values of the batch, and with their rows.
+    /// Compares the queries with the batch.
     fn compare_batch(&mut self) {
-        let value_bytes = self.value_bytes();
+        let (value_bytes, batch) = (self.value_bytes(), &self.batch);
+        let rows = Rows::new(&batch.rows, self.encoding.row_bytes());
         for trial in &mut self.trials {
-            self.near_values.clear();
-            trial
+            let Some(shortlist) = &mut trial.shortlist else {
+                self.near_values.clear();
+                let bound = trial.bound();
+                trial
+                    .query
+                    .near(&batch.values, value_bytes, bound, &mut self.near_values);
+                for &(key, at) in &self.near_values {
+                    trial.take(key, batch.numbers[at as usize].0);
+                }
+                continue;
+            };
+            self.near_rows.clear();
+            let all = 0..rows.count();
+            shortlist
                 .query
-                .near(&self.batch, value_bytes, trial.bound(), &mut self.near_values);
-            for &(key, at) in &self.near_values {
-                trial.take(key, self.batch_rows[at as usize]);
+                .near_rows(rows, all, shortlist.bound, &mut self.near_rows);
+            let is_new = |&&(_, at): &&(u32, u32)| batch.numbers[at as usize].1;
+            self.near_rows
+                .iter()
+                .filter(is_new)
+                .for_each(|&(key, _)| shortlist.take(key));
+            for &(_, at) in &self.near_rows {
+                let value = &batch.values[at as usize * value_bytes..][..value_bytes];
+                trial.take(trial.query.key(value), batch.numbers[at as usize].0);
             }
         }
         self.batch.clear();
-        self.batch_rows.clear();
-        let new_rows = Rows::new(self.rows.rows_from(self.reviewed), self.rows.stride());
-        for review in &mut self.reviews {
-            review.look_at(new_rows, &mut self.near_rows);
-        }
-        self.reviewed = self.rows.len();
     }
 
     /// What was collected; or another pass, for wider rows, if these are not good enough.
@@ -313,10 +344,11 @@ impl DenseRows {
 
     /// Leaves out of the neighbours of stored values these values themselves.
     fn hide_own_rows(&mut self) {
+        let mut row = Vec::new();
         for trial in self.trials.iter_mut().filter(|trial| trial.is_stored) {
-            self.row.clear();
-            self.encoding.encode(&trial.value, &mut self.row);
-            trial.hide(self.rows.find(&self.row));
+            row.clear();
+            self.encoding.encode(&trial.value, &mut row);
+            trial.hide(self.rows.find(&row));
         }
     }
 
@@ -327,9 +359,12 @@ impl DenseRows {
         }
         let all = Rows::new(self.rows.rows_from(0), self.rows.stride());
         let (mut missed, mut expected) = (0, 0);
-        for (review, trial) in self.reviews.iter_mut().zip(&self.trials) {
-            review.trim();
-            let is_missed = |row: &u32| review.query.key(all, *row) > review.bound;
+        for trial in &mut self.trials {
+            let Some(mut shortlist) = trial.shortlist.take() else {
+                continue;
+            };
+            shortlist.trim(REVIEWED_ROWS);
+            let is_missed = |row: &u32| shortlist.query.key(all, *row) > shortlist.bound;
             missed += trial.neighbours().filter(is_missed).count();
             expected += trial.neighbours().len();
         }
