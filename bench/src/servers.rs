@@ -35,8 +35,29 @@ pub fn run() {
         return;
     }
     let simprints: Vec<Row> = codes::simprints().into_iter().map(|(row, _)| row).collect();
-    let mut stored = codes::variants_of(&simprints, 2);
     let parts: Vec<Cluster> = (0..SERVERS).map(|_| Cluster::with(&settings)).collect();
+    store(&simprints, rows, &mut client, &parts);
+    let near = codes::sample(&simprints, QUERIES + WARM_UP);
+    let queries = codes::variants_of(&near, 11).take(QUERIES + WARM_UP);
+    let queries: Vec<String> = queries.map(|row| codes::literal(&row.code)).collect();
+    let lines = statements().map(|(statement, from, sql)| {
+        let times = times(&mut client, &sql, &queries);
+        let [median, p95] = [median(&times), quantile(&times, 0.95)].map(|time| format!("{time:.3}"));
+        vec![statement.to_string(), from.to_string(), median, p95]
+    });
+    let version: String = value(&mut client, "SHOW server_version");
+    let head = format!("{} codes, PostgreSQL {version}; {}.\n\n", thousands(rows), machine());
+    let text = head + &table(&["statement", "rows from", "median, ms", "95 %"], lines);
+    println!("{text}");
+    if reduced().is_none() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/more-machines.md");
+        replace_section(&page, "servers", &text);
+    }
+}
+
+/// Puts the same rows into one table and into those of the other servers, which are attached to it.
+fn store(simprints: &[Row], rows: usize, client: &mut Client, parts: &[Cluster]) {
+    let mut stored = codes::variants_of(simprints, 2);
     let sql = "CREATE TABLE whole (id bigint, code bitvec(256));
                CREATE TABLE spread (id bigint, code bitvec(256)) PARTITION BY RANGE (id)";
     client.batch_execute(sql).expect("tables");
@@ -47,59 +68,44 @@ pub fn run() {
         load(
             &mut stored,
             rows / SERVERS,
-            &mut [(&mut remote, "part"), (&mut client, "whole")],
+            &mut [(&mut remote, "part"), (client, "whole")],
         );
         index(&mut remote, "part");
-        attach(
-            &mut client,
-            number,
-            rows,
-            &value::<String>(&mut remote, "SHOW unix_socket_directories"),
-        );
+        let socket: String = value(&mut remote, "SHOW unix_socket_directories");
+        attach(client, number, rows, &socket);
     }
-    index(&mut client, "whole");
+    index(client, "whole");
     // What was loaded later may have taken their files out of the cache.
-    for part in &parts {
+    for part in parts {
         prewarm(&mut part.client(), "part");
     }
-    prewarm(&mut client, "whole");
-    let version: String = value(&mut client, "SHOW server_version");
-    let head = format!("{} codes, PostgreSQL {version}; {}.\n\n", thousands(rows), machine());
-    let mut lines = Vec::new();
-    let near = codes::sample(&simprints, QUERIES + WARM_UP);
-    let queries = codes::variants_of(&near, 11).take(QUERIES + WARM_UP);
-    let queries: Vec<String> = queries.map(|row| codes::literal(&row.code)).collect();
-    let of_each = |select: &dyn Fn(&str) -> String| {
-        let each: Vec<String> = (0..SERVERS)
-            .map(|n| format!("({})", select(&format!("p{n}"))))
-            .collect();
-        let all = each.join(" UNION ALL ");
-        format!("SELECT * FROM ({all} OFFSET 0) n (id, distance) ORDER BY distance LIMIT 10")
-    };
+    prewarm(client, "whole");
+}
+
+/// What is asked, of which rows, and the SQL with `$` for the query.
+fn statements() -> [(&'static str, &'static str, String); 7] {
     let search = |table: &str| format!("SELECT id, code <~> $ FROM {table} ORDER BY code <~> $ LIMIT 10");
-    let at_once = of_each(&|table| search(table));
-    // What the servers have to say to each other, with next to nothing to do in between.
-    let any = of_each(&|table| format!("SELECT id, code <~> $ FROM {table} LIMIT 10"));
+    let any = |table: &str| format!("SELECT id, code <~> $ FROM {table} LIMIT 10");
     let within = |table: &str| format!("SELECT id FROM {table} WHERE nphd_within(code, $, 0.05)");
-    for (statement, from, sql) in [
+    [
         ("SELECT 1", "", "SELECT 1".into()),
-        ("any ten", "each partition's any ten", any),
+        // What the servers have to say to each other, with next to nothing to do in between.
+        ("any ten", "each partition's any ten", of_each(any)),
         ("the ten nearest", "one table", search("whole")),
         ("the ten nearest", "the partitioned table", search("spread")),
-        ("the ten nearest", "each partition's ten nearest", at_once),
+        ("the ten nearest", "each partition's ten nearest", of_each(search)),
         ("all within 0.05", "one table", within("whole")),
         ("all within 0.05", "the partitioned table", within("spread")),
-    ] {
-        let times = times(&mut client, &sql, &queries);
-        let [median, p95] = [median(&times), quantile(&times, 0.95)].map(|time| format!("{time:.3}"));
-        lines.push(vec![statement.to_string(), from.to_string(), median, p95]);
-    }
-    let text = head + &table(&["statement", "rows from", "median, ms", "95 %"], lines);
-    println!("{text}");
-    if reduced().is_none() {
-        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/more-machines.md");
-        replace_section(&page, "servers", &text);
-    }
+    ]
+}
+
+/// The ten nearest of what is selected from each partition.
+fn of_each(select: impl Fn(&str) -> String) -> String {
+    let each: Vec<String> = (0..SERVERS)
+        .map(|number| format!("({})", select(&format!("p{number}"))))
+        .collect();
+    let all = each.join(" UNION ALL ");
+    format!("SELECT * FROM ({all} OFFSET 0) n (id, distance) ORDER BY distance LIMIT 10")
 }
 
 /// Copies so many rows into each of the tables.
@@ -155,6 +161,6 @@ fn times(client: &mut Client, sql: &str, queries: &[String]) -> Vec<f64> {
         milliseconds(|| drop(client.query(&sql, &[]).expect("query")))
     };
     let (counted, others) = queries.split_at(QUERIES.min(queries.len()));
-    others.iter().for_each(|query| drop(ask(query)));
+    others.iter().for_each(|query| _ = ask(query));
     counted.iter().map(ask).collect()
 }
