@@ -261,6 +261,11 @@ EXPLAIN (COSTS OFF) SELECT * FROM texts ORDER BY t <#@> 'xxx' LIMIT 1;
 SELECT * FROM texts ORDER BY t <#@> 'xxx' LIMIT 1;
 REINDEX INDEX texts_inlined;
 CREATE INDEX texts_renamed ON texts USING usearch (t renamed_ops);
+\set VERBOSITY terse
+REINDEX INDEX CONCURRENTLY texts_renamed;
+DROP INDEX texts_renamed;
+CREATE INDEX CONCURRENTLY texts_renamed ON texts USING usearch (t renamed_ops);
+\set VERBOSITY default
 RESET enable_seqscan;
 DROP TABLE texts;
 -- a body that cannot be parsed: an error when there is something to compare
