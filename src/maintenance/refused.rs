@@ -24,43 +24,36 @@ pub(super) fn is_usable(shard: &MappedShard, tolerates_functions: bool) -> bool 
 }
 
 impl Job<'_> {
-    fn has_opaque_values(&self) -> bool {
-        matches!(self.options.comparison.value, Value::Opaque(_))
-    }
-
+    /// The shard's file if it is refused, which only happens to values that a function compares.
     fn refused(&self, (id, segments): &ListedShard) -> Option<MappedShard> {
+        if !matches!(self.options.comparison.value, Value::Opaque(_)) {
+            return None;
+        }
         let shard = shard_cache::open(&shard_file::path(self.index.locator(), id), id, segments).ok()?;
         shard.is_refused().then_some(shard)
     }
 
     /// Whether a shard is refused, and this job does not try again: it is not merged with others either.
     pub(super) fn is_left_alone(&self, shard: &ListedShard) -> bool {
-        self.has_opaque_values()
-            && self
-                .refused(shard)
-                .is_some_and(|refused| is_usable(&refused, self.tolerates_functions))
+        self.refused(shard)
+            .is_some_and(|refused| is_usable(&refused, self.tolerates_functions))
     }
 
     /// Whether a shard is refused and VACUUM wants it tried again. It is not once that has been done, whatever came of it.
     pub(super) fn is_to_try_again(&self, shard: &ListedShard) -> bool {
-        self.has_opaque_values()
-            && self
-                .refused(shard)
-                .is_some_and(|refused| refused.built_at() == TRY_AGAIN)
+        self.refused(shard)
+            .is_some_and(|refused| refused.built_at() == TRY_AGAIN)
     }
 
     /// Whether any of the index's shards is refused.
     pub(super) fn has_refused(&self) -> bool {
-        self.has_opaque_values()
-            && (directory::read(self.index).shards().iter()).any(|listed| self.refused(listed).is_some())
+        let shards = directory::read(self.index).shards();
+        shards.iter().any(|listed| self.refused(listed).is_some())
     }
 
     /// Has the next session that maintains the index try to build the refused shards. The caller holds the maintenance
     /// lock.
     pub(super) fn retry_refused(&self) -> io::Result<()> {
-        if !self.has_opaque_values() {
-            return Ok(());
-        }
         for listed in directory::read(self.index).shards() {
             let Some(refused) = self.refused(&listed) else {
                 continue;
